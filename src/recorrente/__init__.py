@@ -1,0 +1,33 @@
+"""recorrente: recurrent neural networks on PyTorch, trained by exact back-propagation through time.
+
+Names are loaded when they are first used, so that the command answers before torch is imported.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from recorrente import cells, credit
+    from recorrente.layers import GRU, LSTM, RNN
+    from recorrente.recipe import load
+
+__all__ = ["GRU", "LSTM", "RNN", "__version__", "cells", "credit", "load"]
+
+__version__ = "0.1.0"
+
+_HOME = {"RNN": "layers", "GRU": "layers", "LSTM": "layers", "load": "recipe"}
+_MODULES = ("cells", "credit")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"recorrente.{_HOME[name]}"), name)
+    if name in _MODULES:
+        return import_module(f"recorrente.{name}")
+    raise AttributeError(f"module 'recorrente' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

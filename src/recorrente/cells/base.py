@@ -1,0 +1,61 @@
+"""What a cell is: a pointwise function of its gates' pre-activations and its state, and nothing else.
+
+A cell knows neither time, nor batches of layers, nor speed. `sweep` runs it along time, the credit rules take its
+derivative, the analysis reads its gates; all of them from the one definition.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import Tensor
+from torch.nn.functional import linear
+
+from recorrente.notation import State, Weights
+
+__all__ = ["Cell"]
+
+
+class Cell(ABC):
+    """One step of a recurrence, written as its equations.
+
+    A cell gives `gate_names` (their number is G, their order is the order of the weights' rows), `state_names`
+    (the first is the output h) and `pointwise`. That is all that a new cell has to write.
+    """
+
+    name: ClassVar[str]
+    gate_names: ClassVar[tuple[str, ...]]
+    state_names: ClassVar[tuple[str, ...]]
+
+    @property
+    def gates(self) -> int:
+        """G, the number of gates a unit."""
+        return len(self.gate_names)
+
+    @abstractmethod
+    def pointwise(self, from_input: Tensor, from_state: Tensor, state: State) -> State:
+        """The next state, unit by unit.
+
+        Args:
+            from_input: W_ih x_t + b_ih, `(B, G*H)`.
+            from_state: W_hh h_{t-1} + b_hh, `(B, G*H)`.
+            state: the state before the step, each `(B, H)`.
+
+        Returns:
+            The state after the step, each `(B, H)`, in the order of `state_names`.
+        """
+
+    def step(self, from_input: Tensor, state: State, weights: Weights) -> State:
+        """One step of time: the product with the state, the pointwise function, and the projection where there is one.
+
+        A cell that is not pointwise (a GRU with the reset before the product, say) overrides this.
+        """
+        from_state = linear(state[0], weights.weight_hh, weights.bias_hh)  # (B, G*H)
+        h, *rest = self.pointwise(from_input, from_state, state)
+        if weights.weight_hr is not None:
+            h = linear(h, weights.weight_hr)  # (B, P)
+        return (h, *rest)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"

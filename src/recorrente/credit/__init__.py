@@ -1,0 +1,1 @@
+"""How the gradient is assigned through time."""
