@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import recorrente
 from recorrente import cells, evaluation, layers, report, training
@@ -190,7 +190,7 @@ def train(
     data: str | Path,
     *,
     out: str | Path | None = None,
-    order: str = "rows",
+    order: image.Order = "rows",
     size: tuple[int, int] | None = None,
     shape: Shape | None = None,
     task: Classify | None = None,
@@ -223,8 +223,8 @@ def train(
     """
     shape, task, plan = shape or Shape(), task or Classify(), plan or default_plan(str(data))
     loaded = image.load(data, size=size, seed=plan.seed)
-    reader = image.reader(loaded, order=order, seed=plan.seed)
-    source = str(data) if loaded.known else str(Path(data).resolve())
+    reader = Reader.of(loaded, order=order, seed=plan.seed)
+    source = data if isinstance(data, str) and not Path(data).is_dir() else str(Path(data).resolve())
     recipe = Recipe(source, loaded.classes, reader, shape, task, plan)
     folder = new_folder(data, shape.cell) if out is None else out
     run = Run.create(folder, recipe.to_config(), overwrite=overwrite)
@@ -280,8 +280,13 @@ def _follow(recipe: Recipe, data: ImageData, run: Run, device: str, watcher: Wat
 def _feed(recipe: Recipe, fit: ImageSet, held_out: ImageSet) -> Feed:
     plan, reader = recipe.plan, recipe.reader
 
+    def moved(images: Tensor, generator: torch.Generator) -> Tensor:
+        return image.shift(images, plan.shift, generator)
+
     def shuffled(epoch: int) -> Iterator[Batch]:
-        return image.batches(fit, reader, plan.batch, seed=plan.seed, epoch=epoch, shift=plan.shift)
+        return image.batches(
+            fit, reader, plan.batch, seed=plan.seed, epoch=epoch, augment=moved if plan.shift else None
+        )
 
     def in_order() -> Iterator[Batch]:
         return image.batches(held_out, reader, EVALUATION_BATCH)
@@ -320,8 +325,7 @@ def _write_results(trained: Trained, data: ImageData, history: list[dict[str, fl
 
 
 def _load_data(recipe: Recipe) -> ImageData:
-    size = None if recipe.source in image.KNOWN else (recipe.reader.height, recipe.reader.width)
-    return image.load(recipe.source, size=size, seed=recipe.plan.seed)
+    return image.load(recipe.source, size=(recipe.reader.height, recipe.reader.width), seed=recipe.plan.seed)
 
 
 def new_folder(data: str | Path, cell: str) -> Path:
