@@ -40,9 +40,8 @@ def test_the_loss_is_the_equation(steps, loss):
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_the_steps_that_count_are_the_networks(bidirectional):
-    network = Network(
-        GRU(2, 3, num_layers=2, bidirectional=bidirectional), torch.nn.Linear(6 if bidirectional else 3, K)
-    )
+    layer = GRU(2, 3, num_layers=2, bidirectional=bidirectional)
+    network = Network(layer, torch.nn.Linear(3 * layer.directions, K))
     batch = Batch(x=torch.randn(T, B, 2), target=torch.zeros(B, dtype=torch.long))
     every = Classify("every").logits(network, batch)
     last = Classify("last").logits(network, batch)

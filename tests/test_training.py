@@ -69,7 +69,8 @@ def test_it_learns(tmp_path, cell, steps, loss):
     net = network(cell)
     history = training.train(net, Classify(steps, loss), feed(), Plan(epochs=8, learning_rate=0.02), Run(tmp_path, {}))
     assert history[-1]["validation_accuracy"] > 0.9
-    assert history[-1]["validation_loss"] < 0.7 * history[0]["train_loss"]
+    fall = 0.7 if steps == "last" else 0.85  # nobody can tell at the first steps, and their losses are part of the sum
+    assert history[-1]["validation_loss"] < fall * history[0]["train_loss"]
 
 
 def test_two_runs_are_equal_and_the_callers_randomness_is_untouched(tmp_path):
@@ -141,8 +142,18 @@ def test_the_gradient_is_clipped_to_the_norm_asked_for(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("epochs", 0), ("batch", 0), ("learning_rate", 0.0), ("learning_rate", float("nan")), ("clip", -1.0)]
-    + [("validation", 0.0), ("validation", 1.0), ("shift", -1), ("seed", -1), ("epochs", 1.5)],
+    [
+        ("epochs", 0),
+        ("epochs", 1.5),
+        ("batch", 0),
+        ("learning_rate", 0.0),
+        ("learning_rate", float("nan")),
+        ("clip", -1.0),
+        ("validation", 0.0),
+        ("validation", 1.0),
+        ("shift", -1),
+        ("seed", -1),
+    ],
 )
 def test_a_number_out_of_range_is_named(name, value):
     with pytest.raises(InputError, match=rf"{name}: got"):
