@@ -21,6 +21,7 @@ from recorrente import cells, evaluation, layers, report, training
 from recorrente.data import image
 from recorrente.data.batch import Batch
 from recorrente.data.image import ImageData, ImageSet, Reader
+from recorrente.data.progress import Progress, silent
 from recorrente.errors import InputError, RunError
 from recorrente.exchange import weights
 from recorrente.observation import observe
@@ -198,6 +199,7 @@ def train(
     device: str = "cpu",
     overwrite: bool = False,
     watcher: Watcher | None = None,
+    progress: Progress = silent,
 ) -> Trained:
     """Trains a recurrent network on images and leaves a run folder with a report.
 
@@ -209,7 +211,8 @@ def train(
         shape, task, plan: the network, the loss, how to train.
         device: where torch computes.
         overwrite: replace a run folder that is there.
-        watcher: told of the progress.
+        watcher: told of the training.
+        progress: told of the wait before it: downloads, pictures that are read.
 
     Raises:
         InputError, RunError: data that cannot be read, a folder that cannot be written.
@@ -222,7 +225,7 @@ def train(
         ['history.csv', 'predictions.csv']
     """
     shape, task, plan = shape or Shape(), task or Classify(), plan or default_plan(str(data))
-    loaded = image.load(data, size=size, seed=plan.seed)
+    loaded = image.load(data, size=size, seed=plan.seed, progress=progress)
     reader = Reader.of(loaded, order=order, seed=plan.seed)
     source = data if isinstance(data, str) and not Path(data).is_dir() else str(Path(data).resolve())
     recipe = Recipe(source, loaded.classes, reader, shape, task, plan)
@@ -231,10 +234,12 @@ def train(
     return _follow(recipe, loaded, run, device, watcher)
 
 
-def resume(folder: str | Path, *, device: str = "cpu", watcher: Watcher | None = None) -> Trained:
+def resume(
+    folder: str | Path, *, device: str = "cpu", watcher: Watcher | None = None, progress: Progress = silent
+) -> Trained:
     """Goes on with an interrupted training, and ends where it would have ended."""
     run, recipe = Run.open(folder), of_run(folder)
-    return _follow(recipe, _load_data(recipe), run, device, watcher)
+    return _follow(recipe, _load_data(recipe, progress), run, device, watcher)
 
 
 def of_run(folder: str | Path) -> Recipe:
@@ -324,8 +329,10 @@ def _write_results(trained: Trained, data: ImageData, history: list[dict[str, fl
     write_bytes(run / "observations.npz", buffer.getvalue())
 
 
-def _load_data(recipe: Recipe) -> ImageData:
-    return image.load(recipe.source, size=(recipe.reader.height, recipe.reader.width), seed=recipe.plan.seed)
+def _load_data(recipe: Recipe, progress: Progress = silent) -> ImageData:
+    return image.load(
+        recipe.source, size=(recipe.reader.height, recipe.reader.width), seed=recipe.plan.seed, progress=progress
+    )
 
 
 def new_folder(data: str | Path, cell: str) -> Path:
