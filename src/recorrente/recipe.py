@@ -224,6 +224,7 @@ def train(
         ...     sorted(path.name for path in trained.run.folder.glob("*.csv"))
         ['history.csv', 'predictions.csv']
     """
+    _check_device(device)
     shape, task, plan = shape or Shape(), task or Classify(), plan or default_plan(str(data))
     loaded = image.load(data, size=size, seed=plan.seed, progress=progress)
     reader = Reader.of(loaded, order=order, seed=plan.seed)
@@ -238,6 +239,7 @@ def resume(
     folder: str | Path, *, device: str = "cpu", watcher: Watcher | None = None, progress: Progress = silent
 ) -> Trained:
     """Goes on with an interrupted training, and ends where it would have ended."""
+    _check_device(device)
     run, recipe = Run.open(folder), of_run(folder)
     return _follow(recipe, _load_data(recipe, progress), run, device, watcher)
 
@@ -266,6 +268,14 @@ def load(folder: str | Path) -> Trained:
         raise RunError(str(path), came="weights of other shapes", wanted="those that config.json tells of") from error
     network.eval()
     return Trained(run, recipe, network)
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        wanted = "a device that torch can use here, such as cpu"
+        raise InputError("device", came=repr(device), wanted=wanted) from error
 
 
 def _follow(recipe: Recipe, data: ImageData, run: Run, device: str, watcher: Watcher | None) -> Trained:
