@@ -10,12 +10,11 @@ white (on black where the picture itself is light). Then there are two preparati
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from recorrente.data.imageset import Pictures
 from recorrente.errors import InputError
@@ -28,6 +27,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", "
 InkLayout = tuple[int, float, float]
 """The longer side of the ink's bounding box, and the row and column of its centre of mass, in pixels."""
 
+_DAMAGED = (OSError, EOFError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises for files that are cut off, damaged or too large to be meant."""
+
 Grey = npt.NDArray[np.float32]  # (height, width), 0 black to 255 white
 
 CONTRAST = 24
@@ -38,13 +40,16 @@ WORKING_SIDE = 512
 
 
 def extent(path: Path) -> tuple[int, int]:
-    """Height and width of a picture file as it is seen, from its header alone.
+    """Height and width of a picture file as it is seen; most formats tell it without being decoded.
 
     Raises:
         InputError: the file is no picture.
     """
     with _opened(path) as image:
-        turned = image.getexif().get(0x0112, 1) >= 5  # EXIF orientations 5 to 8 lie on their side
+        try:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5  # 5 to 8 lie on their side
+        except _DAMAGED as error:
+            raise _unreadable(path, error) from error
         return (image.width, image.height) if turned else (image.height, image.width)
 
 
@@ -63,25 +68,22 @@ def read_grey(path: Path, *, at_least: int | None = None) -> Image.Image:
             image.draft("L", (at_least, at_least))
         try:
             return _grey(path, ImageOps.exif_transpose(image))
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
-            if isinstance(error, InputError):
-                raise
+        except InputError:
+            raise
+        except _DAMAGED as error:
             raise _unreadable(path, error) from error
 
 
 def _opened(path: Path) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of very large pictures and of odd metadata; it raises when one is too large to read.
-            warnings.simplefilter("ignore")
-            return Image.open(path)
+        return Image.open(path)
     except UnidentifiedImageError as error:
         raise InputError(
             str(path),
             came="a file that is no picture, or is damaged",
             wanted="a picture (PNG, JPEG, BMP, GIF, TIFF, ...)",
         ) from error
-    except (OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+    except _DAMAGED as error:
         raise _unreadable(path, error) from error
 
 
