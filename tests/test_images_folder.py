@@ -119,7 +119,7 @@ def test_formats_and_modes_of_one_picture_read_alike(tmp_path: Path, digits: Ima
         "turned.png": grey.transpose(Image.Transpose.ROTATE_90),
     }
     options = {"turned.png": {"exif": exif}, "webp.webp": {"lossless": True}}
-    options |= dict.fromkeys(("jpeg.jpeg", "cmyk.jpg"), {"quality": 95})
+    options |= {name: {"quality": 95} for name in ("jpeg.jpeg", "cmyk.jpg")}
     for part in ("train", "test"):
         for name, image in files.items():
             (tmp_path / part / name).mkdir(parents=True)
