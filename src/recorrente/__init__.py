@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from recorrente import cells, credit
     from recorrente.layers import GRU, LSTM, RNN
-    from recorrente.recipe import load
+    from recorrente.recipe import Plan, Shape, load, resume, train
 
-__all__ = ["GRU", "LSTM", "RNN", "__version__", "cells", "credit", "load"]
+__all__ = ["GRU", "LSTM", "RNN", "Plan", "Shape", "__version__", "cells", "credit", "load", "resume", "train"]
 
 __version__ = "0.1.0"
 
-_HOME = {"RNN": "layers", "GRU": "layers", "LSTM": "layers", "load": "recipe"}
+_NAMES = {"layers": ("RNN", "GRU", "LSTM"), "recipe": ("Plan", "Shape", "load", "resume", "train")}
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
 _MODULES = ("cells", "credit")
 
 

@@ -203,14 +203,14 @@ class Network(nn.Module):
     """A recurrence and its head: y_t = W_hy h_t + b_y.
 
     Args:
-        recurrence: a layer of this file, or anything that maps `(x, state)` to `(h, state)`.
+        recurrence: a layer of this file, or any module that maps `(x, state)` to `(h, state)`.
         head: from h_t to y_t; a `torch.nn.Linear` of H inputs (2H when bidirectional).
 
     Example:
         >>> net = Network(GRU(28, 16), nn.Linear(16, 10))
         >>> y, state = net(torch.zeros(28, 4, 28))
-        >>> y.shape
-        torch.Size([28, 4, 10])
+        >>> y.shape, net.last(torch.zeros(28, 4, 28)).shape
+        (torch.Size([28, 4, 10]), torch.Size([4, 10]))
     """
 
     def __init__(self, recurrence: nn.Module, head: nn.Module) -> None:
@@ -218,5 +218,12 @@ class Network(nn.Module):
         self.recurrence, self.head = recurrence, head
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Y of every step, `(T, B, K)`, and the final state."""
         h, state = self.recurrence(x, state)
         return self.head(h), state
+
+    def last(self, x: Tensor, state: State | None = None) -> Tensor:
+        """Y of the top layer's final state, `(B, K)`: after the last step, and in reverse after the first."""
+        _, final = self.recurrence(x, state)
+        h = final[0] if isinstance(final, tuple) else final  # (L*directions, B, H)
+        return self.head(torch.cat(tuple(h[-getattr(self.recurrence, "directions", 1) :]), dim=-1))

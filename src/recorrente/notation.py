@@ -16,7 +16,7 @@ from torch import Tensor
 __all__ = ["SequenceModule", "State", "Weights"]
 
 State = tuple[Tensor, ...]
-"""What a cell carries from step to step, each `(B, H)`: `(h,)` for Elman and GRU, `(h, c)` for LSTM. `h` is the output."""
+"""What a cell carries between steps, each `(B, H)`: `(h,)` for Elman and GRU, `(h, c)` for LSTM. h comes first."""
 
 
 class Weights(NamedTuple):

@@ -1,0 +1,47 @@
+# Each target does all its own set-up; nothing is done again when nothing changed. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+BUILT_FROM := pyproject.toml constraints.txt $(shell find CMakeLists.txt core src -name CMakeLists.txt -o -name '*.cpp' -o -name '*.h' 2>/dev/null)
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+ARGS ?=
+
+.PHONY: help run test lint clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 14
+
+run: .venv/installed ## train on the embedded handwritten digits and write a report
+	$(BIN)/recorrente train digits $(ARGS)
+
+test: .venv/test ## every test
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/lint ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean: ## remove what make made
+	rm -rf .venv build
+
+.venv/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "recorrente needs Python 3.10 or newer")'
+	$(PYTHON) -m venv .venv
+	touch $@
+
+.venv/installed: .venv/python $(BUILT_FROM)
+	$(INSTALL) --editable .
+	touch $@
+
+.venv/test: .venv/installed
+	$(INSTALL) --editable '.[test]'
+	touch $@
+
+.venv/lint: .venv/test
+	$(INSTALL) --editable '.[test,lint]'
+	touch $@

@@ -1,0 +1,259 @@
+"""The command: words from the shell become calls of `recipe`, and refusals become exit codes.
+
+Results go to stdout, progress and errors to stderr. Exit codes: 0 done; 1 refused or interrupted; 2 a command that
+makes no sense. Nothing slow is imported before it is known to be needed, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from recorrente.errors import InputError
+
+if TYPE_CHECKING:
+    from recorrente.recipe import Trained
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    help="Recurrent neural networks, trained by exact back-propagation through time.",
+    epilog="Start with:  recorrente train digits",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder of a training.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Device = Annotated[str, typer.Option(help="Where torch computes: cpu, cuda, ...")]
+
+
+def main() -> None:
+    """Runs the command; a refusal is told in a line, never as a traceback."""
+    try:
+        app()
+    except (InputError, FloatingPointError) as error:
+        _fail(str(error))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+
+
+@app.command()
+def train(
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DATA", help="A known name (digits, mnist) or a folder of your own.", show_default=False
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run folder to make.", show_default="a new one under runs/")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Go on with an interrupted training.", show_default=False)
+    ] = None,
+    cell: Annotated[str, typer.Option(help="elman, gru or lstm.")] = "gru",
+    activation: Annotated[str, typer.Option(help="Of an elman cell: tanh, relu or linear.")] = "tanh",
+    hidden: Annotated[int | None, typer.Option(min=1, help="Hidden units.", show_default="100")] = None,
+    layers: Annotated[int, typer.Option(min=1, help="Recurrent layers.")] = 1,
+    bidirectional: Annotated[bool, typer.Option("--bidirectional", help="Read the sequence both ways.")] = False,
+    order: Annotated[str, typer.Option(help="How an image is read: rows, pixels or permuted.")] = "rows",
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="HxW", help="Bring pictures of a folder to this size.", show_default="their own"),
+    ] = None,
+    steps: Annotated[str, typer.Option(help="Where the loss is taken: at the last step, or at every one.")] = "last",
+    loss: Annotated[str, typer.Option(help="cross_entropy or half_square.")] = "cross_entropy",
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the data.", show_default="5; digits 40")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Sequences in a step.", show_default="32")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="The highest one.", show_default="0.004")] = None,
+    clip: Annotated[float | None, typer.Option(help="The largest norm of the gradient.", show_default="1")] = None,
+    validation: Annotated[
+        float | None, typer.Option(help="Share of the training set kept to validate on.", show_default="0.05")
+    ] = None,
+    shift: Annotated[
+        int | None, typer.Option(min=0, help="Move training pictures by up to so many pixels.", show_default="0")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of all that is random.", show_default="0")] = None,
+    device: Device = "cpu",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run folder that is there.")] = False,
+) -> None:
+    """Train a network and write a run folder with a report.
+
+    Examples:
+      recorrente train digits
+
+      recorrente train mnist --cell elman --out runs/elman
+
+      recorrente train my-pictures/ --epochs 20
+
+      recorrente train --resume runs/elman
+    """
+    if (data is None) == (resume is None):
+        raise typer.BadParameter("give either DATA to start a training, or --resume RUN to go on with one")
+    from recorrente import recipe
+    from recorrente.progress import Display
+
+    if resume is not None:
+        recipe_of_run = recipe.of_run(resume)
+        with Display(sys.stderr, recipe_of_run.plan.epochs) as display, _interruptible(resume):
+            _tell_run(recipe.resume(resume, device=device, watcher=display))
+        return
+    assert data is not None
+    plan = recipe.default_plan(
+        data,
+        **_given(
+            epochs=epochs,
+            batch=batch,
+            learning_rate=learning_rate,
+            clip=clip,
+            validation=validation,
+            shift=shift,
+            seed=seed,
+        ),
+    )
+    shape = recipe.Shape(
+        cell, activation=activation, layers=layers, bidirectional=bidirectional, **_given(hidden=hidden)
+    )
+    task = recipe.Classify(steps, loss)
+    folder = out or recipe.new_folder(data, cell)
+    with Display(sys.stderr, plan.epochs) as display, _interruptible(folder):
+        trained = recipe.train(
+            data,
+            out=folder,
+            order=order,
+            size=_size(size),
+            shape=shape,
+            task=task,
+            plan=plan,
+            device=device,
+            overwrite=overwrite,
+            watcher=display,
+        )
+    _tell_run(trained)
+
+
+@app.command()
+def evaluate(
+    run: RunFolder,
+    data: Annotated[
+        str | None, typer.Argument(metavar="[DATA]", help="Other data than that of the training.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a trained network on a test set."""
+    from recorrente import recipe
+
+    scores = recipe.load(run).evaluate(data)
+    if as_json:
+        print(json.dumps(scores, indent=2, ensure_ascii=False))
+        return
+    print(f"accuracy {scores['accuracy']:.4f}  loss {scores['loss']:.4f}  test size {scores['test_size']}")
+    columns = ("class", "precision", "recall", "f1", "support")
+    _table(columns, [[_short(row[column]) for column in columns] for row in scores["per_class"]])
+
+
+@app.command()
+def predict(
+    run: RunFolder,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Pictures, of any size.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Tell the class of pictures of your own, and what was done to them before they were read."""
+    from recorrente import recipe
+
+    said = recipe.load(run).predict(files)
+    if as_json:
+        rows = [{**asdict(prediction), "path": str(prediction.path)} for prediction in said]
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    columns = ("file", "prediction", "confidence", "preparation")
+    _table(columns, [[str(one.path), one.label, f"{one.confidence:.4f}", one.preparation] for one in said])
+
+
+@app.command()
+def info(as_json: AsJson = False) -> None:
+    """Tell version, machine, threads and optional extras."""
+    from recorrente.machine import describe
+
+    told = describe()
+    if as_json:
+        print(json.dumps(told, indent=2))
+        return
+    for name, value in told.items():
+        print(f"{name:12}{_words(value)}")
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """The options that were given; the others keep the defaults of what they are handed to."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    if match is None:
+        raise typer.BadParameter(f"got {text!r}, wanted HEIGHTxWIDTH, such as 28x28", param_hint="--size")
+    return int(match[1]), int(match[2])
+
+
+@contextmanager
+def _interruptible(folder: Path) -> Iterator[None]:
+    """Ctrl-C ends a training in a sentence that says how to go on with it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        resumable = (folder / "checkpoint.pt").exists()
+        _fail(f"interrupted; go on with: recorrente train --resume {folder}" if resumable else "interrupted")
+
+
+def _tell_run(trained: Trained) -> None:
+    metrics = trained.run.read_json("metrics.json")
+    print(f"test accuracy {metrics['accuracy']:.4f}  loss {metrics['loss']:.4f}  ({metrics['test_size']} sequences)")
+    print(f"report: {(trained.run / 'report.html').resolve()}")
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Rows for people in a terminal; tab-separated values, with a first row of names, for anything else."""
+    if not sys.stdout.isatty():
+        csv.writer(sys.stdout, dialect="excel-tab", lineterminator="\n").writerows([columns, *rows])
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(value) for value in row))
+    Console().print(table)
+
+
+def _short(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {'yes' if there else 'no'}" for name, there in value.items()) or "none"
+    return str(value) if value != "" else "not set"
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"recorrente: {message}", file=sys.stderr)
+    raise SystemExit(1)

@@ -1,0 +1,106 @@
+"""A trained network on data it has not seen: predictions, scores, and what is to be looked at.
+
+Knows probabilities and targets. Scores are scikit-learn's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recorrente.credit.flow import gradient_flow
+from recorrente.data.batch import Batch
+from recorrente.layers import Network
+from recorrente.tasks.classify import Classify
+
+__all__ = ["Predictions", "StepByStep", "gradient_norms", "predict", "scores", "step_by_step"]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a classifier said of N sequences, in their order, and what they were."""
+
+    probabilities: NDArray[np.float32]  # (N, K)
+    target: NDArray[np.int64]  # (N,)
+    loss: float  # the task's L, mean over the sequences
+
+    @property
+    def prediction(self) -> NDArray[np.int64]:
+        """The likeliest class of each, `(N,)`."""
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def confidence(self) -> NDArray[np.float32]:
+        """The probability of that class, `(N,)`."""
+        confidence: NDArray[np.float32] = self.probabilities.max(axis=1)
+        return confidence
+
+    def most_confident_mistakes(self, most: int) -> NDArray[np.int64]:
+        """The indices of up to `most` wrong predictions, the most confident first."""
+        wrong = np.flatnonzero(self.prediction != self.target)
+        return wrong[np.argsort(-self.confidence[wrong], kind="stable")][:most]
+
+
+@torch.inference_mode()
+def predict(network: Network, task: Classify, batches: Iterable[Batch]) -> Predictions:
+    """The class probabilities of every sequence, and the mean loss. The network is left in evaluation mode."""
+    network.eval()
+    probabilities, targets, loss = [], [], 0.0
+    for batch in batches:
+        logits = task.logits(network, batch)
+        probabilities.append(task.probabilities(logits).cpu())
+        targets.append(batch.target.cpu())
+        loss += float(task.loss_of(logits, batch.target)) * len(batch.target)
+    target = torch.cat(targets).numpy()
+    return Predictions(torch.cat(probabilities).numpy(), target, loss / len(target))
+
+
+def scores(predictions: Predictions, classes: Sequence[str]) -> dict[str, Any]:
+    """Accuracy, loss, precision, recall and F1 of each class, and the confusion matrix (row: target)."""
+    from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
+
+    labels = list(range(len(classes)))
+    target, prediction = predictions.target, predictions.prediction
+    columns = precision_recall_fscore_support(target, prediction, labels=labels, zero_division=0.0)
+    rows = zip(classes, *(column.tolist() for column in columns), strict=True)
+    return {
+        "accuracy": float(accuracy_score(target, prediction)),
+        "loss": predictions.loss,
+        "test_size": len(target),
+        "per_class": [dict(zip(("class", "precision", "recall", "f1", "support"), row, strict=True)) for row in rows],
+        "confusion": confusion_matrix(target, prediction, labels=labels).tolist(),
+    }
+
+
+@dataclass(frozen=True)
+class StepByStep:
+    """One sequence as the network reads it."""
+
+    probabilities: NDArray[np.float32]  # (T, K): the softmax if the sequence ended at this step
+    hidden: NDArray[np.float32]  # (T, H): the top layer's h
+
+
+@torch.inference_mode()
+def step_by_step(network: Network, x: Tensor) -> StepByStep:
+    """What the network holds and says after each step of `x (T, 1, C)`."""
+    network.eval()
+    hidden, _ = network.recurrence(x)
+    probabilities = network.head(hidden).softmax(-1)
+    return StepByStep(probabilities[:, 0].cpu().numpy(), hidden[:, 0].cpu().numpy())
+
+
+def gradient_norms(network: Network, task: Classify, batch: Batch) -> NDArray[np.float32]:
+    """The norm of dL/dh_t for each layer, step and sequence, `(L, T, B)`; L is the sum over the batch."""
+    network.eval()
+
+    def loss(y: Tensor) -> Tensor:
+        return task.loss_of(y[-1:] if task.steps == "last" else y, batch.target) * len(batch.target)
+
+    norms: NDArray[np.float32] = gradient_flow(network, batch.x, loss).norms.cpu().numpy()
+    return norms

@@ -1,0 +1,1 @@
+"""Weights on their way in and out: between memory, files and other libraries."""

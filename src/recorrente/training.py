@@ -1,0 +1,241 @@
+"""Batches, a network, a task and a plan, all passed in: a trained network in a run folder.
+
+Knows epochs, optimisers and checkpoints. It does not know what kind of data it reads, nor who watches.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from recorrente.data.batch import Batch
+from recorrente.errors import InputError, RunError
+from recorrente.layers import Network
+from recorrente.runs import Run, write_bytes
+
+__all__ = ["Feed", "Plan", "Task", "Watcher", "train"]
+
+HISTORY = (
+    "epoch",
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "learning_rate",
+    "seconds",
+    "samples_per_second",
+)
+
+
+STATEFUL = ("network", "optimizer", "schedule")
+SECONDS_BETWEEN_TELLING = 0.1
+
+
+class Task(Protocol):
+    """What is predicted and how it is scored; see `recorrente.tasks`."""
+
+    def logits(self, network: Network, batch: Batch) -> Tensor: ...
+    def loss_of(self, logits: Tensor, target: Tensor) -> Tensor: ...
+    def correct(self, logits: Tensor, target: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Feed:
+    """The batches of a training: those of one epoch, shuffled by its number alone, and those to validate on."""
+
+    train: Callable[[int], Iterable[Batch]]
+    validation: Callable[[], Iterable[Batch]]
+    steps: int  # batches in an epoch
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train: Adam under one rise and fall of the learning rate, with the gradient's norm clipped.
+
+    The rate rises to `learning_rate` over the first 30 % of all steps and falls to nothing by the last, each half a
+    cosine (the one-cycle schedule, L. N. Smith, arXiv 1708.07120).
+
+    Args:
+        epochs: how often the training set is read.
+        batch: sequences in a step.
+        learning_rate: the highest one.
+        clip: the largest norm of the whole gradient; a longer one is scaled down to it.
+        validation: the share of the training set that is kept apart to validate on.
+        shift: move each training picture by up to so many pixels, at random; 0 leaves it as it is.
+        seed: of the weights, the order of the batches and all else that is random.
+
+    Raises:
+        InputError: a number out of its range.
+    """
+
+    epochs: int = 5
+    batch: int = 32
+    learning_rate: float = 4e-3
+    clip: float = 1.0
+    validation: float = 0.05
+    shift: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 1), ("batch", 1), ("shift", 0), ("seed", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < least:
+                raise InputError(name, came=value, wanted=f"an integer of {least} or more")
+        for name in ("learning_rate", "clip"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError(name, came=getattr(self, name), wanted="a number above 0")
+        if not 0 < self.validation < 1:
+            raise InputError("validation", came=self.validation, wanted="a share between 0 and 1")
+
+
+class Watcher(Protocol):
+    """Who watches a training; a progress bar, say."""
+
+    def step(self, epoch: int, share: float, loss: float, accuracy: float, samples_per_second: float) -> None: ...
+    def epoch(self, row: dict[str, float]) -> None: ...
+
+
+def train(
+    network: Network,
+    task: Task,
+    feed: Feed,
+    plan: Plan,
+    run: Run,
+    *,
+    device: str = "cpu",
+    watcher: Watcher | None = None,
+) -> list[dict[str, float]]:
+    """Trains `network` in place; keeps `checkpoint.pt` and `history.csv` in the run folder.
+
+    Goes on from `checkpoint.pt` if there is one: the weights at the end are those of an uninterrupted training, bit
+    for bit. After every epoch the checkpoint is replaced whole, so that at most one epoch is ever lost.
+
+    Returns:
+        The history, a dictionary an epoch.
+
+    Raises:
+        RunError: a checkpoint that cannot be read, or a folder that cannot be written.
+        FloatingPointError: the loss is not a number any more; the checkpoint before it stands.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(plan.seed)
+        trainer = _Trainer(network, task, feed, plan, device)
+        history = trainer.resume(run) if (run / "checkpoint.pt").exists() else []
+        for epoch in range(len(history), plan.epochs):
+            history.append(trainer.epoch(epoch, watcher))
+            write_bytes(run / "checkpoint.pt", trainer.checkpoint(history))
+            run.write_csv("history.csv", HISTORY, [[f"{row[name]:.6g}" for name in HISTORY] for row in history])
+            if watcher:
+                watcher.epoch(history[-1])
+    return history
+
+
+class _Trainer:
+    """What one training carries from step to step."""
+
+    def __init__(self, network: Network, task: Task, feed: Feed, plan: Plan, device: str) -> None:
+        self.network, self.task, self.feed, self.plan, self.device = network.to(device), task, feed, plan, device
+        self.optimizer = torch.optim.Adam(network.parameters(), lr=plan.learning_rate, fused=True)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, max_lr=plan.learning_rate, total_steps=plan.epochs * feed.steps
+        )
+
+    def epoch(self, epoch: int, watcher: Watcher | None) -> dict[str, float]:
+        """One pass over the training set, and one over the validation set."""
+        self.network.train()
+        tally, started, told = _Tally(), time.perf_counter(), 0.0
+        for step, batch in enumerate(self.feed.train(epoch), start=1):
+            tally.add(*self.step(batch.to(self.device)))
+            seconds = time.perf_counter() - started
+            if watcher and (seconds - told > SECONDS_BETWEEN_TELLING or step == self.feed.steps):
+                watcher.step(epoch, step / self.feed.steps, tally.loss, tally.accuracy, tally.count / seconds)
+                told = seconds
+        seconds = time.perf_counter() - started
+        validation = self.validate()
+        if not math.isfinite(tally.loss):
+            raise FloatingPointError(f"the loss of epoch {epoch + 1} is {tally.loss}: lower the learning rate")
+        return {
+            "epoch": epoch + 1,
+            "train_loss": tally.loss,
+            "train_accuracy": tally.accuracy,
+            "validation_loss": validation.loss,
+            "validation_accuracy": validation.accuracy,
+            "learning_rate": self.schedule.get_last_lr()[0],
+            "seconds": seconds,
+            "samples_per_second": tally.count / seconds,
+        }
+
+    def step(self, batch: Batch) -> tuple[Tensor, Tensor, int]:
+        """One update of the weights; the batch's loss, how many were right, and how many there were."""
+        self.optimizer.zero_grad(set_to_none=True)
+        logits = self.task.logits(self.network, batch)
+        loss = self.task.loss_of(logits, batch.target)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.clip)
+        self.optimizer.step()
+        self.schedule.step()
+        return loss.detach(), self.task.correct(logits, batch.target), len(batch.target)
+
+    @torch.inference_mode()
+    def validate(self) -> _Tally:
+        self.network.eval()
+        tally = _Tally()
+        for batch in self.feed.validation():
+            batch = batch.to(self.device)
+            logits = self.task.logits(self.network, batch)
+            loss = self.task.loss_of(logits, batch.target)
+            tally.add(loss, self.task.correct(logits, batch.target), len(batch.target))
+        return tally
+
+    def checkpoint(self, history: list[dict[str, float]]) -> bytes:
+        """All that the next epoch depends on."""
+        buffer = io.BytesIO()
+        parts = {name: getattr(self, name).state_dict() for name in STATEFUL}
+        torch.save({**parts, "history": history, "rng": torch.get_rng_state()}, buffer)
+        return buffer.getvalue()
+
+    def resume(self, run: Run) -> list[dict[str, float]]:
+        """Takes up a checkpoint; the history that it carries."""
+        try:
+            content: dict[str, Any] = torch.load(io.BytesIO(run.read_bytes("checkpoint.pt")), weights_only=True)
+            for name in STATEFUL:
+                getattr(self, name).load_state_dict(content[name])
+        except RunError:
+            raise
+        except Exception as error:  # torch raises what its reader happens to meet in a broken file
+            cure = "Delete it to start this run over"
+            raise RunError(
+                str(run / "checkpoint.pt"), came=f"a broken file ({error})", wanted="a checkpoint", cure=cure
+            ) from error
+        torch.set_rng_state(content["rng"])
+        history: list[dict[str, float]] = content["history"]
+        return history
+
+
+class _Tally:
+    """Loss and hits summed over batches, kept as tensors until somebody looks."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._loss: Tensor | float = 0.0
+        self._correct: Tensor | int = 0
+
+    def add(self, loss: Tensor, correct: Tensor, count: int) -> None:
+        self._loss = self._loss + loss.double() * count
+        self._correct = self._correct + correct
+        self.count += count
+
+    @property
+    def loss(self) -> float:
+        return float(self._loss) / self.count
+
+    @property
+    def accuracy(self) -> float:
+        return float(self._correct) / self.count
