@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -66,14 +65,6 @@ class ShapeError(InputError, RuntimeError):
     """Input that torch.nn refuses too: an `InputError`, and the `RuntimeError` that code written for torch catches."""
 
 
-@lru_cache
-def _names(num_layers: int, directions: int, bias: bool, projection: bool) -> list[list[str | None]]:
-    """Torch's names of a layer's `Weights`, for each layer and direction in torch's order."""
-    there = {"weight_ih": True, "weight_hh": True, "bias_ih": bias, "bias_hh": bias, "weight_hr": projection}
-    suffixes = [f"l{layer}{way}" for layer in range(num_layers) for way in ("", "_reverse")[:directions]]
-    return [[f"{field}_{suffix}" if there[field] else None for field in Weights._fields] for suffix in suffixes]
-
-
 class _Layer(nn.Module):
     """What our layers share: torch's parameters by name, and a run of a cell's sweeps."""
 
@@ -99,8 +90,13 @@ class _Layer(nn.Module):
 
     def weights(self) -> list[Weights]:
         """The parameters, one `Weights` for each layer and direction, in torch's order."""
-        names = _names(self.num_layers, self.directions, self.bias, self.proj_size > 0)
-        return [Weights(*(getattr(self, name) if name else None for name in group)) for group in names]
+        fields = ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if self.bias else ()))
+        ways = ("", "_reverse")[: self.directions]
+        groups = []
+        for suffix in [f"_l{layer}{way}" for layer in range(self.num_layers) for way in ways]:
+            weights = Weights(*[getattr(self, field + suffix) for field in fields])
+            groups.append(weights._replace(weight_hr=getattr(self, "weight_hr" + suffix)) if self.proj_size else weights)
+        return groups
 
     def zero_state(self, x: Tensor) -> State:
         """Zeros to start from, each `(L*directions, B, H)`, for `x` `(T, B, C)`."""
