@@ -14,12 +14,15 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from recorrente import cells
+from recorrente.compiling import let_dynamo_trace
 from recorrente.errors import InputError
 from recorrente.native import automatic, lack, native, transform
 from recorrente.notation import State, Weights
 from recorrente.sweep import Sweep
 
-__all__ = ["GRU", "LSTM", "RNN", "Network", "Recurrent", "ShapeError", "stack"]
+__all__ = ["GRU", "LSTM", "RNN", "Network", "Recurrent", "ShapeError", "TorchLayer", "stack"]
+
+let_dynamo_trace()
 
 
 def stack(
@@ -95,7 +98,9 @@ class _Layer(nn.Module):
         groups = []
         for suffix in [f"_l{layer}{way}" for layer in range(self.num_layers) for way in ways]:
             weights = Weights(*[getattr(self, field + suffix) for field in fields])
-            groups.append(weights._replace(weight_hr=getattr(self, "weight_hr" + suffix)) if self.proj_size else weights)
+            groups.append(
+                weights._replace(weight_hr=getattr(self, "weight_hr" + suffix)) if self.proj_size else weights
+            )
         return groups
 
     def zero_state(self, x: Tensor) -> State:
@@ -116,6 +121,8 @@ class _Layer(nn.Module):
             dropout=self.dropout if self.training else 0.0,
             lengths=lengths,
         )
+        if len(final) == 1:
+            return y, tuple(part.unsqueeze(0) for part in final[0])
         return y, tuple(torch.stack(part) for part in zip(*final, strict=True))
 
     def start(self, hx: Tensor | State | None, x: Tensor, *, batched: bool = True) -> State:
@@ -152,8 +159,10 @@ def _floats_to(value: Any, dtype: torch.dtype) -> Any:
     return None if value is None else tuple(_floats_to(part, dtype) for part in value)
 
 
-class _TorchLayer(_Layer):
+class TorchLayer(_Layer):
     """The forward of torch.nn's recurrent layers: their shapes in and out, our sweeps between."""
+
+    weight_ih_l0: Tensor
 
     def path(self, x: Tensor, *, lengths: bool = False) -> tuple[str, str]:
         """Where `forward` goes with this input, now: `native`, `reference` or `torch`, and what keeps it from the core.
@@ -182,7 +191,7 @@ class _TorchLayer(_Layer):
         packed = isinstance(input, PackedSequence)
         x = input.data if packed else input
         if x.is_cpu and torch.is_autocast_enabled("cpu"):
-            dtype = self.weights()[0].weight_ih.dtype
+            dtype = self.weight_ih_l0.dtype
             with torch.autocast("cpu", enabled=False):
                 return self.forward(_floats_to(input, dtype), _floats_to(hx, dtype), lengths=lengths)
         path, _ = self.path(x, lengths=lengths is not None)
@@ -225,7 +234,7 @@ class _TorchLayer(_Layer):
         """Refuses an `x` that does not fit the parameters."""
         if x.shape[-1] != self.input_size:
             raise ShapeError("input", came=f"{x.shape[-1]} values a step", wanted=f"input_size, here {self.input_size}")
-        dtype = self.weights()[0].weight_ih.dtype
+        dtype = self.weight_ih_l0.dtype
         if x.dtype != dtype:
             raise ShapeError("input", came=x.dtype, wanted=f"{dtype}, as the parameters", cure="Convert one: .to(...)")
 
@@ -233,7 +242,7 @@ class _TorchLayer(_Layer):
 _ELMAN = {f: cells.Elman(f) for f in ("tanh", "relu")}
 
 
-class RNN(_TorchLayer, nn.RNN):
+class RNN(TorchLayer, nn.RNN):
     """`torch.nn.RNN` on our sweep: h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), f tanh or relu."""
 
     @property
@@ -241,13 +250,13 @@ class RNN(_TorchLayer, nn.RNN):
         return _ELMAN[self.nonlinearity]
 
 
-class GRU(_TorchLayer, nn.GRU):
+class GRU(TorchLayer, nn.GRU):
     """`torch.nn.GRU` on our sweep; equations in `recorrente.cells.GRU`."""
 
     cell = cells.GRU()
 
 
-class LSTM(_TorchLayer, nn.LSTM):
+class LSTM(TorchLayer, nn.LSTM):
     """`torch.nn.LSTM` on our sweep; equations in `recorrente.cells.LSTM`."""
 
     cell = cells.LSTM()
@@ -343,4 +352,5 @@ class Network(nn.Module):
         """Y of the top layer's final state, `(B, K)`: after the last step, and in reverse after the first."""
         _, final = self.recurrence(x, state)
         h = final[0] if isinstance(final, tuple) else final  # (L*directions, B, H)
-        return self.head(torch.cat(tuple(h[-getattr(self.recurrence, "directions", 1) :]), dim=-1))
+        y: Tensor = self.head(torch.cat(tuple(h[-getattr(self.recurrence, "directions", 1) :]), dim=-1))
+        return y

@@ -12,8 +12,8 @@ costs a third of what an operator of `torch.library` costs a call, and the opera
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -27,9 +27,14 @@ from recorrente.sweep import reference
 try:
     from recorrente import _core
 except ImportError:  # a source tree that nobody has built
-    _core = None  # type: ignore[assignment]
+    BUILT = False
+else:
+    BUILT = True
 
 __all__ = ["SlowPathWarning", "automatic", "lack", "native", "target", "transform"]
+
+
+Maybe = TypeVar("Maybe", Tensor, Tensor | None)
 
 
 class SlowPathWarning(UserWarning):
@@ -38,12 +43,12 @@ class SlowPathWarning(UserWarning):
 
 def target() -> str:
     """The vector code that the core runs on this machine (`avx512`, `avx2`, ...); `none` where it is not built."""
-    return "none" if _core is None else _core.target()
+    return _core.target() if BUILT else "none"
 
 
 def lack(cell: Cell, x: Tensor, *, projection: bool = False) -> str:
     """What the core lacks to run this sweep at all; empty where it has everything."""
-    if _core is None:
+    if not BUILT:
         return "the C++ core is not built (`pip install .` builds it)"
     if _code(cell) is None:
         return f"the core does not know {cell!r}"
@@ -74,7 +79,7 @@ def automatic(
     reason = lack(cell, x, projection=weights.weight_hr is not None) or transform()
     if not reason:
         return native(cell, x, state, weights, reverse=reverse, lengths=lengths)
-    if _core is None or _code(cell) is not None:
+    if not BUILT or _code(cell) is not None:
         warnings.warn(f"this runs on the slow reference sweep: {reason}", SlowPathWarning, stacklevel=2)
     return reference(cell, x, state, weights, reverse=reverse, lengths=lengths)
 
@@ -84,12 +89,18 @@ def native(
 ) -> tuple[Tensor, State]:
     """`reference` on the C++ core, on as many threads as torch has: same arguments, same numbers within rounding.
 
-    Only where `lack` and `transform` are empty. `lengths` is int64, contiguous, on the CPU. Nothing is saved for a backward pass that
-    cannot come. A backward pass that is itself differentiated (`create_graph=True`) runs on the reference, and warns.
+    `lengths` is int64, contiguous and on the CPU. Nothing is saved for a backward pass that cannot come. One that is
+    itself to be differentiated (`create_graph=True`) runs on the reference, and warns.
+
+    Raises:
+        NotImplementedError: for a cell that the core does not know.
+        InputError: for tensors of more than one dtype, or not on the CPU.
     """
     inputs = _Inputs(x, *weights[:4], *state)
     _refuse_mixture(inputs)
     code = _code(cell)
+    if code is None:
+        raise NotImplementedError(lack(cell, x))
     saving = torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in inputs)
     if torch.compiler.is_compiling() or type(x) is not Tensor:
         y, *final, _ = torch.ops.recorrente.sweep(*inputs, lengths, code, reverse, saving)
@@ -121,7 +132,7 @@ def _refuse_mixture(inputs: _Inputs) -> None:
 
 
 # What the core calls its dtypes and cells, and back.
-if _core is not None:
+if BUILT:
     _DTYPES = {torch.float32: _core.F32, torch.float64: _core.F64}
     _ELMANS = {"tanh": _core.ELMAN_TANH, "relu": _core.ELMAN_RELU, "linear": _core.ELMAN_LINEAR}
     _CELLS = {code: Elman(f) for f, code in _ELMANS.items()} | {_core.GRU: GRU(), _core.LSTM: LSTM()}
@@ -139,20 +150,27 @@ def _code(cell: Cell) -> int | None:
 # From tensors to the core's integers. A list holds what was made on the way until the call has returned.
 
 
-def _rows_contiguous(tensor: Tensor | None) -> Tensor | None:
+def _rows_contiguous(tensor: Maybe) -> Maybe:
     """The last index contiguous and no sign pending; other strides are the core's own to follow."""
     if tensor is None or (tensor.stride(-1) == 1 and not tensor.is_neg()):
         return tensor
     return tensor.resolve_neg().contiguous()
 
 
-def _contiguous(tensor: Tensor | None) -> Tensor | None:
+def _contiguous(tensor: Maybe) -> Maybe:
     return None if tensor is None else tensor.resolve_neg().contiguous()
 
 
 def _readable(inputs: _Inputs) -> _Inputs:
-    x, *weights, h0, c0 = inputs
-    return _Inputs(_rows_contiguous(x), *map(_contiguous, weights), _rows_contiguous(h0), _rows_contiguous(c0))
+    return _Inputs(
+        _rows_contiguous(inputs.x),
+        _contiguous(inputs.weight_ih),
+        _contiguous(inputs.weight_hh),
+        _contiguous(inputs.bias_ih),
+        _contiguous(inputs.bias_hh),
+        _rows_contiguous(inputs.h0),
+        _rows_contiguous(inputs.c0),
+    )
 
 
 def _pointer(tensor: Tensor | None) -> int:
@@ -167,9 +185,9 @@ def _sequence(tensor: Tensor | None) -> tuple[int, int, int]:
     return (0, 0, 0) if tensor is None else (tensor.data_ptr(), tensor.stride(0), tensor.stride(1))
 
 
-def _pointers(inputs: _Inputs) -> tuple[int, ...]:
+def _pointers(inputs: _Inputs) -> list[int]:
     x, *weights, h0, c0 = inputs
-    return (*map(_pointer, weights), *_sequence(x), *_state(h0), *_state(c0))
+    return [*map(_pointer, weights), *_sequence(x), *_state(h0), *_state(c0)]
 
 
 def _problem(inputs: _Inputs, lengths: Tensor | None, cell: int, reverse: bool) -> _core.Problem:
@@ -185,7 +203,7 @@ def _buffer(size: int) -> Tensor:
 
 
 def _outputs(inputs: _Inputs) -> tuple[Tensor, Tensor, Tensor]:
-    """y (T, B, H), h_n (B, H), c_n (B, H) or empty: unwritten."""
+    """Unwritten: y (T, B, H), h_n (B, H), c_n (B, H) or empty."""
     x, h0, c0 = inputs.x, inputs.h0, inputs.c0
     T, (B, H) = x.shape[0], h0.shape
     return x.new_empty(T, B, H), x.new_empty(B, H), x.new_empty(0 if c0 is None else B, H)
@@ -200,9 +218,8 @@ def _forward(
     y, h_n, c_n = _outputs(inputs)
     saved = _buffer(problem.saved_bytes()) if saving else torch.empty(0, dtype=torch.uint8, device="cpu")
     workspace = _buffer(problem.forward_workspace_bytes(saving))
-    _core.forward(
-        problem, *_pointers(inputs), *_sequence(y), *_state(h_n), *_state(c_n), _pointer(saved), _pointer(workspace)
-    )
+    out = [*_sequence(y), *_state(h_n), *_state(c_n), _pointer(saved)]
+    _core.forward(problem, *_pointers(inputs) + out + [_pointer(workspace)])
     return y, h_n, c_n, saved
 
 
@@ -223,10 +240,9 @@ def _backward(
     d = [t.new_empty(t.shape) if t is not None and want else None for t, want in zip(inputs, wanted, strict=True)]
     dx, *dweights, dh0, dc0 = d
     workspace = _buffer(problem.backward_workspace_bytes())
-    _core.backward(
-        problem, *_pointers(inputs), *_sequence(y), _pointer(saved), *_sequence(dy), *_state(dh_n), *_state(dc_n),
-        *_sequence(dx), *_state(dh0), *_state(dc0), *map(_pointer, dweights), _pointer(workspace),
-    )  # fmt: skip
+    given = [*_sequence(y), _pointer(saved), *_sequence(dy), *_state(dh_n), *_state(dc_n)]
+    out = [*_sequence(dx), *_state(dh0), *_state(dc0), *map(_pointer, dweights)]
+    _core.backward(problem, *_pointers(inputs) + given + out + [_pointer(workspace)])
     return d
 
 
@@ -250,14 +266,14 @@ def _through_reference(
         SlowPathWarning,
         stacklevel=2,
     )
-    roles = _Inputs(*(None if t is None else t.view_as(t) for t in inputs))  # one tensor may play two: a graph node each
-    x, *weights, h0, c0 = roles
-    y, final = reference(
-        _CELLS[cell], x, (h0,) if c0 is None else (h0, c0), Weights(*weights), reverse=reverse, lengths=lengths
-    )
-    sources = [(out, d) for out, d in zip((y, *final), gradients, strict=False) if d is not None and out.requires_grad]
-    asked = [role for role, want in zip(roles, wanted, strict=True) if want]
-    outs, d_outs = zip(*sources, strict=True) if sources else ((), ())
+    roles = [None if t is None else t.view_as(t) for t in inputs]  # one tensor may play two roles: a graph node each
+    role = _Inputs(*roles)  # type: ignore[arg-type]
+    start = (role.h0,) if role.c0 is None else (role.h0, role.c0)
+    weights = Weights(role.weight_ih, role.weight_hh, role.bias_ih, role.bias_hh)
+    y, final = reference(_CELLS[cell], role.x, start, weights, reverse=reverse, lengths=lengths)
+    ends = [(out, d) for out, d in zip((y, *final), gradients, strict=False) if d is not None and out.requires_grad]
+    asked = [t for t, want in zip(roles, wanted, strict=True) if want and t is not None]
+    outs, d_outs = zip(*ends, strict=True) if ends else ((), ())
     found = iter(torch.autograd.grad(outs, asked, d_outs, create_graph=True, allow_unused=True))
     return [next(found) if want else None for want in wanted]
 
@@ -273,7 +289,8 @@ class _Differentiable(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
-        y, h_n, c_n, saved = _forward(_Inputs(*inputs[:7]), *inputs[7:], saving=True)
+        lengths, cell, reverse = inputs[7:]
+        y, h_n, c_n, saved = _forward(_Inputs(*inputs[:7]), lengths, cell, reverse, saving=True)
         _remember(ctx, inputs, (y, saved))
         return y, h_n, c_n
 
@@ -291,38 +308,24 @@ class _Differentiable(torch.autograd.Function):
 # The sweep as an operator, for the compilers.
 
 _INPUTS = "Tensor x, Tensor weight_ih, Tensor weight_hh, Tensor? bias_ih, Tensor? bias_hh, Tensor h0, Tensor? c0"
-_library = torch.library.Library("recorrente", "DEF")
-_library.define(
-    f"sweep({_INPUTS}, Tensor? lengths, int cell, bool reverse, bool saving)"
-    " -> (Tensor y, Tensor h_n, Tensor c_n, Tensor saved)",
-    tags=torch.Tag.pt2_compliant_tag,
-)
-_library.define(
-    f"sweep_backward(Tensor? dy, Tensor? dh_n, Tensor? dc_n, {_INPUTS}, Tensor? lengths, Tensor y, Tensor saved,"
-    " int cell, bool reverse, bool[] wanted) -> Tensor[]",
-    tags=torch.Tag.pt2_compliant_tag,
-)
+_library = torch.library.Library("recorrente", "DEF")  # type: ignore[no-untyped-call]
 
 
-@torch.library.impl(_library, "sweep", "CPU")
 def _sweep(*arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return _forward(_Inputs(*arguments[:7]), *arguments[7:])
 
 
-@torch.library.impl(_library, "sweep_backward", "CPU")
 def _sweep_backward(*arguments: Any) -> list[Tensor]:
     gradients, inputs, (lengths, y, saved, *call) = arguments[:3], _Inputs(*arguments[3:10]), arguments[10:]
     return [d for d in _backward(gradients, inputs, lengths, y, _unshared(saved), *call) if d is not None]
 
 
-@torch.library.register_fake("recorrente::sweep", lib=_library)
 def _sweep_shapes(*arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     inputs, saving = _Inputs(*arguments[:7]), arguments[-1]
     bytes_saved = torch.library.get_ctx().new_dynamic_size() if saving else 0  # the core alone knows: lengths count
     return *_outputs(inputs), inputs.x.new_empty(bytes_saved, dtype=torch.uint8)
 
 
-@torch.library.register_fake("recorrente::sweep_backward", lib=_library)
 def _sweep_backward_shapes(*arguments: Any) -> list[Tensor]:
     return [t.new_empty(t.shape) for t, want in zip(arguments[3:10], arguments[-1], strict=True) if want]
 
@@ -330,8 +333,8 @@ def _sweep_backward_shapes(*arguments: Any) -> list[Tensor]:
 def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
     y, _, _, saved = output
     ctx.mark_non_differentiable(saved)
-    *inputs, ctx.saving = inputs
-    _remember(ctx, inputs, (y, saved))
+    ctx.saving = inputs[-1]
+    _remember(ctx, inputs[:-1], (y, saved))
 
 
 def _compiled_backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
@@ -342,4 +345,23 @@ def _compiled_backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | No
     return (*(next(d) if want else None for want in wanted), None, None, None, None)
 
 
+def _register(schema: str, kernel: Callable[..., Any], shapes: Callable[..., Any]) -> None:
+    name = schema.partition("(")[0]
+    _library.define(schema, tags=torch.Tag.pt2_compliant_tag)  # type: ignore[no-untyped-call]
+    _library.impl(name, kernel, "CPU")  # type: ignore[no-untyped-call]
+    torch.library.register_fake(f"recorrente::{name}", shapes, lib=_library)
+
+
+_register(
+    f"sweep({_INPUTS}, Tensor? lengths, int cell, bool reverse, bool saving)"
+    " -> (Tensor y, Tensor h_n, Tensor c_n, Tensor saved)",
+    _sweep,
+    _sweep_shapes,
+)
+_register(
+    f"sweep_backward(Tensor? dy, Tensor? dh_n, Tensor? dc_n, {_INPUTS}, Tensor? lengths, Tensor y, Tensor saved,"
+    " int cell, bool reverse, bool[] wanted) -> Tensor[]",
+    _sweep_backward,
+    _sweep_backward_shapes,
+)
 torch.library.register_autograd("recorrente::sweep", _compiled_backward, setup_context=_setup, lib=_library)
