@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -44,7 +45,11 @@ def main() -> None:
     """Runs the command; a refusal is told in a line, never as a traceback."""
     try:
         app()
-    except (InputError, FloatingPointError) as error:
+    except InputError as error:
+        if error.argument in signature(train).parameters:
+            _fail(f"--{str(error).replace('_', '-', error.argument.count('_'))}\nTry: recorrente train --help", code=2)
+        _fail(str(error))
+    except FloatingPointError as error:
         _fail(str(error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -112,7 +117,8 @@ def train(
     if resume is not None:
         recipe_of_run = recipe.of_run(resume)
         with Display(sys.stderr, recipe_of_run.plan.epochs) as display, _interruptible(resume):
-            _tell_run(recipe.resume(resume, device=device, watcher=display))
+            trained = recipe.resume(resume, device=device, watcher=display, progress=display.wait)
+        _tell_run(trained)
         return
     assert data is not None
     plan = recipe.default_plan(
@@ -144,6 +150,7 @@ def train(
             device=device,
             overwrite=overwrite,
             watcher=display,
+            progress=display.wait,
         )
     _tell_run(trained)
 
@@ -254,6 +261,6 @@ def _words(value: object) -> str:
     return str(value) if value != "" else "not set"
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, code: int = 1) -> NoReturn:
     print(f"recorrente: {message}", file=sys.stderr)
-    raise SystemExit(1)
+    raise SystemExit(code)

@@ -6,32 +6,32 @@ from types import TracebackType
 from typing import TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 __all__ = ["Display"]
 
 
 class Display:
-    """A `training.Watcher` that writes to a stream, stderr as a rule.
+    """A `training.Watcher`, and a `data.progress.Progress`, that writes to a stream; to stderr as a rule.
 
-    In a terminal each epoch has a moving bar with loss, accuracy, speed and the time left of the whole training; when
-    it ends, and where there is no terminal, it leaves one line.
+    In a terminal a bar moves while data is read, and then one for the whole training with the epoch's loss, accuracy
+    and speed and the time left. Each epoch leaves a line, there and where there is no terminal.
     """
 
-    def __init__(self, stream: TextIO, epochs: int, done: int = 0) -> None:
+    def __init__(self, stream: TextIO, epochs: int) -> None:
         self.console = Console(file=stream, highlight=False, soft_wrap=True)
         self.epochs = epochs
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("loss {task.fields[loss]:.4f}  accuracy {task.fields[accuracy]:.4f}"),
-            TextColumn("{task.fields[speed]:,.0f} samples/s "),
+            TextColumn("{task.fields[told]}"),
             TimeRemainingColumn(compact=True),
             console=self.console,
             transient=True,
             disable=not self.console.is_terminal,
         )
-        self.task = self.bar.add_task("", total=epochs, completed=done, loss=0.0, accuracy=0.0, speed=0.0)
+        self.task: TaskID | None = None
+        self.waiting = ""
 
     def __enter__(self) -> Display:
         self.bar.start()
@@ -42,16 +42,29 @@ class Display:
     ) -> None:
         self.bar.stop()
 
+    def wait(self, what: str, done: int, total: int) -> None:
+        """So much of a download or of a folder is read."""
+        if what != self.waiting:
+            self.waiting = what
+            self._begin(total)
+        self._show(what, done, "", total=total or None)
+
     def step(self, epoch: int, share: float, loss: float, accuracy: float, samples_per_second: float) -> None:
         """Part of an epoch is done: `share`, between 0 and 1."""
-        self.bar.update(
-            self.task,
-            description=f"epoch {epoch + 1}/{self.epochs}",
-            completed=epoch + share,
-            loss=loss,
-            accuracy=accuracy,
-            speed=samples_per_second,
-        )
+        if self.task is None or self.waiting:
+            self.waiting = ""
+            self._begin(self.epochs)
+        told = f"loss {loss:.4f}  accuracy {accuracy:.4f}  {samples_per_second:,.0f} samples/s "
+        self._show(f"epoch {epoch + 1}/{self.epochs}", epoch + share, told)
+
+    def _begin(self, total: float) -> None:
+        if self.task is not None:
+            self.bar.remove_task(self.task)
+        self.task = self.bar.add_task("", total=total, told="")
+
+    def _show(self, description: str, completed: float, told: str, **changes: float | None) -> None:
+        assert self.task is not None
+        self.bar.update(self.task, description=description, completed=completed, told=told, **changes)
 
     def epoch(self, row: dict[str, float]) -> None:
         """An epoch is done; `row` is its row of the history."""

@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import recorrente
 from recorrente import cells, evaluation, layers, report, training
 from recorrente.data import image
 from recorrente.data.batch import Batch
 from recorrente.data.image import ImageData, ImageSet, Reader
+from recorrente.data.progress import Progress, silent
 from recorrente.errors import InputError, RunError
 from recorrente.exchange import weights
 from recorrente.observation import observe
@@ -190,7 +191,7 @@ def train(
     data: str | Path,
     *,
     out: str | Path | None = None,
-    order: str = "rows",
+    order: image.Order = "rows",
     size: tuple[int, int] | None = None,
     shape: Shape | None = None,
     task: Classify | None = None,
@@ -198,6 +199,7 @@ def train(
     device: str = "cpu",
     overwrite: bool = False,
     watcher: Watcher | None = None,
+    progress: Progress = silent,
 ) -> Trained:
     """Trains a recurrent network on images and leaves a run folder with a report.
 
@@ -209,7 +211,8 @@ def train(
         shape, task, plan: the network, the loss, how to train.
         device: where torch computes.
         overwrite: replace a run folder that is there.
-        watcher: told of the progress.
+        watcher: told of the training.
+        progress: told of the wait before it: downloads, pictures that are read.
 
     Raises:
         InputError, RunError: data that cannot be read, a folder that cannot be written.
@@ -221,20 +224,24 @@ def train(
         ...     sorted(path.name for path in trained.run.folder.glob("*.csv"))
         ['history.csv', 'predictions.csv']
     """
+    _check_device(device)
     shape, task, plan = shape or Shape(), task or Classify(), plan or default_plan(str(data))
-    loaded = image.load(data, size=size, seed=plan.seed)
-    reader = image.reader(loaded, order=order, seed=plan.seed)
-    source = str(data) if loaded.known else str(Path(data).resolve())
+    loaded = image.load(data, size=size, seed=plan.seed, progress=progress)
+    reader = Reader.of(loaded, order=order, seed=plan.seed)
+    source = data if isinstance(data, str) and not Path(data).is_dir() else str(Path(data).resolve())
     recipe = Recipe(source, loaded.classes, reader, shape, task, plan)
     folder = new_folder(data, shape.cell) if out is None else out
     run = Run.create(folder, recipe.to_config(), overwrite=overwrite)
     return _follow(recipe, loaded, run, device, watcher)
 
 
-def resume(folder: str | Path, *, device: str = "cpu", watcher: Watcher | None = None) -> Trained:
+def resume(
+    folder: str | Path, *, device: str = "cpu", watcher: Watcher | None = None, progress: Progress = silent
+) -> Trained:
     """Goes on with an interrupted training, and ends where it would have ended."""
+    _check_device(device)
     run, recipe = Run.open(folder), of_run(folder)
-    return _follow(recipe, _load_data(recipe), run, device, watcher)
+    return _follow(recipe, _load_data(recipe, progress), run, device, watcher)
 
 
 def of_run(folder: str | Path) -> Recipe:
@@ -263,6 +270,14 @@ def load(folder: str | Path) -> Trained:
     return Trained(run, recipe, network)
 
 
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        wanted = "a device that torch can use here, such as cpu"
+        raise InputError("device", came=repr(device), wanted=wanted) from error
+
+
 def _follow(recipe: Recipe, data: ImageData, run: Run, device: str, watcher: Watcher | None) -> Trained:
     network = recipe.network()
     fit, held_out = image.split_validation(data.train, recipe.plan.validation, recipe.plan.seed)
@@ -280,8 +295,13 @@ def _follow(recipe: Recipe, data: ImageData, run: Run, device: str, watcher: Wat
 def _feed(recipe: Recipe, fit: ImageSet, held_out: ImageSet) -> Feed:
     plan, reader = recipe.plan, recipe.reader
 
+    def moved(images: Tensor, generator: torch.Generator) -> Tensor:
+        return image.shift(images, plan.shift, generator)
+
     def shuffled(epoch: int) -> Iterator[Batch]:
-        return image.batches(fit, reader, plan.batch, seed=plan.seed, epoch=epoch, shift=plan.shift)
+        return image.batches(
+            fit, reader, plan.batch, seed=plan.seed, epoch=epoch, augment=moved if plan.shift else None
+        )
 
     def in_order() -> Iterator[Batch]:
         return image.batches(held_out, reader, EVALUATION_BATCH)
@@ -319,9 +339,10 @@ def _write_results(trained: Trained, data: ImageData, history: list[dict[str, fl
     write_bytes(run / "observations.npz", buffer.getvalue())
 
 
-def _load_data(recipe: Recipe) -> ImageData:
-    size = None if recipe.source in image.KNOWN else (recipe.reader.height, recipe.reader.width)
-    return image.load(recipe.source, size=size, seed=recipe.plan.seed)
+def _load_data(recipe: Recipe, progress: Progress = silent) -> ImageData:
+    return image.load(
+        recipe.source, size=(recipe.reader.height, recipe.reader.width), seed=recipe.plan.seed, progress=progress
+    )
 
 
 def new_folder(data: str | Path, cell: str) -> Path:

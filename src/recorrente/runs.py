@@ -147,8 +147,9 @@ def _read(path: Path) -> bytes:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    text = _read(path)
     try:
-        content = json.loads(_read(path))
+        content = json.loads(text)
     except ValueError as error:
         raise RunError(str(path), came=f"broken JSON ({error})", wanted="the file as it was written") from error
     if not isinstance(content, dict):

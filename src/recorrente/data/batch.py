@@ -1,0 +1,39 @@
+"""What every model is fed, whatever it was made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+__all__ = ["Batch"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B sequences of up to T steps, and what is to be said of each.
+
+    Attributes:
+        x: `(T, B, C)` float32; the steps after a sequence's own length hold zeros.
+        target: `(B,)` int64 class of each sequence.
+        lengths: `(B,)` int64 steps of each sequence, or None when all have T.
+
+    Example:
+        >>> import torch
+        >>> batch = Batch(torch.zeros(28, 32, 28), torch.zeros(32, dtype=torch.int64))
+        >>> len(batch), batch.lengths is None
+        (32, True)
+    """
+
+    x: Tensor
+    target: Tensor
+    lengths: Tensor | None = None
+
+    def __len__(self) -> int:
+        """B, the number of sequences."""
+        return self.x.shape[1]
+
+    def to(self, device: str) -> Batch:
+        """The same on another device."""
+        lengths = None if self.lengths is None else self.lengths.to(device)
+        return Batch(self.x.to(device), self.target.to(device), lengths)

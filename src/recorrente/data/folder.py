@@ -1,0 +1,209 @@
+"""A folder of class folders, with pictures of one's own.
+
+    FOLDER/CLASS/*                              a fifth of each class is held out to test on
+    FOLDER/train/CLASS/* and FOLDER/test/CLASS/*
+
+Classes and pictures are taken in natural order (2 before 10), so that the same folder gives the same arrays anywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from recorrente.data.imageset import ImageData, ImageSet, hold_out
+from recorrente.data.picture import SUFFIXES, extent, prepare_resize
+from recorrente.data.progress import Progress
+from recorrente.errors import InputError
+
+__all__ = ["load_folder"]
+
+HELD_OUT = 0.2
+LARGEST_KEPT = 64
+"""Pixels a side up to which pictures that are all of one size keep it."""
+DEFAULT_SIZE = (28, 28)
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """Picture files and the class number of each."""
+
+    paths: list[Path]
+    labels: list[int]
+
+
+def load_folder(folder: Path, *, size: tuple[int, int] | None, seed: int, progress: Progress) -> ImageData:
+    """Reads class folders of pictures: grey, turned as EXIF says, scaled to one size with their proportions kept.
+
+    Args:
+        folder: see the top of this file.
+        size: height and width; None keeps the pictures' own size where they all share one of at most 64 x 64, and
+            makes them 28 x 28 otherwise.
+        seed: which pictures are held out, where the folder has no `test/`.
+        progress: told how many pictures are read.
+
+    Raises:
+        InputError: no pictures, an empty class folder, a single class, a `train/` without `test/` or other classes in
+            it, or pictures that cannot be read (which are named).
+    """
+    parts = _parts(folder)
+    if parts is None:
+        classes, listing = _list_classes(folder)
+        held = hold_out(_labels(listing), HELD_OUT, seed)
+        train, test = (_pick(listing, indices.tolist()) for indices in held)
+    else:
+        classes, train = _list_classes(parts[0])
+        _, test = _list_classes(parts[1], classes)
+    paths = train.paths + test.paths
+    height, width = size or _common_size(paths, progress)
+    images = np.stack(_each(lambda path: prepare_resize(path, height, width)[0], paths, "read pictures", progress))
+    return ImageData(
+        folder.resolve().name,
+        classes,
+        ImageSet(images[: len(train.paths)], _labels(train)),
+        ImageSet(images[len(train.paths) :], _labels(test)),
+    )
+
+
+def _labels(listing: _Listing) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.array(listing.labels, np.int64)
+
+
+def _pick(listing: _Listing, indices: Sequence[int]) -> _Listing:
+    return _Listing([listing.paths[k] for k in indices], [listing.labels[k] for k in indices])
+
+
+def _natural(path: Path) -> tuple[tuple[int, int, str], ...]:
+    """A key that puts 2 before 10: digits compare as numbers, the rest as text."""
+    pieces = re.findall(r"\d+|\D+", unicodedata.normalize("NFC", str(path)))
+    return tuple((0, int(piece), piece) if piece.isdecimal() else (1, 0, piece) for piece in pieces)
+
+
+def _visible(paths: Iterable[Path]) -> list[Path]:
+    """Without what systems leave behind (.DS_Store, __MACOSX, .ipynb_checkpoints), in natural order."""
+    return sorted((path for path in paths if not path.name.startswith((".", "__", "@"))), key=_natural)
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [path for path in _visible(folder.iterdir()) if path.is_dir()]
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """All pictures below a folder, at any depth."""
+    found: list[Path] = []
+    for path in _visible(folder.iterdir()):
+        if path.is_dir():
+            found += _pictures(path)
+        elif path.suffix.lower() in SUFFIXES:
+            found.append(path)
+    return found
+
+
+def _parts(folder: Path) -> tuple[Path, Path] | None:
+    """`train` and `test`, or None where the folder itself holds the classes."""
+    named = {path.name.lower(): path for path in _folders(folder)}
+    if "train" not in named or not _folders(named["train"]):
+        return None
+    if "test" not in named:
+        raise InputError(
+            str(folder),
+            came=f"folders {', '.join(named)}",
+            wanted="train and test, each with a folder for every class",
+            cure=f"Add test/, or give {named['train']} itself to have a fifth of it held out",
+        )
+    return named["train"], named["test"]
+
+
+def _list_classes(folder: Path, classes: tuple[str, ...] | None = None) -> tuple[tuple[str, ...], _Listing]:
+    """The class folders and their pictures; with `classes`, no others are allowed."""
+    folders = _folders(folder)
+    if not folders:
+        raise _no_classes(folder)
+    names = [unicodedata.normalize("NFC", path.name) for path in folders]
+    if classes is None and len(folders) < 2:
+        raise InputError(
+            str(folder), came=f"a single class folder, {names[0]}", wanted="two classes or more, a folder for each"
+        )
+    strange = [name for name in names if classes is not None and name not in classes]
+    if strange:
+        raise InputError(
+            str(folder),
+            came=f"classes {', '.join(strange)}",
+            wanted="only those to learn from",
+            cure=f"train/ has {', '.join(classes or ())}",
+        )
+    listing = _Listing([], [])
+    order = classes or tuple(names)
+    for name, path in zip(names, folders, strict=True):
+        pictures = _pictures(path)
+        if not pictures:
+            raise InputError(
+                str(path),
+                came="a class folder without pictures",
+                wanted=f"files named {', '.join(SUFFIXES[:5])}, ...",
+                cure="Put pictures in, or remove the folder",
+            )
+        listing.paths.extend(pictures)
+        listing.labels.extend([order.index(name)] * len(pictures))
+    return order, listing
+
+
+def _no_classes(folder: Path) -> InputError:
+    loose = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
+    return InputError(
+        str(folder),
+        came=f"{len(loose)} pictures but no class folders" if loose else "a folder without pictures",
+        wanted="a folder for each class with its pictures in it, or the four IDX files of a set like MNIST",
+        cure="Move each picture into a folder named after its class" if loose else "",
+    )
+
+
+def _common_size(paths: Sequence[Path], progress: Progress) -> tuple[int, int]:
+    sizes = set(_each(extent, paths, "measure pictures", progress))
+    size = next(iter(sizes))
+    return size if len(sizes) == 1 and max(size) <= LARGEST_KEPT else DEFAULT_SIZE
+
+
+def _each(read: Callable[[Path], Item], paths: Sequence[Path], what: str, progress: Progress) -> list[Item]:
+    """`read` of every path, in order, on all cores; all that fail are named together."""
+
+    def attempt(path: Path) -> Item | InputError:
+        try:
+            return read(path)
+        except InputError as error:
+            return error
+
+    results: list[Item] = []
+    failures: list[InputError] = []
+    # Pillow releases the GIL while it decodes and scales.
+    with ThreadPoolExecutor(min(16, (os.cpu_count() or 1) + 1)) as pool:
+        for done, result in enumerate(pool.map(attempt, paths), 1):
+            if isinstance(result, InputError):
+                failures.append(result)
+            else:
+                results.append(result)
+            progress(what, done, len(paths))
+    if failures:
+        raise _all_failures(failures)
+    return results
+
+
+def _all_failures(failures: Sequence[InputError]) -> InputError:
+    first, others = failures[0], [failure.argument for failure in failures[1:]]
+    named = ", ".join(others[:9]) + (f" and {len(others) - 9} more" if len(others) > 9 else "")
+    return InputError(
+        first.argument,
+        came=first.came,
+        wanted=first.wanted,
+        cure=(f"The same holds for {named}. " if others else "") + "Replace or remove what cannot be read",
+    )

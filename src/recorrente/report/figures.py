@@ -1,0 +1,191 @@
+"""The pictures of a report: arrays and names in, matplotlib figures out.
+
+Each is on a white ground of its own, so that it reads the same on a light and on a dark page. The colours are the
+Okabe-Ito palette and `viridis`, which the colour-blind can tell apart.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from recorrente.report.content import Content
+
+__all__ = ["FIGURES", "png"]
+
+BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#777777"
+CELLS_WITH_NUMBERS = 20  # a confusion matrix of more classes than this is shown by colour alone
+CLASSES_NAMED = 5  # curves of probability that are named; the others stay grey
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG file, without a date in it: the same run gives the same bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def grid(content: Content) -> Figure:
+    """25 training images with their labels, 5 x 5."""
+    names = [content.classes[label] for label in content.seen["grid_labels"]]
+    return _gallery(content.seen["grid_images"], names, columns=5)
+
+
+def mistakes(content: Content) -> Figure:
+    """The wrong predictions that the network was surest of."""
+    seen, classes = content.seen, content.classes
+    if not len(seen["mistake_index"]):
+        figure = Figure(figsize=(4, 1), layout="constrained")
+        figure.text(0.5, 0.5, "no mistakes on the test set", ha="center", va="center", color=GREY)
+        return figure
+    names = [
+        f"{classes[target]} read as {classes[said]}\n{confidence:.0%} sure"
+        for target, said, confidence in zip(
+            seen["mistake_target"], seen["mistake_prediction"], seen["mistake_confidence"], strict=True
+        )
+    ]
+    return _gallery(seen["mistake_images"], names, columns=4)
+
+
+def learning(content: Content) -> Figure:
+    """Loss and accuracy over the epochs, on the training and the validation set."""
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    for axes, score in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        for part, colour in (("train", GREY), ("validation", BLUE)):
+            axes.plot(
+                content.history["epoch"], content.history[f"{part}_{score}"], "o-", ms=3, color=colour, label=part
+            )
+        axes.set(xlabel="epoch", title=score)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend(frameon=False)
+        _quiet(axes)
+    return figure
+
+
+def confusion(content: Content) -> Figure:
+    """How often each class (row) was read as each class (column)."""
+    counts, classes = np.array(content.metrics["confusion"]), content.classes
+    side = min(4 + 0.25 * len(classes), 12)
+    figure = Figure(figsize=(side, side), layout="constrained")
+    axes = figure.subplots()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    turned = 90 if max(map(len, classes)) > 2 else 0
+    axes.set_xticks(range(len(classes)), [_plain(name) for name in classes], rotation=turned)
+    axes.set_yticks(range(len(classes)), [_plain(name) for name in classes])
+    axes.set(xlabel="read as", ylabel="is")
+    if len(classes) <= CELLS_WITH_NUMBERS:
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                colour = "white" if shares[row, column] > 0.5 else "black"
+                axes.text(column, row, str(count), ha="center", va="center", fontsize=8, color=colour)
+    return figure
+
+
+def steps(content: Content) -> Figure:
+    """One image, and the probability of each class after every step of reading it."""
+    seen, order = content.seen, content.config["data"]["reader"]["order"]
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    picture, axes = figure.subplots(1, 2, width_ratios=(1, 2.4), sharey=order == "rows")
+    picture.imshow(seen["steps_image"], cmap="gray")
+    picture.set(title=_plain(content.classes[int(seen["steps_label"])]), xticks=[])
+    probabilities = seen["steps_probabilities"]  # (T, K)
+    time = np.arange(len(probabilities))
+    for rank, k in enumerate(np.argsort(-probabilities.max(axis=0))):
+        named = rank < CLASSES_NAMED
+        style: dict[str, Any] = {"label": _plain(content.classes[k])} if named else {"color": "#dddddd", "zorder": 0}
+        if order == "rows":  # time runs down, beside the rows of the picture
+            axes.plot(probabilities[:, k], time, **style)
+        else:
+            axes.plot(time, probabilities[:, k], **style)
+    if order == "rows":
+        picture.set_ylabel("step = row")
+        axes.set(xlabel="probability after this row", xlim=(-0.02, 1.02))
+    else:
+        picture.set_yticks([])
+        axes.set(xlabel="step = pixel", ylabel="probability", ylim=(-0.02, 1.02))
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    _quiet(axes)
+    return figure
+
+
+def hidden(content: Content) -> Figure:
+    """h_t of that image: a column a step, a row a unit, in the order of when each unit is most active."""
+    h = content.seen["steps_hidden"].T  # (H, T)
+    when = (np.abs(h) * np.arange(h.shape[1])).sum(axis=1) / np.maximum(np.abs(h).sum(axis=1), 1e-12)
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    axes = figure.subplots()
+    limit = max(float(np.abs(h).max()), 1e-12)
+    drawn = axes.imshow(
+        h[np.argsort(when)], aspect="auto", cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="none"
+    )
+    axes.set(xlabel="step", ylabel="hidden unit")
+    figure.colorbar(drawn, ax=axes, label="h")
+    return figure
+
+
+def gradient(content: Content) -> Figure:
+    """The norm of dL/dh_t over time, a line a layer: the median over sequences, and the middle half as a band."""
+    norms = content.seen["gradient_norms"]  # (L, T, B)
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    axes = figure.subplots()
+    colours = (BLUE, ORANGE, GREEN, RED, GREY)
+    for number, layer in enumerate(norms):
+        shown = np.where(layer > 0, layer, np.nan)
+        if np.isnan(shown).all():
+            continue
+        low, middle, high = _quartiles(shown)
+        colour = colours[number % len(colours)]
+        axes.plot(middle, color=colour, label=f"layer {number}" if len(norms) > 1 else "median")
+        axes.fill_between(range(len(middle)), low, high, color=colour, alpha=0.2, lw=0)
+    axes.set(xlabel="step", ylabel="norm of dL/dh", yscale="log")
+    axes.legend(frameon=False)
+    _quiet(axes)
+    return figure
+
+
+FIGURES = {
+    "grid": grid,
+    "learning": learning,
+    "confusion": confusion,
+    "mistakes": mistakes,
+    "steps": steps,
+    "hidden": hidden,
+    "gradient": gradient,
+}
+"""Every picture of the report, by the name of its file."""
+
+
+def _gallery(images: NDArray[Any], titles: list[str], columns: int) -> Figure:
+    rows = -(-len(images) // columns)
+    lines = 1 + max(title.count("\n") for title in titles)
+    figure = Figure(figsize=(1.5 * columns, (1.2 + 0.25 * lines) * rows), layout="constrained")
+    for axes in figure.subplots(rows, columns, squeeze=False).flat:
+        axes.set_axis_off()
+    for axes, image, title in zip(figure.axes, images, titles, strict=False):
+        axes.imshow(image, cmap="gray")
+        axes.set_title(_plain(title), fontsize=9)
+    return figure
+
+
+def _quartiles(values: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """25, 50 and 75 % of `(T, B)` along B, where NaN is no value; a step with none stays NaN."""
+    empty = np.isnan(values).all(axis=1)
+    quartiles = np.nanquantile(np.where(empty[:, None], 1.0, values), (0.25, 0.5, 0.75), axis=1)
+    return tuple(np.where(empty, np.nan, row) for row in quartiles)
+
+
+def _plain(name: str) -> str:
+    """A name as matplotlib shows it letter by letter: a dollar would begin a formula."""
+    return name.replace("$", r"\$")
+
+
+def _quiet(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25, lw=0.5)

@@ -1,0 +1,59 @@
+"""The page of a report: one HTML file with its pictures inside, that needs neither network nor scripts."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from numpy.typing import NDArray
+
+from recorrente.report.content import Content
+from recorrente.report.figures import FIGURES, png
+from recorrente.runs import write_bytes, write_text
+
+__all__ = ["gradient_in_words", "write"]
+
+
+def write(folder: Path) -> Path:
+    """Draws `figures/*.png` and writes `report.html` into a run folder; its path.
+
+    Raises:
+        RunError: a file of the run is missing or broken, or the folder cannot be written.
+    """
+    content = Content.of(folder)
+    pictures = {name: png(draw(content)) for name, draw in FIGURES.items()}
+    for name, picture in pictures.items():
+        write_bytes(folder / "figures" / f"{name}.png", picture)
+    page = folder / "report.html"
+    write_text(page, _html(content, pictures))
+    return page
+
+
+def _html(content: Content, pictures: dict[str, bytes]) -> str:
+    environment = Environment(
+        loader=PackageLoader("recorrente.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template("report.html").render(
+        config=content.config,
+        metrics=content.metrics,
+        classes=content.classes,
+        gradient=gradient_in_words(content.seen["gradient_norms"]),
+        pictures={name: base64.b64encode(picture).decode() for name, picture in pictures.items()},
+    )
+
+
+def gradient_in_words(norms: NDArray[np.floating]) -> str:
+    """How much of the gradient of the top layer's last step is left at its first; `norms (L, T, B)`.
+
+    Example:
+        >>> gradient_in_words(np.array([[[0.01], [0.1], [1.0]]]))
+        'At the first step the median gradient is 1 % of that at the last: most of it vanishes on the way.'
+    """
+    first, last = (float(np.median(norms[-1, t])) for t in (0, -1))
+    if last == 0 or not np.isfinite(first / last):
+        return "No gradient reaches the last step."
+    share = first / last
+    verdict = "most of it vanishes on the way" if share < 0.1 else "it grows on the way" if share > 3 else "it arrives"
+    return f"At the first step the median gradient is {share * 100:.3g} % of that at the last: {verdict}."

@@ -1,0 +1,63 @@
+"""The classification losses against the article's equations, written out."""
+
+import math
+
+import pytest
+import torch
+
+from recorrente.data.batch import Batch
+from recorrente.errors import InputError
+from recorrente.layers import GRU, Network
+from recorrente.tasks.classify import Classify
+
+T, B, K = 3, 4, 5
+
+
+def by_hand(y, target, steps, loss):
+    """L with plain loops: the mean over the batch of the sum over the steps that count."""
+    total = 0.0
+    for b in range(B):
+        for t in range(T) if steps == "every" else [T - 1]:
+            weights = [math.exp(value) for value in y[t][b]]
+            p = [weight / sum(weights) for weight in weights]
+            if loss == "cross_entropy":
+                total -= math.log(p[target[b]])
+            else:
+                total += sum(0.5 * (p[k] - (k == target[b])) ** 2 for k in range(K))
+    return total / B
+
+
+@pytest.mark.parametrize("steps", ["last", "every"])
+@pytest.mark.parametrize("loss", ["cross_entropy", "half_square"])
+def test_the_loss_is_the_equation(steps, loss):
+    y = torch.randn(T, B, K, dtype=torch.float64)
+    target = torch.tensor([0, 4, 2, 2])
+    logits = y if steps == "every" else y[-1:]
+    assert Classify(steps, loss).loss_of(logits, target).item() == pytest.approx(
+        by_hand(y.tolist(), target.tolist(), steps, loss), rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_the_steps_that_count_are_the_networks(bidirectional):
+    layer = GRU(2, 3, num_layers=2, bidirectional=bidirectional)
+    network = Network(layer, torch.nn.Linear(3 * layer.directions, K))
+    batch = Batch(x=torch.randn(T, B, 2), target=torch.zeros(B, dtype=torch.long))
+    every = Classify("every").logits(network, batch)
+    last = Classify("last").logits(network, batch)
+    assert every.shape == (T, B, K)
+    assert last.shape == (1, B, K)
+    if not bidirectional:
+        torch.testing.assert_close(every[-1], last[0])
+
+
+def test_predictions_are_those_of_the_last_step():
+    y = torch.randn(T, B, K)
+    torch.testing.assert_close(Classify.probabilities(y), y[-1].softmax(-1))
+    assert Classify.correct(y, y[-1].argmax(-1)).item() == B
+
+
+@pytest.mark.parametrize(("steps", "loss", "named"), [("first", "cross_entropy", "steps"), ("last", "hinge", "loss")])
+def test_unknown_words_are_refused(steps, loss, named):
+    with pytest.raises(InputError, match=rf"{named}: got '.*', wanted one of"):
+        Classify(steps, loss)

@@ -1,0 +1,248 @@
+"""The command as a user meets it: its own process, an empty folder, wrong arguments too."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import load_file
+from sklearn.datasets import load_digits
+
+import recorrente
+
+COMMANDS = ("train", "evaluate", "predict", "info")
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def refused(outcome, code: int, *words: str) -> None:
+    """One or two lines on stderr with all of `words`, no traceback, nothing on stdout."""
+    assert outcome.returncode == code, outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    assert not outcome.stdout
+    flat = " ".join(outcome.stderr.replace("│", " ").split())
+    for word in words:
+        assert word in flat
+
+
+def test_help_names_every_command(command):
+    outcome = command("--help")
+    assert outcome.returncode == 0
+    assert all(name in outcome.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_each_command(command, name):
+    assert command(name, "--help").returncode == 0
+
+
+@pytest.mark.parametrize("words", [("--help",), ("info",)])
+def test_help_and_info_answer_at_once_and_without_torch(words):
+    """Half a second on an idle machine; processor time is held to it here, which a busy one leaves alone."""
+    program = f"import sys; sys.argv[1:] = {list(words)!r}\n" + (
+        "import resource\n"
+        "from recorrente.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "used = resource.getrusage(resource.RUSAGE_SELF)\n"
+        "print(used.ru_utime + used.ru_stime, 'torch' in sys.modules, file=sys.stderr)"
+    )
+    outcomes = [
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stderr.split()
+        for _ in range(3)
+    ]
+    assert {torch for _, torch in outcomes} == {"False"}
+    assert min(float(seconds) for seconds, _ in outcomes) < 0.5
+
+
+def test_info_tells_the_version_and_json_is_for_programs(command):
+    assert recorrente.__version__ in command("info").stdout
+    assert json.loads(command("info", "--json").stdout)["recorrente"] == recorrente.__version__
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ((), "Usage"),
+        (("nonsense",), "No such command"),
+        (("train",), "--resume RUN"),
+        (("train", "digits", "--resume", "run"), "--resume RUN"),
+        (("train", "digits", "--hidden", "0"), "--hidden"),
+        (("train", "digits", "--hidden", "many"), "--hidden"),
+        (("train", "digits", "--cell", "transformer"), "--cell"),
+        (("train", "digits", "--activation", "soft"), "--activation"),
+        (("train", "digits", "--order", "spiral"), "--order"),
+        (("train", "digits", "--size", "28"), "--size"),
+        (("train", "digits", "--steps", "first"), "--steps"),
+        (("train", "digits", "--loss", "hinge"), "--loss"),
+        (("train", "digits", "--epochs", "0"), "--epochs"),
+        (("train", "digits", "--learning-rate", "-1"), "--learning-rate"),
+        (("train", "digits", "--validation", "2"), "--validation"),
+        (("train", "digits", "--device", "abacus"), "--device"),
+        (("predict", "run"), "FILE"),
+    ],
+)
+def test_a_command_that_makes_no_sense_ends_with_2_and_names_the_option(command, tmp_path, words, named):
+    outcome = command(*words)
+    assert outcome.returncode == 2, outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    assert named in outcome.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_that_is_not_there(command, tmp_path):
+    refused(command("train", "nowhere"), 1, "nowhere", "digits", "mnist")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_leaves_a_whole_run_folder(command, tmp_path):
+    outcome = command("train", "digits", "--epochs", "2", "--hidden", "16", "--out", "a run")
+    assert outcome.returncode == 0, outcome.stderr
+    run = tmp_path / "a run"
+    assert str(run / "report.html") in outcome.stdout
+    assert outcome.stderr.count("epoch") == 2
+    wanted = {"config.json", "model.safetensors", "history.csv", "metrics.json", "predictions.csv"}
+    assert wanted | {"report.html", "figures", "checkpoint.pt"} <= {path.name for path in run.iterdir()}
+    assert not list(run.rglob("*.part"))
+    refused(command("train", "digits", "--out", "a run"), 1, "a run", "not empty", "--overwrite", "--resume")
+    before = (run / "model.safetensors").read_bytes()
+    assert command("train", "digits", "--epochs", "1", "--out", "a run", "--overwrite").returncode == 0
+    assert (run / "model.safetensors").read_bytes() != before
+
+
+def test_unnamed_runs_do_not_meet(command, tmp_path):
+    for _ in range(2):
+        assert command("train", "digits", "--epochs", "1", "--hidden", "8").returncode == 0
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["digits-gru", "digits-gru-2"]
+
+
+def test_predictions_metrics_and_labels_agree(run_folder):
+    predictions = rows(run_folder / "predictions.csv")
+    metrics = json.loads((run_folder / "metrics.json").read_text())
+    config = json.loads((run_folder / "config.json").read_text())
+    test = recorrente.recipe.image.load("digits").test
+    classes = config["data"]["classes"]
+    assert [row["index"] for row in predictions] == [str(index) for index in range(len(test))]
+    assert [row["target"] for row in predictions] == [classes[label] for label in test.labels]
+    right = [row["target"] == row["prediction"] for row in predictions]
+    assert metrics["accuracy"] == sum(right) / len(right)
+    assert metrics["test_size"] == len(right)
+    confusion = np.zeros((10, 10), int)
+    for row in predictions:
+        confusion[classes.index(row["target"]), classes.index(row["prediction"])] += 1
+    assert metrics["confusion"] == confusion.tolist()
+    assert [row["support"] for row in metrics["per_class"]] == np.bincount(test.labels).tolist()
+    assert metrics["per_class"][3]["recall"] == confusion[3, 3] / confusion[3].sum()
+    assert all(0.1 <= float(row["confidence"]) <= 1 for row in predictions)
+
+
+def test_evaluate_tells_what_the_run_holds(command, run_folder):
+    metrics = json.loads((run_folder / "metrics.json").read_text())
+    told = json.loads(command("evaluate", run_folder, "--json").stdout)
+    assert told["accuracy"] == metrics["accuracy"]
+    assert told["confusion"] == metrics["confusion"]
+    table = command("evaluate", run_folder).stdout.splitlines()
+    assert table[0].startswith(f"accuracy {metrics['accuracy']:.4f}")
+    assert len(table) == 2 + 10
+
+
+def test_predict_says_what_it_did(command, run_folder, tmp_path):
+    """A digit of the test set, once as it is and once large, dark on light and in colour: the same class."""
+    test = recorrente.recipe.image.load("digits").test
+    predictions = rows(run_folder / "predictions.csv")
+    sure = max(range(len(predictions)), key=lambda n: float(predictions[n]["confidence"]))
+    pixels = (test.images[sure].astype(float) * 255 / 16).round().astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "as it is.png")
+    large = Image.fromarray(255 - pixels).convert("RGB").resize((200, 200), Image.Resampling.BICUBIC)
+    large.save(tmp_path / "grande.jpg")
+    outcome = command("predict", run_folder, "as it is.png", "grande.jpg")
+    assert outcome.returncode == 0, outcome.stderr
+    lines = list(csv.DictReader(outcome.stdout.splitlines(), dialect="excel-tab"))
+    assert [line["file"] for line in lines] == ["as it is.png", "grande.jpg"]
+    assert [line["prediction"] for line in lines] == [predictions[sure]["prediction"]] * 2
+    assert "invert" in lines[1]["preparation"]
+    told = json.loads(command("predict", run_folder, "as it is.png", "--json").stdout)
+    assert sum(told[0]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_predict_refuses_what_is_no_picture(command, run_folder, tmp_path):
+    (tmp_path / "notes.png").write_text("not a picture")
+    refused(command("predict", run_folder, "notes.png"), 1, "notes.png")
+    refused(command("predict", run_folder, "nowhere.png"), 1, "nowhere.png")
+
+
+def test_broken_runs_are_refused(command, run_folder, tmp_path):
+    refused(command("evaluate", "nowhere"), 1, "nowhere", "no such folder")
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (run / name).write_bytes((run_folder / name).read_bytes())
+    weights = run / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    refused(command("evaluate", run), 1, "model.safetensors", "broken file")
+    weights.unlink()
+    refused(command("evaluate", run), 1, "model.safetensors")
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**config, "format": 99}))
+    refused(command("evaluate", run), 1, "config.json", "format 99", "Update recorrente")
+    (run / "config.json").write_text(json.dumps({**config, "network": {"cell": "gru", "hidden": -1}}))
+    refused(command("evaluate", run), 1, "config.json", "hidden")
+
+
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
+def test_a_killed_training_resumes_to_the_same_weights(command, tmp_path, kill):
+    words = ("train", "digits", "--epochs", "6", "--hidden", "12", "--layers", "2")
+    assert command(*words, "--out", "whole").returncode == 0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "recorrente", *words, "--out", "cut"],
+        cwd=tmp_path,
+        env=os.environ,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    cut = tmp_path / "cut"
+    while not (cut / "history.csv").exists() or len(rows(cut / "history.csv")) < 2:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    process.send_signal(kill)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "Traceback" not in told
+    if kill == signal.SIGINT:
+        assert "recorrente train --resume cut" in told
+    done = len(rows(cut / "history.csv"))
+    assert done < 6
+    refused(command("evaluate", "cut"), 1, "--resume")
+    outcome = command("train", "--resume", "cut")
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stderr.count("epoch") == 6 - done
+    whole, resumed = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "cut"))
+    assert whole.keys() == resumed.keys()
+    assert all(whole[name].equal(resumed[name]) for name in whole)
+    assert (tmp_path / "whole" / "predictions.csv").read_bytes() == (cut / "predictions.csv").read_bytes()
+
+
+def test_a_folder_of_ones_own_pictures(command, tmp_path):
+    digits = load_digits()
+    for number in range(60):
+        folder = tmp_path / "minhas fotos" / ("zero", "um só")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        pick = np.flatnonzero(digits.target == number % 2)[number // 2]
+        Image.fromarray((digits.images[pick] * 15.9).astype(np.uint8)).resize((16, 16)).save(folder / f"{number}.png")
+    outcome = command("train", "minhas fotos", "--epochs", "12", "--hidden", "16", "--out", "run")
+    assert outcome.returncode == 0, outcome.stderr
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert {row["class"] for row in metrics["per_class"]} == {"zero", "um só"}
+    assert metrics["accuracy"] > 0.8
+    evaluated = json.loads(command("evaluate", "run", "--json").stdout)
+    assert evaluated["accuracy"] == metrics["accuracy"]

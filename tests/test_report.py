@@ -1,0 +1,130 @@
+"""The report: every number is the run's own, every picture is inside, and odd runs are drawn too."""
+
+import io
+import json
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from recorrente import report
+from recorrente.errors import RunError
+from recorrente.report.figures import FIGURES
+from recorrente.report.page import gradient_in_words
+
+
+class Page(HTMLParser):
+    """The text, the sources and the alternative texts of a page."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.text: list[str] = []
+        self.sources: list[str] = []
+        self.tags: set[str] = set()
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        self.sources += [value for name, value in attributes if name in ("src", "href")]
+        assert tag != "img" or dict(attributes)["alt"]
+
+    def handle_data(self, data):
+        self.text.append(data.strip())
+
+
+@pytest.fixture
+def copy(run_folder, tmp_path) -> Path:
+    return Path(shutil.copytree(run_folder, tmp_path / "run"))
+
+
+def change(folder: Path, **arrays: np.ndarray) -> None:
+    with np.load(folder / "observations.npz") as old:
+        np.savez(folder / "observations.npz", **{**old, **arrays})
+
+
+def test_the_page_tells_the_runs_numbers_and_needs_nothing_else(run_folder):
+    page = Page(run_folder / "report.html")
+    metrics = json.loads((run_folder / "metrics.json").read_text())
+    assert f"{metrics['accuracy'] * 100:.2f} %" in page.text
+    assert f"{metrics['loss']:.4f}" in page.text
+    assert f"{metrics['parameters']:,}" in page.text
+    for row in metrics["per_class"]:
+        assert f"{row['f1']:.4f}" in page.text
+    assert len(page.sources) == len(FIGURES)
+    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
+    assert not page.tags & {"script", "link", "iframe"}
+
+
+def test_every_picture_shows_something(run_folder):
+    for name in FIGURES:
+        with Image.open(run_folder / "figures" / f"{name}.png") as image:
+            assert min(image.size) > 80
+            assert len(np.unique(np.asarray(image.convert("L")))) > 10
+
+
+def test_the_same_run_gives_the_same_pictures(copy):
+    before = {path.name: path.read_bytes() for path in (copy / "figures").iterdir()}
+    report.write(copy)
+    assert {path.name: path.read_bytes() for path in (copy / "figures").iterdir()} == before
+
+
+def test_class_names_are_words_not_markup(copy):
+    config = json.loads((copy / "config.json").read_text())
+    config["data"]["classes"] = [f"<b>{k}</b> & $co {k}" for k in range(10)]
+    (copy / "config.json").write_text(json.dumps(config))
+    metrics = json.loads((copy / "metrics.json").read_text())
+    for row, name in zip(metrics["per_class"], config["data"]["classes"], strict=True):
+        row["class"] = name
+    (copy / "metrics.json").write_text(json.dumps(metrics))
+    page = Page(report.write(copy))
+    assert "b" not in page.tags
+    assert "<b>3</b> & $co 3" in page.text
+
+
+def test_a_run_without_mistakes_read_pixel_by_pixel(copy):
+    config = json.loads((copy / "config.json").read_text())
+    config["data"]["reader"]["order"] = "pixels"
+    (copy / "config.json").write_text(json.dumps(config))
+    none = np.zeros(0, int)
+    steps = np.linspace(0, 1, 64)[:, None] * np.ones(10)
+    change(
+        copy,
+        mistake_images=np.zeros((0, 8, 8), np.uint8),
+        **dict.fromkeys(("mistake_index", "mistake_target", "mistake_prediction", "mistake_confidence"), none),
+        steps_probabilities=steps,
+        steps_hidden=np.zeros((64, 5)),
+        gradient_norms=np.zeros((2, 64, 3)),
+    )
+    page = Page(report.write(copy))
+    assert any("pixel by pixel" in text for text in page.text)
+    assert any("No gradient reaches" in text for text in page.text)
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "history.csv", "observations.npz"])
+def test_a_missing_file_is_named(copy, name):
+    (copy / name).unlink()
+    with pytest.raises(RunError, match=name):
+        report.write(copy)
+
+
+def test_broken_arrays_are_refused(copy):
+    content = (copy / "observations.npz").read_bytes()
+    (copy / "observations.npz").write_bytes(content[: len(content) // 2])
+    with pytest.raises(RunError, match=r"observations\.npz: got a broken file"):
+        report.write(copy)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "words"), [(1, 1, "arrives"), (0.001, 1, "vanishes"), (100, 1, "grows"), (1, 0, "No gradient")]
+)
+def test_the_gradient_in_words(first, last, words):
+    assert words in gradient_in_words(np.array([[[first], [last]]], float))
+
+
+def test_the_pictures_are_png_files_of_the_page(run_folder):
+    content = (run_folder / "figures" / "grid.png").read_bytes()
+    with Image.open(io.BytesIO(content)) as image:
+        assert image.format == "PNG"

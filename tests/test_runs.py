@@ -1,0 +1,129 @@
+"""The run folder: whole files or none, refusals that name the path and the cure."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from recorrente.errors import RunError
+from recorrente.runs import FORMAT, Run, write_bytes, write_text
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*"))
+
+
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    write_text(tmp_path / "a.txt", "old")
+    write_text(tmp_path / "a.txt", "new")
+    assert (tmp_path / "a.txt").read_text() == "new"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(tmp_path, monkeypatch):
+    write_bytes(tmp_path / "a", b"old")
+    full_disk(monkeypatch)
+    with pytest.raises(RunError, match=r"a: got a full disk.*--resume"):
+        write_bytes(tmp_path / "a", b"new and longer")
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert names(tmp_path) == ["a"]
+
+
+def test_a_full_disk_while_making_a_run_leaves_no_config(tmp_path, monkeypatch):
+    full_disk(monkeypatch)
+    with pytest.raises(RunError, match="full disk"):
+        Run.create(tmp_path / "run", {})
+    assert names(tmp_path) in ([], ["run"])
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(RunError, match=r"file.*got Not a directory"):
+        Run.create(tmp_path / "file" / "run", {})
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_named(tmp_path):
+    tmp_path.chmod(0o555)
+    try:
+        with pytest.raises(RunError, match=r"got Permission denied, wanted a place that can be written"):
+            Run.create(tmp_path / "run", {})
+    finally:
+        tmp_path.chmod(0o755)
+    assert names(tmp_path) == []
+
+
+def test_a_read_only_file_system_is_named(tmp_path, monkeypatch):
+    def refuse(self: Path, *args: object, **options: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(RunError, match=r"got Read-only file system, wanted a place that can be written"):
+        Run.create(tmp_path / "run", {})
+
+
+def test_a_run_that_is_there_is_never_overwritten_unasked(tmp_path):
+    Run.create(tmp_path / "run", {"a": 1}).write_json("metrics.json", {})
+    with pytest.raises(RunError, match=r"not empty.*--overwrite"):
+        Run.create(tmp_path / "run", {"a": 2})
+    assert Run.open(tmp_path / "run").config["a"] == 1
+    Run.create(tmp_path / "run", {"a": 3}, overwrite=True)
+    assert Run.open(tmp_path / "run").config["a"] == 3
+    assert names(tmp_path / "run") == ["config.json"]
+
+
+def test_what_is_not_a_run_folder_is_not_overwritten_even_when_asked(tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
+    with pytest.raises(RunError, match="not a run folder"):
+        Run.create(tmp_path / "thesis", {}, overwrite=True)
+    with pytest.raises(RunError, match="not a run folder"):
+        Run.create(tmp_path / "thesis" / "chapter.txt", {}, overwrite=True)
+    assert (tmp_path / "thesis" / "chapter.txt").read_text() == "years of work"
+
+
+def test_an_empty_folder_may_become_a_run(tmp_path):
+    assert Run.create(tmp_path, {"a": 1}).config == {"format": FORMAT, "a": 1}
+
+
+def test_opening_what_is_no_run(tmp_path):
+    with pytest.raises(RunError, match="no such folder"):
+        Run.open(tmp_path / "nowhere")
+    with pytest.raises(RunError, match=r"without config\.json"):
+        Run.open(tmp_path)
+
+
+@pytest.mark.parametrize("version", [FORMAT + 1, None, "1"])
+def test_a_newer_run_is_refused(tmp_path, version):
+    (tmp_path / "config.json").write_text(json.dumps({"format": version}))
+    with pytest.raises(RunError, match=r"config\.json: got format .*Update recorrente"):
+        Run.open(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"format": 1', "[1]", "\xff"])
+def test_a_broken_config_is_refused(tmp_path, text):
+    (tmp_path / "config.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(RunError, match=r"config\.json"):
+        Run.open(tmp_path)
+
+
+def test_csv_round_trip_with_awkward_words(tmp_path):
+    run = Run.create(tmp_path / "run", {})
+    run.write_csv("t.csv", ("class", "n"), [['a,"b"', 1], ["ção\nnova", 2]])
+    assert run.read_csv("t.csv") == [{"class": 'a,"b"', "n": "1"}, {"class": "ção\nnova", "n": "2"}]
+
+
+def test_a_missing_file_is_named(tmp_path):
+    run = Run.create(tmp_path / "run", {})
+    with pytest.raises(RunError, match=r"metrics\.json: got No such file"):
+        run.read_json("metrics.json")
