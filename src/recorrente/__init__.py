@@ -10,14 +10,39 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from recorrente import cells, credit
+    from recorrente.accelerate import accelerate, restore
+    from recorrente.explain import explain
     from recorrente.layers import GRU, LSTM, RNN
+    from recorrente.native import SlowPathWarning
     from recorrente.recipe import Plan, Shape, load, resume, train
 
-__all__ = ["GRU", "LSTM", "RNN", "Plan", "Shape", "__version__", "cells", "credit", "load", "resume", "train"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Plan",
+    "Shape",
+    "SlowPathWarning",
+    "__version__",
+    "accelerate",
+    "cells",
+    "credit",
+    "explain",
+    "load",
+    "restore",
+    "resume",
+    "train",
+]
 
 __version__ = "0.1.0"
 
-_NAMES = {"layers": ("RNN", "GRU", "LSTM"), "recipe": ("Plan", "Shape", "load", "resume", "train")}
+_NAMES = {
+    "layers": ("RNN", "GRU", "LSTM"),
+    "native": ("SlowPathWarning",),
+    "accelerate": ("accelerate", "restore"),
+    "explain": ("explain",),
+    "recipe": ("Plan", "Shape", "load", "resume", "train"),
+}
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 _MODULES = ("cells", "credit")
 

@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from recorrente import cells
+from recorrente.compiling import let_dynamo_trace
 from recorrente.errors import InputError
+from recorrente.native import automatic, lack, native, transform
 from recorrente.notation import State, Weights
-from recorrente.sweep import Sweep, reference
+from recorrente.sweep import Sweep
 
-__all__ = ["GRU", "LSTM", "RNN", "Network", "Recurrent", "stack"]
+__all__ = ["GRU", "LSTM", "RNN", "Network", "Recurrent", "ShapeError", "TorchLayer", "stack"]
+
+let_dynamo_trace()
 
 
 def stack(
@@ -28,6 +34,7 @@ def stack(
     *,
     directions: int = 1,
     dropout: float = 0.0,
+    lengths: Tensor | None = None,
 ) -> tuple[Tensor, list[State]]:
     """Sweeps of one cell, one above the other.
 
@@ -37,31 +44,38 @@ def stack(
         states, weights: one for each layer and direction, in torch's order: `l0, l0_reverse, l1, ...`.
         directions: 1, or 2 to read each layer's input both ways and put the outputs side by side.
         dropout: probability of a zero between layers; the caller gives 0 in evaluation.
+        lengths: `(B,)`, the steps of each row; None where all have T.
 
     Returns:
         The top layer's outputs `(T, B, directions*H)`, and the final states in the order of `states`.
     """
     final: list[State] = []
+    ragged = {} if lengths is None else {"lengths": lengths}
     for lowest in range(0, len(weights), directions):
         if lowest and dropout:
             x = nn.functional.dropout(x, dropout)
         outputs = []
         for direction in range(directions):
             k = lowest + direction
-            y, state = sweep(cell, x, states[k], weights[k], reverse=direction == 1)
+            y, state = sweep(cell, x, states[k], weights[k], reverse=direction == 1, **ragged)
             outputs.append(y)
             final.append(state)
         x = torch.cat(outputs, dim=-1) if directions == 2 else outputs[0]
     return x, final
 
 
+class ShapeError(InputError, RuntimeError):
+    """Input that torch.nn refuses too: an `InputError`, and the `RuntimeError` that code written for torch catches."""
+
+
 class _Layer(nn.Module):
-    """What our layers share: torch's parameters by name, and a forward that runs a cell's sweeps."""
+    """What our layers share: torch's parameters by name, and a run of a cell's sweeps."""
 
     cell: cells.Cell
-    sweep: Sweep = staticmethod(reference)
+    input_size: int
     hidden_size: int
     num_layers: int
+    bias: bool
     batch_first: bool
     bidirectional: bool
     dropout: float
@@ -72,20 +86,29 @@ class _Layer(nn.Module):
         """1, or 2 when bidirectional."""
         return 2 if self.bidirectional else 1
 
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The width of each part of the state: H, but P for the h of an LSTM with projections."""
+        return (self.proj_size or self.hidden_size, self.hidden_size)[: len(self.cell.state_names)]
+
     def weights(self) -> list[Weights]:
         """The parameters, one `Weights` for each layer and direction, in torch's order."""
-        suffixes = [f"l{layer}{way}" for layer in range(self.num_layers) for way in ("", "_reverse")[: self.directions]]
-        return [
-            Weights(*(getattr(self, f"{field}_{suffix}", None) for field in Weights._fields)) for suffix in suffixes
-        ]
+        fields = ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if self.bias else ()))
+        ways = ("", "_reverse")[: self.directions]
+        groups = []
+        for suffix in [f"_l{layer}{way}" for layer in range(self.num_layers) for way in ways]:
+            weights = Weights(*[getattr(self, field + suffix) for field in fields])
+            groups.append(
+                weights._replace(weight_hr=getattr(self, "weight_hr" + suffix)) if self.proj_size else weights
+            )
+        return groups
 
     def zero_state(self, x: Tensor) -> State:
         """Zeros to start from, each `(L*directions, B, H)`, for `x` `(T, B, C)`."""
         rows = self.num_layers * self.directions
-        widths = [self.proj_size or self.hidden_size] + [self.hidden_size] * (len(self.cell.state_names) - 1)
-        return tuple(x.new_zeros(rows, x.shape[1], width) for width in widths)
+        return tuple(x.new_zeros(rows, x.shape[1], width) for width in self.widths)
 
-    def run(self, x: Tensor, state: State, sweep: Sweep) -> tuple[Tensor, State]:
+    def run(self, x: Tensor, state: State, sweep: Sweep, *, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """All layers over `x (T, B, C)` from `state`, each `(L*directions, B, H)`, with `sweep` for every one."""
         start = [tuple(part[k] for part in state) for k in range(len(state[0]))]
         y, final = stack(
@@ -96,44 +119,144 @@ class _Layer(nn.Module):
             self.weights(),
             directions=self.directions,
             dropout=self.dropout if self.training else 0.0,
+            lengths=lengths,
         )
+        if len(final) == 1:
+            return y, tuple(part.unsqueeze(0) for part in final[0])
         return y, tuple(torch.stack(part) for part in zip(*final, strict=True))
 
+    def start(self, hx: Tensor | State | None, x: Tensor, *, batched: bool = True) -> State:
+        """What the caller gave as `hx` as a state for `x (T, B, C)`; zeros for None."""
+        if hx is None:
+            return self.zero_state(x)
+        state = (hx,) if isinstance(hx, Tensor) else tuple(hx)
+        if len(state) != len(self.widths):
+            wanted = " and ".join(f"{name}_0" for name in self.cell.state_names)
+            raise ShapeError("hx", came=f"{len(state)} tensors", wanted=f"{wanted}, in a tuple")
+        for name, part, width in zip(self.cell.state_names, state, self.widths, strict=True):
+            shape = (self.num_layers * self.directions, *([x.shape[1]] if batched else []), width)
+            if part.shape != shape:
+                raise ShapeError(f"{name}_0", came=f"shape {tuple(part.shape)}", wanted=f"shape {shape}")
+        return state if batched else tuple(part.unsqueeze(1) for part in state)
 
-class _TorchLayer(_Layer):
-    """The forward of torch.nn's recurrent layers: their shapes in and out, our sweep between."""
 
-    def forward(self, input: Tensor, hx: Tensor | State | None = None) -> tuple[Tensor, Tensor | State]:  # noqa: A002
-        batched = input.dim() == 3
-        x = input if batched else input.unsqueeze(1)
-        if self.batch_first and batched:
-            x = x.transpose(0, 1)
-        state = self.zero_state(x) if hx is None else (hx if isinstance(hx, tuple) else (hx,))
-        if hx is not None and not batched:
-            state = tuple(part.unsqueeze(1) for part in state)
-        y, state = self.run(x, state, self.sweep)
+def _lengths(lengths: Tensor | Sequence[int], T: int, B: int) -> Tensor:
+    """What the caller gave as `lengths`, as the sweeps want it: (B,), int64, on the CPU."""
+    given = torch.as_tensor(lengths)
+    if given.dtype.is_floating_point or given.dtype == torch.bool or given.shape != (B,):
+        raise InputError("lengths", came=f"{given.dtype} {tuple(given.shape)}", wanted=f"integers ({B},), one a row")
+    given = given.to("cpu", torch.int64).contiguous()
+    if not torch.compiler.is_compiling() and bool(((given < 0) | (given > T)).any()):
+        raise InputError("lengths", came=given.tolist(), wanted=f"numbers from 0 to T, here {T}")
+    return given
+
+
+def _floats_to(value: Any, dtype: torch.dtype) -> Any:
+    if isinstance(value, PackedSequence):
+        return value.to(dtype) if value.data.is_floating_point() else value
+    if isinstance(value, Tensor):
+        return value.to(dtype) if value.is_floating_point() else value
+    return None if value is None else tuple(_floats_to(part, dtype) for part in value)
+
+
+class TorchLayer(_Layer):
+    """The forward of torch.nn's recurrent layers: their shapes in and out, our sweeps between."""
+
+    weight_ih_l0: Tensor
+
+    def path(self, x: Tensor, *, lengths: bool = False) -> tuple[str, str]:
+        """Where `forward` goes with this input, now: `native`, `reference` or `torch`, and what keeps it from the core.
+
+        Torch's own forward takes what the core lacks, but for `lengths`, which it does not know. Those, and the ways
+        of differentiating that the core has no rule for, go to the reference.
+        """
+        lacking = lack(self.cell, x, projection=self.proj_size > 0)
+        if lacking:
+            return ("reference" if lengths else "torch"), lacking
+        special = transform()
+        return ("reference" if special else "native"), special
+
+    def forward(
+        self,
+        input: Any,  # noqa: A002
+        hx: Any = None,
+        *,
+        lengths: Tensor | Sequence[int] | None = None,
+    ) -> tuple[Any, Any]:
+        """As torch's, with T = 0 allowed, and `lengths`: `(B,)` integers in 0..T, in any order, the steps of each row.
+
+        y is zero past a row's end; its final state is the one at its end, where its reverse direction starts too. On
+        the CPU the arithmetic is in the dtype of the parameters, autocast or not.
+        """
+        packed = isinstance(input, PackedSequence)
+        x = input.data if packed else input
+        if x.is_cpu and torch.is_autocast_enabled("cpu"):
+            dtype = self.weight_ih_l0.dtype
+            with torch.autocast("cpu", enabled=False):
+                return self.forward(_floats_to(input, dtype), _floats_to(hx, dtype), lengths=lengths)
+        path, _ = self.path(x, lengths=lengths is not None)
+        if path == "torch":
+            return super().forward(input, hx)  # type: ignore[no-any-return]
+        sweep = native if path == "native" else automatic
+        return self._packed(input, hx, lengths, sweep) if packed else self._padded(input, hx, lengths, sweep)
+
+    def _padded(
+        self, given: Tensor, hx: Any, lengths: Tensor | Sequence[int] | None, sweep: Sweep
+    ) -> tuple[Tensor, Tensor | State]:
+        if given.dim() not in (2, 3):
+            raise ShapeError("input", came=f"shape {tuple(given.shape)}", wanted="two or three dimensions")
+        batched = given.dim() == 3
+        x = given.unsqueeze(1) if not batched else given.transpose(0, 1) if self.batch_first else given
+        self._refuse(x)
+        ends = None if lengths is None else _lengths(lengths, *x.shape[:2])
+        y, state = self.run(x, self.start(hx, x, batched=batched), sweep, lengths=ends)
         if not batched:
             y, state = y.squeeze(1), tuple(part.squeeze(1) for part in state)
         elif self.batch_first:
             y = y.transpose(0, 1)
         return y, (state if len(state) > 1 else state[0])
 
+    def _packed(self, given: PackedSequence, hx: Any, lengths: object, sweep: Sweep) -> tuple[PackedSequence, Any]:
+        if lengths is not None:
+            raise InputError("lengths", came="them and a PackedSequence", wanted="the one or the other")
+        x, ends = pad_packed_sequence(PackedSequence(given.data, given.batch_sizes))  # rows in the packed order
+        self._refuse(x)
+        state = self.start(hx, x)
+        if hx is not None and given.sorted_indices is not None:
+            state = tuple(part.index_select(1, given.sorted_indices) for part in state)
+        y, state = self.run(x, state, sweep, lengths=ends)
+        if given.unsorted_indices is not None:
+            state = tuple(part.index_select(1, given.unsorted_indices) for part in state)
+        data = pack_padded_sequence(y, ends).data
+        return given._replace(data=data), (state if len(state) > 1 else state[0])
 
-class RNN(_TorchLayer, nn.RNN):
+    def _refuse(self, x: Tensor) -> None:
+        """Refuses an `x` that does not fit the parameters."""
+        if x.shape[-1] != self.input_size:
+            raise ShapeError("input", came=f"{x.shape[-1]} values a step", wanted=f"input_size, here {self.input_size}")
+        dtype = self.weight_ih_l0.dtype
+        if x.dtype != dtype:
+            raise ShapeError("input", came=x.dtype, wanted=f"{dtype}, as the parameters", cure="Convert one: .to(...)")
+
+
+_ELMAN = {f: cells.Elman(f) for f in ("tanh", "relu")}
+
+
+class RNN(TorchLayer, nn.RNN):
     """`torch.nn.RNN` on our sweep: h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), f tanh or relu."""
 
     @property
     def cell(self) -> cells.Cell:  # type: ignore[override]
-        return cells.Elman(self.nonlinearity)
+        return _ELMAN[self.nonlinearity]
 
 
-class GRU(_TorchLayer, nn.GRU):
+class GRU(TorchLayer, nn.GRU):
     """`torch.nn.GRU` on our sweep; equations in `recorrente.cells.GRU`."""
 
     cell = cells.GRU()
 
 
-class LSTM(_TorchLayer, nn.LSTM):
+class LSTM(TorchLayer, nn.LSTM):
     """`torch.nn.LSTM` on our sweep; equations in `recorrente.cells.LSTM`."""
 
     cell = cells.LSTM()
@@ -170,20 +293,20 @@ class Recurrent(_Layer):
         for name, value in {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}.items():
             if not isinstance(value, int) or value < 1:
                 raise InputError(name, came=value, wanted="an integer of 1 or more")
-        self.cell, self.hidden_size, self.num_layers = cell, hidden_size, num_layers
-        self.batch_first, self.dropout, self.bidirectional = batch_first, dropout, bidirectional
-        for name, shape in self._shapes(input_size, bias):
+        self.cell, self.input_size, self.hidden_size, self.num_layers = cell, input_size, hidden_size, num_layers
+        self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, dropout, bidirectional
+        for name, shape in self._shapes():
             self.register_parameter(name, nn.Parameter(torch.empty(shape)))
         self.reset_parameters()
 
-    def _shapes(self, input_size: int, bias: bool) -> Iterator[tuple[str, tuple[int, ...]]]:
+    def _shapes(self) -> Iterator[tuple[str, tuple[int, ...]]]:
         rows, h = self.cell.gates * self.hidden_size, self.hidden_size
         for layer in range(self.num_layers):
-            c = input_size if layer == 0 else h * self.directions
+            c = self.input_size if layer == 0 else h * self.directions
             for suffix in (f"l{layer}", f"l{layer}_reverse")[: self.directions]:
                 yield f"weight_ih_{suffix}", (rows, c)
                 yield f"weight_hh_{suffix}", (rows, h)
-                if bias:
+                if self.bias:
                     yield f"bias_ih_{suffix}", (rows,)
                     yield f"bias_hh_{suffix}", (rows,)
 
@@ -193,9 +316,12 @@ class Recurrent(_Layer):
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(
+        self, x: Tensor, state: State | None = None, *, lengths: Tensor | Sequence[int] | None = None
+    ) -> tuple[Tensor, State]:
         x = x.transpose(0, 1) if self.batch_first else x
-        y, state = self.run(x, self.zero_state(x) if state is None else state, self.sweep)
+        ends = None if lengths is None else _lengths(lengths, *x.shape[:2])
+        y, state = self.run(x, self.start(state, x), automatic, lengths=ends)
         return (y.transpose(0, 1) if self.batch_first else y), state
 
 
@@ -226,4 +352,5 @@ class Network(nn.Module):
         """Y of the top layer's final state, `(B, K)`: after the last step, and in reverse after the first."""
         _, final = self.recurrence(x, state)
         h = final[0] if isinstance(final, tuple) else final  # (L*directions, B, H)
-        return self.head(torch.cat(tuple(h[-getattr(self.recurrence, "directions", 1) :]), dim=-1))
+        y: Tensor = self.head(torch.cat(tuple(h[-getattr(self.recurrence, "directions", 1) :]), dim=-1))
+        return y

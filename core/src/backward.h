@@ -1,0 +1,203 @@
+// The sweep backward. The same loop over time as forward's, run from the end: the gradients of the gates of the next step
+// are the rows of the product, and the gradient of h is what it accumulates.
+#pragma once
+
+#include "cells/cell.h"
+#include "panel.h"
+#include "part.h"
+
+namespace recorrente::RECORRENTE_SIMD {
+
+// Everything that the sweep keeps in the workspace of a backward call.
+template <class Cell, class T>
+struct BackwardMemory {
+  BackwardMemory(const Problem& p, Arena& arena) : layout(p), steps(p, arena) {
+    const double flops = 2.0 * p.B * Cell::kGates * p.H * (p.C + p.H);
+    team = choose_team(p, kTileRows<kColumns>, flops, steps.count());
+    tile_steps = steps_at_once(team.path == Path::rows ? p.B / team.threads : p.B);
+    input_panels = arena.take<T>(layout.input_blocks() * layout.backward_panel());
+    state_panels = arena.take<T>(layout.hidden_blocks() * layout.backward_panel());
+    zeros = arena.take<T>(zero_count());
+    dh = arena.take<T>(p.B * layout.units);
+    carry = arena.take<T>(p.B * layout.units);
+    edge = arena.take<T>(edge_count(p));
+    pointers = arena.take<void*>(pointer_rows(p, team) * pointers_a_row());
+    barrier = arena.take<Barrier>(1);
+  }
+
+  std::int64_t pointers_a_row() const { return 3 * tile_steps + 6; }
+  std::int64_t zero_count() const { return std::max(layout.gate_rows(), layout.input_blocks() * kColumns * kLanes<T>); }
+  // The last columns of dx go through memory of their own, since the caller's rows end before the block does.
+  std::int64_t edge_count(const Problem& p) const { return pointer_rows(p, team) * tile_steps * kColumns * kLanes<T>; }
+
+  Layout<Cell, T> layout;
+  Steps steps;
+  Team team;
+  std::int64_t tile_steps;         // steps whose dx is made at once
+  T *input_panels, *state_panels;  // (blocks, G, units, columns of a block)
+  T* zeros;
+  T *dh, *carry;                   // (B, units)
+  T* edge;
+  void** pointers;
+  Barrier* barrier;
+};
+
+// One thread's part of a backward sweep.
+template <class Cell, class T>
+class BackwardThread {
+  static constexpr int kLane = kLanes<T>, kBlock = kColumns * kLane;
+
+ public:
+  BackwardThread(const Backward& call, const BackwardMemory<Cell, T>& memory, int thread, int threads)
+      : call_(call), p_(call.problem), m_(memory), layout_(memory.layout), part_(p_, memory.team, thread, threads),
+        rows_(part_.rows), blocks_(part_.blocks(layout_.hidden_blocks())),
+        edge_(m_.edge + part_.first_row * m_.tile_steps * kBlock) {
+    PointerSlice slice(memory.pointers + part_.first_row * memory.pointers_a_row());
+    slice.take(tile_slots_, rows_.count * m_.tile_steps), slice.take(dx_, rows_.count * m_.tile_steps);
+    slice.take(edges_, rows_.count * m_.tile_steps);
+    slice.take(next_, rows_.count), slice.take(slots_, rows_.count), slice.take(old_, rows_.count);
+    slice.take(dy_, rows_.count), slice.take(dh_, rows_.count), slice.take(carry_, rows_.count);
+  }
+
+  void pack() {
+    const Range hidden = part_of(layout_.hidden_blocks(), part_.thread, part_.threads);
+    for (std::int64_t block = hidden.first; block < hidden.end; ++block)
+      pack_backward<T, Cell::kGates>(static_cast<const T*>(call_.weights.weight_hh), Cell::kStateGate, p_.H, layout_.units, p_.H,
+                                     block, m_.state_panels + block * layout_.backward_panel());
+    const Range input = part_of(call_.dx.data ? layout_.input_blocks() : 0, part_.thread, part_.threads);
+    for (std::int64_t block = input.first; block < input.end; ++block)
+      pack_backward<T, Cell::kGates>(static_cast<const T*>(call_.weights.weight_ih), Cell::kInputGate, p_.H, layout_.units, p_.C,
+                                     block, m_.input_panels + block * layout_.backward_panel());
+    if (part_.thread == 0) std::fill_n(m_.zeros, m_.zero_count(), T(0));
+    const bool given = Cell::kCarry == Carry::cell && call_.dc_n.data;
+    for (std::int64_t j = 0; j < part_.own.count; ++j) {
+      const std::int64_t b = m_.steps.batch(part_.own.position(j));
+      copy_padded(given ? at<T>(call_.dc_n, b) : nullptr, p_.H, m_.carry + b * layout_.units, layout_.units);
+      copy_padded(call_.dh_n.data ? at<T>(call_.dh_n, b) : nullptr, p_.H, m_.dh + b * layout_.units, layout_.units);
+    }
+  }
+
+  void sweep() {
+    for (std::int64_t end = m_.steps.count(); end > 0;) {
+      const std::int64_t first = end > m_.tile_steps ? end - m_.tile_steps : 0;
+      for (std::int64_t s = end - 1; s >= first; --s) step(s);
+      if (call_.dx.data) multiply_dx(first, end);
+      end = first;
+    }
+    if (call_.dh0.data && m_.steps.count() > 0) multiply_state(-1, blocks_.first, blocks_.end);
+    if (part_.by_units) m_.barrier->wait();
+  }
+
+  // The gradients of the initial states, and zeros in dx past each row's end.
+  void finish() {
+    for (std::int64_t j = 0; j < part_.own.count; ++j) {
+      const std::int64_t b = m_.steps.batch(part_.own.position(j)), L = length(p_, b);
+      const T *dh = m_.dh + b * layout_.units, *carry = m_.carry + b * layout_.units;
+      if (call_.dh0.data)
+        for (std::int64_t i = 0; i < p_.H; ++i) at<T>(call_.dh0, b)[i] = Cell::kCarry == Carry::hidden && L > 0 ? dh[i] + carry[i] : dh[i];
+      if (Cell::kCarry == Carry::cell && call_.dc0.data) std::copy_n(carry, p_.H, at<T>(call_.dc0, b));
+      if (call_.dx.data)
+        for (std::int64_t t = L; t < p_.T; ++t) std::fill_n(at<T>(call_.dx, t, b), p_.C, T(0));
+    }
+  }
+
+ private:
+  T* slots_of(std::int64_t s, std::int64_t position) const {
+    return static_cast<T*>(call_.saved) + (m_.steps.first(s) + position) * layout_.slots;
+  }
+
+  void step(std::int64_t s) {
+    const std::int64_t n = rows_.active(m_.steps.rows(s)), going_on = rows_.active(m_.steps.rows(s + 1));
+    point_rows(s, n);
+    const std::int64_t group = going_on <= kTileRows<kColumns> ? blocks_.end - blocks_.first : 1;
+    for (std::int64_t block = blocks_.first; block < blocks_.end; block += group) {
+      multiply_state(s, block, block + group);
+      for (std::int64_t j = 0; j < n; ++j)
+        for (std::int64_t unit = block * kBlock; unit < (block + group) * kBlock; unit += kLane) apply(j, unit);
+    }
+    if (p_.reset) cut_carry(s, n);
+    if (part_.by_units) m_.barrier->wait();
+  }
+
+  // dh of step s, from the gates of step s + 1. Rows that end at s keep the dh_n that they were given.
+  void multiply_state(std::int64_t s, std::int64_t block, std::int64_t end) {
+    const std::int64_t n = rows_.active(m_.steps.rows(s + 1));
+    if (block == blocks_.first)
+      for (std::int64_t j = 0; j < n; ++j) {
+        const std::int64_t b = m_.steps.batch(rows_.position(j));
+        dh_[j] = m_.dh + b * layout_.units;
+        next_[j] = is_reset(p_, time_of(p_, s + 1, length(p_, b)), b) ? m_.zeros : slots_of(s + 1, rows_.position(j)) + Cell::kStateSlot * layout_.units;
+      }
+    multiply<T, 1, kColumns>(n, next_, dh_, block, end, {m_.state_panels, layout_.backward_panel(), layout_.gate_rows(), m_.zeros, 0});
+  }
+
+  // Where the rows of step s find what they need.
+  void point_rows(std::int64_t s, std::int64_t n) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      const std::int64_t position = rows_.position(j), b = m_.steps.batch(position), L = length(p_, b), t = time_of(p_, s, L);
+      slots_[j] = slots_of(s, position);
+      dh_[j] = m_.dh + b * layout_.units, carry_[j] = m_.carry + b * layout_.units;
+      dy_[j] = call_.dy.data ? at<T>(call_.dy, t, b) : nullptr;
+      if (Cell::kCarry == Carry::none || is_reset(p_, t, b)) old_[j] = m_.zeros;
+      else if (s > 0) old_[j] = Cell::kCarry == Carry::cell ? slots_of(s - 1, position) + 4 * layout_.units : at<T>(call_.y, time_of(p_, s - 1, L), b);
+      else {
+        const ConstState start = Cell::kCarry == Carry::cell ? call_.c0 : call_.h0;
+        old_[j] = start.data ? at<T>(start, b) : m_.zeros;
+      }
+    }
+  }
+
+  // One vector of units of one row.
+  void apply(std::int64_t j, std::int64_t unit) {
+    const std::int64_t left = p_.H - unit;
+    T* slots = slots_[j] + unit;
+    Vec<T> a[Cell::kSlots], carry{}, old{}, dh = load(dh_[j] + unit);
+    for (int i = 0; i < Cell::kLoaded; ++i) a[i] = load(slots + i * layout_.units);
+    if (dy_[j]) dh += load_up_to(dy_[j] + unit, left);
+    if constexpr (Cell::kCarry != Carry::none) carry = load(carry_[j] + unit), old = load_up_to(old_[j] + unit, left);
+    Cell::backward(a, dh, old, carry);
+    if constexpr (Cell::kCarry != Carry::none) store(carry_[j] + unit, carry);
+    for (int i = 0; i < Cell::kLoaded; ++i) store(slots + i * layout_.units, left >= kLane ? a[i] : first_lanes<T>(a[i], left));
+  }
+
+  // Nothing passes a reset: the product is cut in multiply_state, and here what goes round it.
+  void cut_carry(std::int64_t s, std::int64_t n) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      const std::int64_t b = m_.steps.batch(rows_.position(j));
+      if (is_reset(p_, time_of(p_, s, length(p_, b)), b)) std::fill(carry_[j] + blocks_.first * kBlock, carry_[j] + blocks_.end * kBlock, T(0));
+    }
+  }
+
+  // dx of all rows of steps [s, end), from gradients that every thread has finished.
+  void multiply_dx(std::int64_t s, std::int64_t end) {
+    std::int64_t n = 0;
+    for (; s < end; ++s)
+      for (std::int64_t j = 0, active = rows_.active(m_.steps.rows(s)); j < active; ++j, ++n) {
+        const std::int64_t position = rows_.position(j), b = m_.steps.batch(position);
+        tile_slots_[n] = slots_of(s, position);
+        dx_[n] = at<T>(call_.dx, time_of(p_, s, length(p_, b)), b);
+      }
+    Product<T> product = {m_.input_panels, layout_.backward_panel(), layout_.gate_rows(), m_.zeros, 0};
+    const Range blocks = part_.blocks(layout_.input_blocks());
+    const std::int64_t whole = p_.C / kBlock, rest = p_.C % kBlock;
+    multiply<T, 1, kColumns>(n, tile_slots_, dx_, blocks.first, std::min(blocks.end, whole), product);
+    if (blocks.first == blocks.end || blocks.end <= whole) return;
+    for (std::int64_t j = 0; j < n; ++j) edges_[j] = edge_ + j * kBlock;
+    product.offset = -whole * kBlock;
+    multiply<T, 1, kColumns>(n, tile_slots_, edges_, whole, whole + 1, product);
+    for (std::int64_t j = 0; j < n; ++j) std::copy_n(edge_ + j * kBlock, rest, dx_[j] + whole * kBlock);
+  }
+
+  const Backward& call_;
+  const Problem& p_;
+  const BackwardMemory<Cell, T>& m_;
+  const Layout<Cell, T>& layout_;
+  const Part part_;
+  const Share rows_;
+  const Range blocks_;
+  T* edge_;
+  const T **next_, **old_, **dy_, **tile_slots_;
+  T **slots_, **dh_, **carry_, **dx_, **edges_;
+};
+
+}  // namespace recorrente::RECORRENTE_SIMD

@@ -1,0 +1,21 @@
+// What the loop over time asks of a cell. One pointwise file a cell fills it in; the loop, packing, products and threads
+// know cells only through these names.
+//
+//   kGates        G
+//   kSlots        vectors of H that a (step, row) keeps: pre-activations first, what backward needs afterwards, and the
+//                 gradients of the pre-activations in the end, all in the same place
+//   kLoaded       how many of the slots hold pre-activations
+//   kStateSlot    the input product goes to slots 0 .. G-1, the state product to slots kStateSlot .. kStateSlot + G-1
+//   kInputGate, kStateGate   torch's gate behind each of those slots
+//   kUnits        vectors of units in a block of the forward panels
+//   kCarry        what a row hands from step to step beside h, in vectors that no product reads
+//   forward(a, carry) -> h'            a: slots
+//   backward(a, dh, old, carry)        a: slots; dh: gradient of h' from outside and from the next step's product; old: the
+//                                      carried quantity before this step; carry: its gradient, in and out
+#pragma once
+
+namespace recorrente {
+
+enum class Carry { none, hidden, cell };
+
+}  // namespace recorrente

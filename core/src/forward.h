@@ -1,0 +1,169 @@
+// The sweep forward. Its memory, and the loop over time that every cell shares.
+#pragma once
+
+#include "cells/cell.h"
+#include "panel.h"
+#include "part.h"
+
+namespace recorrente::RECORRENTE_SIMD {
+
+// Everything that a forward call keeps in its workspace.
+template <class Cell, class T>
+struct ForwardMemory {
+  ForwardMemory(const Problem& p, bool saving, Arena& arena) : layout(p), steps(p, arena) {
+    const double flops = 2.0 * p.B * Cell::kGates * p.H * (p.C + p.H);
+    team = choose_team(p, kTileRows<Layout<Cell, T>::kForwardVectors>, flops, steps.count());
+    const std::int64_t blocks = layout.forward_blocks();
+    tile_steps = steps_at_once(team.path == Path::rows ? p.B / team.threads : p.B);
+    input_panels = arena.take<T>(blocks * layout.input_panel());
+    state_panels = arena.take<T>(blocks * layout.state_panel());
+    input_bias = arena.take<T>(layout.units * Cell::kGates);
+    constants = arena.take<T>(layout.units);
+    zeros = arena.take<T>(p.H > layout.inputs ? p.H : layout.inputs);
+    carry = arena.take<T>(p.B * layout.units);
+    slots = saving ? nullptr : arena.take<T>(tile_steps * p.B * layout.slots);
+    pointers = arena.take<void*>(pointer_rows(p, team) * pointers_a_row());
+    barrier = arena.take<Barrier>(1);
+  }
+
+  std::int64_t pointers_a_row() const { return 2 * tile_steps + 3; }
+
+  Layout<Cell, T> layout;
+  Steps steps;
+  Team team;
+  std::int64_t tile_steps;               // steps whose input product is made at once
+  T *input_panels, *state_panels;        // (blocks, k, G, units of a block)
+  T *input_bias, *constants;             // (blocks, G, units of a block); (units): what slot G starts from, if the cell has one
+  T *zeros, *carry;                      // (B, units)
+  T* slots;                              // (tile_steps, B, slots) of inference; training has them in `saved`
+  void** pointers;
+  Barrier* barrier;
+};
+
+// One thread's part of a forward sweep.
+template <class Cell, class T>
+class ForwardThread {
+  static constexpr int kLane = kLanes<T>, kUnits = Cell::kUnits, kBlock = kUnits * kLane;
+
+ public:
+  ForwardThread(const Forward& call, const ForwardMemory<Cell, T>& memory, int thread, int threads)
+      : call_(call), p_(call.problem), m_(memory), layout_(memory.layout), part_(p_, memory.team, thread, threads),
+        rows_(part_.rows), blocks_(part_.blocks(layout_.forward_blocks())) {
+    PointerSlice slice(memory.pointers + part_.first_row * memory.pointers_a_row());
+    slice.take(x_, rows_.count * m_.tile_steps), slice.take(slots_, rows_.count * m_.tile_steps);
+    slice.take(h_, rows_.count), slice.take(y_, rows_.count), slice.take(carry_, rows_.count);
+  }
+
+  void pack() {
+    const Range mine = part_of(layout_.forward_blocks(), part_.thread, part_.threads);
+    const T *weight_ih = static_cast<const T*>(call_.weights.weight_ih), *weight_hh = static_cast<const T*>(call_.weights.weight_hh);
+    for (std::int64_t block = mine.first; block < mine.end; ++block) {
+      pack_forward<T, Cell::kGates, kUnits>(weight_ih, Cell::kInputGate, p_.H, p_.C, layout_.inputs, block, m_.input_panels + block * layout_.input_panel());
+      pack_forward<T, Cell::kGates, kUnits>(weight_hh, Cell::kStateGate, p_.H, p_.H, p_.H, block, m_.state_panels + block * layout_.state_panel());
+      pack_bias<Cell, T>(call_.weights, p_.H, block, m_.input_bias + block * Cell::kGates * kBlock);
+      pack_constant<Cell, T>(call_.weights, p_.H, block, m_.constants + block * kBlock);
+    }
+    if (part_.thread == 0) copy_padded<T>(nullptr, 0, m_.zeros, p_.H > layout_.inputs ? p_.H : layout_.inputs);
+    const ConstState start = Cell::kCarry == Carry::cell ? call_.c0 : call_.h0;
+    for (std::int64_t j = 0; j < part_.own.count; ++j) {
+      const std::int64_t b = m_.steps.batch(part_.own.position(j));
+      copy_padded(start.data ? at<T>(start, b) : nullptr, p_.H, m_.carry + b * layout_.units, layout_.units);
+    }
+  }
+
+  void sweep() {
+    for (std::int64_t s = 0; s < m_.steps.count(); s += m_.tile_steps) {
+      const std::int64_t end = std::min(s + m_.tile_steps, m_.steps.count());
+      multiply_input(s, end);
+      T* const* slots = slots_;
+      for (std::int64_t i = s; i < end; ++i) slots += step(i, slots);
+    }
+  }
+
+  // The final states, and zeros in y past each row's end.
+  void finish() {
+    for (std::int64_t j = 0; j < part_.own.count; ++j) {
+      const std::int64_t b = m_.steps.batch(part_.own.position(j)), L = length(p_, b);
+      if (call_.h_n.data) {
+        const T* last = L > 0 ? at<T>(call_.y, time_of(p_, L - 1, L), b) : call_.h0.data ? at<T>(call_.h0, b) : m_.zeros;
+        std::copy(last, last + p_.H, at<T>(call_.h_n, b));
+      }
+      if (Cell::kCarry == Carry::cell && call_.c_n.data) std::copy_n(m_.carry + b * layout_.units, p_.H, at<T>(call_.c_n, b));
+      for (std::int64_t t = L; t < p_.T; ++t) std::fill_n(at<T>(call_.y, t, b), p_.H, T(0));
+    }
+  }
+
+ private:
+  T* slots_of(std::int64_t s, std::int64_t position) const {
+    if (call_.saved) return static_cast<T*>(call_.saved) + (m_.steps.first(s) + position) * layout_.slots;
+    return m_.slots + (s % m_.tile_steps * p_.B + position) * layout_.slots;
+  }
+
+  // Pre-activations from the input, for all rows of steps [s, end).
+  void multiply_input(std::int64_t s, std::int64_t end) {
+    std::int64_t n = 0;
+    for (; s < end; ++s)
+      for (std::int64_t j = 0, active = rows_.active(m_.steps.rows(s)); j < active; ++j, ++n) {
+        const std::int64_t b = m_.steps.batch(rows_.position(j));
+        x_[n] = p_.C > 0 ? at<T>(call_.x, time_of(p_, s, length(p_, b)), b) : m_.zeros;
+        slots_[n] = slots_of(s, rows_.position(j));
+      }
+    multiply<T, Cell::kGates, kUnits>(n, x_, slots_, blocks_.first, blocks_.end,
+                                      {m_.input_panels, layout_.input_panel(), layout_.inputs, m_.input_bias, layout_.units});
+    if constexpr (Cell::kLoaded > Cell::kGates)
+      for (std::int64_t j = 0; j < n; ++j)
+        std::copy(m_.constants + blocks_.first * kBlock, m_.constants + blocks_.end * kBlock, slots_[j] + Cell::kGates * layout_.units + blocks_.first * kBlock);
+  }
+
+  std::int64_t step(std::int64_t s, T* const* slots) {
+    const std::int64_t n = rows_.active(m_.steps.rows(s));
+    point_rows(s, n);
+    const std::int64_t group = n <= kTileRows<Cell::kGates * kUnits> ? blocks_.end - blocks_.first : 1;
+    for (std::int64_t block = blocks_.first; block < blocks_.end; block += group) {
+      multiply<T, Cell::kGates, kUnits>(n, h_, slots, block, block + group,
+                                        {m_.state_panels, layout_.state_panel(), p_.H, nullptr, layout_.units, Cell::kStateSlot * layout_.units});
+      for (std::int64_t j = 0; j < n; ++j)
+        for (std::int64_t unit = block * kBlock; unit < (block + group) * kBlock; unit += kLane) apply(slots[j] + unit, carry_[j] + unit, y_[j] + unit, p_.H - unit);
+    }
+    if (part_.by_units) m_.barrier->wait();
+    return n;
+  }
+
+  // Where the rows of step s find their state and leave their output.
+  void point_rows(std::int64_t s, std::int64_t n) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      const std::int64_t b = m_.steps.batch(rows_.position(j)), L = length(p_, b), t = time_of(p_, s, L);
+      carry_[j] = m_.carry + b * layout_.units;
+      y_[j] = at<T>(call_.y, t, b);
+      h_[j] = s > 0 ? at<T>(call_.y, time_of(p_, s - 1, L), b) : call_.h0.data ? at<T>(call_.h0, b) : m_.zeros;
+      if (is_reset(p_, t, b)) {
+        h_[j] = m_.zeros;
+        std::fill(carry_[j] + blocks_.first * kBlock, carry_[j] + blocks_.end * kBlock, T(0));
+      }
+    }
+  }
+
+  // One vector of units of one row.
+  void apply(T* slots, T* carry, T* y, std::int64_t left) {
+    Vec<T> a[Cell::kSlots], c{};
+    for (int i = 0; i < Cell::kLoaded; ++i) a[i] = load(slots + i * layout_.units);
+    if constexpr (Cell::kCarry != Carry::none) c = load(carry);
+    const Vec<T> h = Cell::forward(a, c);
+    if constexpr (Cell::kCarry != Carry::none) store(carry, c);
+    if (call_.saved)
+      for (int i = 0; i < Cell::kSlots; ++i) store(slots + i * layout_.units, a[i]);
+    store_up_to(y, h, left);
+  }
+
+  const Forward& call_;
+  const Problem& p_;
+  const ForwardMemory<Cell, T>& m_;
+  const Layout<Cell, T>& layout_;
+  const Part part_;
+  const Share rows_;
+  const Range blocks_;
+  const T **x_, **h_;
+  T **slots_, **y_, **carry_;
+};
+
+}  // namespace recorrente::RECORRENTE_SIMD

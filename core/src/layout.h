@@ -1,0 +1,41 @@
+// Where everything of a layer lies in memory for one cell and one width of vector. Sizes only, no data.
+#pragma once
+
+#include "problem.h"
+#include "simd.h"
+#include "tile.h"
+
+namespace recorrente::RECORRENTE_SIMD {
+
+constexpr std::int64_t round_up(std::int64_t n, std::int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+// Vectors of columns in a block of the backward panels.
+constexpr int kColumns = 2;
+
+template <class Cell, class T>
+struct Layout {
+  static constexpr int kLane = kLanes<T>;
+  static constexpr int kForwardVectors = Cell::kGates * Cell::kUnits;
+
+  explicit Layout(const Problem& p)
+      : C(p.C), H(p.H), inputs(C > 0 ? C : 1), units(round_up(H, 2 * kLane)), slots(Cell::kSlots * units) {
+    // Rows that lie a multiple of 1 KiB apart would compete for the same sets of the cache.
+    if (slots * sizeof(T) % 1024 == 0) slots += 64 / sizeof(T);
+  }
+
+  std::int64_t forward_blocks() const { return units / (Cell::kUnits * kLane); }
+  std::int64_t input_panel() const { return inputs * kForwardVectors * kLane; }  // elements of one block's panel
+  std::int64_t state_panel() const { return H * kForwardVectors * kLane; }
+
+  std::int64_t gate_rows() const { return Cell::kGates * units; }  // k of the backward products
+  std::int64_t hidden_blocks() const { return units / (kColumns * kLane); }
+  std::int64_t input_blocks() const { return round_up(C, kColumns * kLane) / (kColumns * kLane); }
+  std::int64_t backward_panel() const { return gate_rows() * kColumns * kLane; }
+
+  std::int64_t C, H;
+  std::int64_t inputs;     // C, but at least one column (of zeros), so that every product has a step
+  std::int64_t units;      // H rounded up to whole blocks
+  std::int64_t slots;  // elements from one (step, row) to the next: kSlots vectors of `units`, and padding
+};
+
+}  // namespace recorrente::RECORRENTE_SIMD

@@ -1,0 +1,61 @@
+// Packing: torch's weight matrices into panels that the products read from end to end. Tails are zeros.
+#pragma once
+
+#include "layout.h"
+
+namespace recorrente::RECORRENTE_SIMD {
+
+// One block of forward panel: k-major, for each k the gates side by side.  // (k, G, U * lanes) from (G*H, k)
+template <class T, int G, int U>
+void pack_forward(const T* weight, const int (&gate)[G], std::int64_t H, std::int64_t columns, std::int64_t k_total,
+                  std::int64_t block, T* panel) {
+  constexpr int N = U * kLanes<T>, W = G * N;
+  for (int g = 0; g < G; ++g)
+    for (int lane = 0; lane < N; ++lane) {
+      const std::int64_t unit = block * N + lane;
+      const T* row = unit < H ? weight + (gate[g] * H + unit) * columns : nullptr;
+      T* to = panel + g * N + lane;
+      for (std::int64_t k = 0; k < k_total; ++k) to[k * W] = row && k < columns ? row[k] : T(0);
+    }
+}
+
+// One block of backward panel: the same matrix, read the other way.  // (G, units, columns) from (G*H, columns_total)
+template <class T, int G>
+void pack_backward(const T* weight, const int (&gate)[G], std::int64_t H, std::int64_t units, std::int64_t columns_total,
+                   std::int64_t block, T* panel) {
+  constexpr int N = kColumns * kLanes<T>;
+  const std::int64_t column = block * N, width = columns_total - column < N ? columns_total - column : N;
+  for (int g = 0; g < G; ++g)
+    for (std::int64_t unit = 0; unit < units; ++unit, panel += N) {
+      const T* row = weight + (gate[g] * H + unit) * columns_total + column;
+      for (std::int64_t i = 0; i < N; ++i) panel[i] = unit < H && i < width ? row[i] : T(0);
+    }
+}
+
+// One bias vector a block for the input product, summed with the state's where both meet.  // (G, U * lanes)
+template <class Cell, class T>
+void pack_bias(const Weights& w, std::int64_t H, std::int64_t block, T* to) {
+  constexpr int N = Cell::kUnits * kLanes<T>;
+  const T *from_input = static_cast<const T*>(w.bias_ih), *from_state = static_cast<const T*>(w.bias_hh);
+  for (int slot = 0; slot < Cell::kGates; ++slot)
+    for (int lane = 0; lane < N; ++lane) {
+      const std::int64_t unit = block * N + lane, i = Cell::kInputGate[slot] * H + unit;
+      const bool shared = slot >= Cell::kStateSlot;
+      T bias = unit < H && from_input ? from_input[i] : T(0);
+      if (unit < H && from_state && shared) bias += from_state[i];
+      to[slot * N + lane] = bias;
+    }
+}
+
+// What the slot after the input's starts from: the state's bias of the gate that the input does not reach.  // (U * lanes)
+template <class Cell, class T>
+void pack_constant(const Weights& w, std::int64_t H, std::int64_t block, T* to) {
+  constexpr int N = Cell::kUnits * kLanes<T>;
+  const T* bias = static_cast<const T*>(w.bias_hh);
+  for (int lane = 0; lane < N; ++lane) {
+    const std::int64_t unit = block * N + lane;
+    to[lane] = bias && unit < H ? bias[Cell::kStateGate[Cell::kGates - 1] * H + unit] : T(0);
+  }
+}
+
+}  // namespace recorrente::RECORRENTE_SIMD

@@ -1,0 +1,50 @@
+// What one thread of a team does of a sweep: rows of the batch and blocks of units, and its slice of the pointer arrays.
+#pragma once
+
+#include "rows.h"
+#include "team.h"
+
+namespace recorrente::RECORRENTE_SIMD {
+
+struct Part {
+  Part(const Problem& p, Team team, int thread, int threads)
+      : thread(thread), threads(threads), by_units(team.path == Path::units && threads > 1),
+        own(share_rows(p, thread, threads)), rows(by_units ? Share{0, 1, p.B} : own),
+        first_row(by_units ? thread * p.B : rows_before(p, thread, threads)) {}
+
+  // Of n blocks, those of this thread.
+  Range blocks(std::int64_t n) const { return by_units ? part_of(n, thread, threads) : Range{0, n}; }
+
+  int thread, threads;
+  bool by_units;           // threads share every step of every row, and meet after it
+  Share own;               // rows that this thread begins and ends
+  Share rows;              // rows that it sweeps
+  std::int64_t first_row;  // how many rows the threads before it sweep
+
+ private:
+  static std::int64_t rows_before(const Problem& p, std::int64_t thread, std::int64_t threads) {
+    const std::int64_t larger = p.B % threads;
+    return thread * (p.B / threads) + (thread < larger ? thread : larger);
+  }
+};
+
+// Cuts arrays of pointers from a slice of memory.
+class PointerSlice {
+ public:
+  explicit PointerSlice(void** next) : next_(next) {}
+
+  template <class P>
+  void take(P*& array, std::int64_t count) {
+    static_assert(std::is_pointer_v<P>);
+    array = (P*)next_;
+    next_ += count;
+  }
+
+ private:
+  void** next_;
+};
+
+// How many rows' pointers a team needs.
+inline std::int64_t pointer_rows(const Problem& p, Team team) { return p.B * (team.path == Path::units ? team.threads : 1); }
+
+}  // namespace recorrente::RECORRENTE_SIMD

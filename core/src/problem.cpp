@@ -1,0 +1,79 @@
+// Refuses what cannot be run, before anything is written. Looks at sizes, lengths and null pointers; array contents and
+// overlap are the caller's word.
+#include "problem.h"
+
+namespace recorrente {
+namespace {
+
+// Products of three sizes below this stay far from overflow in 64 bits, with every factor the core multiplies by.
+constexpr std::int64_t kLargest = std::int64_t{1} << 48;
+
+bool product_fits(std::int64_t a, std::int64_t b, std::int64_t c) {
+  if (a == 0 || b == 0 || c == 0) return true;
+  return a <= kLargest / b && a * b <= kLargest / c;
+}
+
+Status check_lengths(const Problem& p) {
+  if (!p.lengths) return Status::ok;
+  for (std::int64_t b = 0; b < p.B; ++b)
+    if (p.lengths[b] < 0 || p.lengths[b] > p.T) return Status::bad_length;
+  return Status::ok;
+}
+
+Status check_weights(const Problem& p, const Weights& w) {
+  const bool missing = !w.weight_hh || (p.C > 0 && !w.weight_ih);
+  return missing ? Status::null_pointer : Status::ok;
+}
+
+bool has_steps(const Problem& p) { return p.T > 0 && p.B > 0; }
+
+}  // namespace
+
+Status check(const Problem& p) {
+  if (p.T < 0 || p.B < 0 || p.C < 0 || p.H < 1 || p.threads < 1) return Status::bad_shape;
+  if (p.cell < Cell::elman_tanh || p.cell > Cell::lstm) return Status::bad_shape;
+  if (p.dtype != Dtype::f32 && p.dtype != Dtype::f64) return Status::bad_shape;
+  if (p.engine != Engine::target && p.engine != Engine::reference) return Status::bad_engine;
+  if (!product_fits(p.T, p.B, p.H) || !product_fits(p.T, p.B, p.C)) return Status::too_large;
+  if (!product_fits(8, p.H, p.H) || !product_fits(8, p.H, p.C)) return Status::too_large;
+  return check_lengths(p);
+}
+
+Status check(const Forward& call) {
+  const Problem& p = call.problem;
+  if (Status status = check(p); status != Status::ok) return status;
+  if (!call.workspace) return Status::null_pointer;
+  if (has_steps(p) && (!call.y.data || (p.C > 0 && !call.x.data))) return Status::null_pointer;
+  return check_weights(p, call.weights);
+}
+
+Status check(const Backward& call) {
+  const Problem& p = call.problem;
+  if (Status status = check(p); status != Status::ok) return status;
+  if (!call.workspace) return Status::null_pointer;
+  if (has_steps(p) && (!call.y.data || !call.saved || (p.C > 0 && !call.x.data))) return Status::null_pointer;
+  return check_weights(p, call.weights);
+}
+
+int gates(Cell cell) {
+  switch (cell) {
+    case Cell::lstm: return 4;
+    case Cell::gru: return 3;
+    default: return 1;
+  }
+}
+
+const char* describe(Status status) {
+  switch (status) {
+    case Status::ok: return "ok";
+    case Status::bad_shape: return "a size is negative, H or threads is below 1, or the cell or dtype is unknown";
+    case Status::null_pointer: return "a pointer that this call needs is null";
+    case Status::bad_length: return "a length is below 0 or above T";
+    case Status::bad_engine: return "the engine is unknown";
+    case Status::too_large: return "the sizes are too large to address";
+    case Status::unsupported: return "this engine cannot run this problem";
+  }
+  return "unknown status";
+}
+
+}  // namespace recorrente

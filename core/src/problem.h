@@ -1,0 +1,24 @@
+// What both engines ask of a problem: lengths, the time of a step, whether it can be run at all. Knows no arithmetic.
+#pragma once
+
+#include "recorrente/sweep.h"
+
+namespace recorrente {
+
+inline std::int64_t length(const Problem& p, std::int64_t b) { return p.lengths ? p.lengths[b] : p.T; }
+
+// The t that step s of a row of this length reads and writes.
+inline std::int64_t time_of(const Problem& p, std::int64_t s, std::int64_t length) { return p.reverse ? length - 1 - s : s; }
+
+inline bool is_reset(const Problem& p, std::int64_t t, std::int64_t b) {
+  return p.reset && p.reset[t * p.reset_step + b * p.reset_row];
+}
+
+inline bool has_cell_state(const Problem& p) { return p.cell == Cell::lstm; }
+inline std::size_t element_bytes(const Problem& p) { return p.dtype == Dtype::f32 ? 4 : 8; }
+
+Status check(const Problem& problem);
+Status check(const Forward& call);
+Status check(const Backward& call);
+
+}  // namespace recorrente

@@ -1,0 +1,212 @@
+// The equations of sweep.h, as they are written there. No packing, no vectors, no threads, no shortcuts.
+//
+// saved holds, at (t, b), five vectors of H: the gates after their functions, then for the GRU W_hn h + b_hn, and for the
+// LSTM the new c. Elman saves its output.
+#include "reference.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "problem.h"
+
+namespace recorrente {
+namespace {
+
+constexpr std::int64_t kSlots = 5;
+
+template <class T>
+T sigmoid(T x) {
+  if (x >= 0) return 1 / (1 + std::exp(-x));
+  const T e = std::exp(x);
+  return e / (1 + e);
+}
+
+// Writes W v + bias.  // (n) from (n, k), (k), (n)
+template <class T>
+void affine(const T* weight, const T* v, const T* bias, std::int64_t n, std::int64_t k, T* out) {
+  for (std::int64_t j = 0; j < n; ++j) {
+    T sum = bias ? bias[j] : T(0);
+    for (std::int64_t i = 0; i < k; ++i) sum += weight[j * k + i] * v[i];
+    out[j] = sum;
+  }
+}
+
+// Writes W^T d.  // (k) from (n, k), (n)
+template <class T>
+void transposed(const T* weight, const T* d, std::int64_t n, std::int64_t k, T* out) {
+  for (std::int64_t i = 0; i < k; ++i) {
+    T sum = 0;
+    for (std::int64_t j = 0; j < n; ++j) sum += weight[j * k + i] * d[j];
+    out[i] = sum;
+  }
+}
+
+// Adds d v^T.  // (n, k)
+template <class T>
+void add_outer(const T* d, const T* v, std::int64_t n, std::int64_t k, T* out) {
+  if (!out) return;
+  for (std::int64_t j = 0; j < n; ++j)
+    for (std::int64_t i = 0; i < k; ++i) out[j * k + i] += d[j] * v[i];
+}
+
+template <class T>
+void copy_or_zero(const T* from, std::int64_t n, T* to) {
+  for (std::int64_t i = 0; i < n; ++i) to[i] = from ? from[i] : T(0);
+}
+
+template <class T>
+const T* at(ConstSequence s, std::int64_t t, std::int64_t b) {
+  return s.data ? static_cast<const T*>(s.data) + t * s.step + b * s.row : nullptr;
+}
+template <class T>
+T* at(Sequence s, std::int64_t t, std::int64_t b) {
+  return s.data ? static_cast<T*>(s.data) + t * s.step + b * s.row : nullptr;
+}
+template <class T>
+const T* at(ConstState s, std::int64_t b) {
+  return s.data ? static_cast<const T*>(s.data) + b * s.row : nullptr;
+}
+template <class T>
+T* at(State s, std::int64_t b) {
+  return s.data ? static_cast<T*>(s.data) + b * s.row : nullptr;
+}
+
+// One unit of one step: x and h hold the pre-activations from the input and from the state, H apart for each gate.
+template <class T>
+void unit_forward(Cell cell, const T* x, const T* h, std::int64_t H, T& state, T& c, T* saved) {
+  if (cell == Cell::elman_tanh) state = std::tanh(x[0] + h[0]);
+  if (cell == Cell::elman_relu) state = x[0] + h[0] < 0 ? T(0) : x[0] + h[0];
+  if (cell == Cell::elman_linear) state = x[0] + h[0];
+  if (cell == Cell::gru) {
+    const T r = sigmoid(x[0] + h[0]), z = sigmoid(x[H] + h[H]), n = std::tanh(x[2 * H] + r * h[2 * H]);
+    state = z * state + (1 - z) * n;
+    saved[0] = r, saved[H] = z, saved[2 * H] = n, saved[3 * H] = h[2 * H];
+  }
+  if (cell == Cell::lstm) {
+    const T i = sigmoid(x[0] + h[0]), f = sigmoid(x[H] + h[H]), g = std::tanh(x[2 * H] + h[2 * H]);
+    const T o = sigmoid(x[3 * H] + h[3 * H]);
+    c = f * c + i * g;
+    state = o * std::tanh(c);
+    saved[0] = i, saved[H] = f, saved[2 * H] = g, saved[3 * H] = o, saved[4 * H] = c;
+  } else if (cell != Cell::gru) {
+    saved[0] = state;
+  }
+}
+
+// dh and dc come in as gradients of the new state, and leave as the parts of those of the old state that do not pass
+// through W_hh. dx and dh_gates are the gradients of x and h above.
+template <class T>
+void unit_backward(Cell cell, const T* saved, std::int64_t H, T h_old, T c_old, T& dh, T& dc, T* dx, T* dh_gates) {
+  const T s0 = saved[0];
+  if (cell == Cell::lstm) {
+    const T i = s0, f = saved[H], g = saved[2 * H], o = saved[3 * H], tanh_c = std::tanh(saved[4 * H]);
+    dc += dh * o * (1 - tanh_c * tanh_c);
+    dx[0] = dc * g * i * (1 - i), dx[H] = dc * c_old * f * (1 - f);
+    dx[2 * H] = dc * i * (1 - g * g), dx[3 * H] = dh * tanh_c * o * (1 - o);
+    for (int gate = 0; gate < 4; ++gate) dh_gates[gate * H] = dx[gate * H];
+    dc *= f, dh = 0;
+  } else if (cell == Cell::gru) {
+    const T r = s0, z = saved[H], n = saved[2 * H], q = saved[3 * H];
+    const T dn = dh * (1 - z) * (1 - n * n);
+    dx[0] = dn * q * r * (1 - r), dx[H] = dh * (h_old - n) * z * (1 - z), dx[2 * H] = dn;
+    dh_gates[0] = dx[0], dh_gates[H] = dx[H], dh_gates[2 * H] = dn * r;
+    dh *= z;
+  } else {
+    if (cell == Cell::elman_tanh) dx[0] = dh * (1 - s0 * s0);
+    if (cell == Cell::elman_relu) dx[0] = s0 <= 0 ? T(0) : dh;
+    if (cell == Cell::elman_linear) dx[0] = dh;
+    dh_gates[0] = dx[0], dh = 0;
+  }
+}
+
+template <class T>
+void forward_row(const Forward& call, std::int64_t b) {
+  const Problem& p = call.problem;
+  const Weights& w = call.weights;
+  const std::int64_t H = p.H, GH = gates(p.cell) * H, L = length(p, b);
+  T *h = static_cast<T*>(call.workspace), *c = h + H, *from_x = c + H, *from_h = from_x + GH, *spare = from_h + GH;
+  copy_or_zero(at<T>(call.h0, b), H, h);
+  copy_or_zero(has_cell_state(p) ? at<T>(call.c0, b) : nullptr, H, c);
+  for (std::int64_t s = 0; s < L; ++s) {
+    const std::int64_t t = time_of(p, s, L);
+    if (is_reset(p, t, b)) std::fill(h, c + H, T(0));
+    affine(static_cast<const T*>(w.weight_ih), at<T>(call.x, t, b), static_cast<const T*>(w.bias_ih), GH, p.C, from_x);
+    affine(static_cast<const T*>(w.weight_hh), h, static_cast<const T*>(w.bias_hh), GH, H, from_h);
+    T* saved = call.saved ? static_cast<T*>(call.saved) + (t * p.B + b) * kSlots * H : spare;
+    for (std::int64_t u = 0; u < H; ++u) unit_forward(p.cell, from_x + u, from_h + u, H, h[u], c[u], saved + u);
+    std::copy(h, h + H, at<T>(call.y, t, b));
+  }
+  for (std::int64_t t = L; t < p.T; ++t) std::fill_n(at<T>(call.y, t, b), H, T(0));
+  if (call.h_n.data) std::copy(h, h + H, at<T>(call.h_n, b));
+  if (call.c_n.data && has_cell_state(p)) std::copy(c, c + H, at<T>(call.c_n, b));
+}
+
+template <class T>
+void backward_row(const Backward& call, std::int64_t b) {
+  const Problem& p = call.problem;
+  const Weights& w = call.weights;
+  const std::int64_t H = p.H, G = gates(p.cell), GH = G * H, L = length(p, b);
+  T *dh = static_cast<T*>(call.workspace), *dc = dh + H, *h_old = dc + H, *c_old = h_old + H;
+  T *dgates_x = c_old + H, *dgates_h = dgates_x + GH, *through = dgates_h + GH;
+  copy_or_zero(at<T>(call.dh_n, b), H, dh);
+  copy_or_zero(has_cell_state(p) ? at<T>(call.dc_n, b) : nullptr, H, dc);
+  for (std::int64_t s = L - 1; s >= 0; --s) {
+    const std::int64_t t = time_of(p, s, L), t_old = time_of(p, s - 1, L);
+    const bool fresh = is_reset(p, t, b);
+    const T* saved_row = static_cast<const T*>(call.saved) + b * kSlots * H;
+    const T* c_from = s > 0 ? saved_row + t_old * p.B * kSlots * H + 4 * H : at<T>(call.c0, b);
+    copy_or_zero(fresh ? nullptr : s > 0 ? at<T>(call.y, t_old, b) : at<T>(call.h0, b), H, h_old);
+    copy_or_zero(fresh || !has_cell_state(p) ? nullptr : c_from, H, c_old);
+    for (std::int64_t u = 0; u < H; ++u) {
+      if (call.dy.data) dh[u] += at<T>(call.dy, t, b)[u];
+      unit_backward(p.cell, saved_row + t * p.B * kSlots * H + u, H, h_old[u], c_old[u], dh[u], dc[u], dgates_x + u, dgates_h + u);
+    }
+    transposed(static_cast<const T*>(w.weight_hh), dgates_h, GH, H, through);
+    for (std::int64_t u = 0; u < H; ++u) dh[u] = fresh ? T(0) : dh[u] + through[u], dc[u] = fresh ? T(0) : dc[u];
+    if (call.dx.data) transposed(static_cast<const T*>(w.weight_ih), dgates_x, GH, p.C, at<T>(call.dx, t, b));
+    const T one = 1;
+    add_outer(dgates_x, at<T>(call.x, t, b), GH, p.C, static_cast<T*>(call.dweight_ih));
+    add_outer(dgates_h, h_old, GH, H, static_cast<T*>(call.dweight_hh));
+    add_outer(dgates_x, &one, GH, 1, static_cast<T*>(call.dbias_ih));
+    add_outer(dgates_h, &one, GH, 1, static_cast<T*>(call.dbias_hh));
+  }
+  if (call.dx.data)
+    for (std::int64_t t = L; t < p.T; ++t) std::fill_n(at<T>(call.dx, t, b), p.C, T(0));
+  if (call.dh0.data) std::copy(dh, dh + H, at<T>(call.dh0, b));
+  if (call.dc0.data && has_cell_state(p)) std::copy(dc, dc + H, at<T>(call.dc0, b));
+}
+
+template <class T>
+void forward_rows(const Forward& call) {
+  for (std::int64_t b = 0; b < call.problem.B; ++b) forward_row<T>(call, b);
+}
+
+template <class T>
+void backward_rows(const Backward& call) {
+  const Problem& p = call.problem;
+  const std::int64_t GH = gates(p.cell) * p.H;
+  if (call.dweight_ih) std::fill_n(static_cast<T*>(call.dweight_ih), GH * p.C, T(0));
+  if (call.dweight_hh) std::fill_n(static_cast<T*>(call.dweight_hh), GH * p.H, T(0));
+  if (call.dbias_ih) std::fill_n(static_cast<T*>(call.dbias_ih), GH, T(0));
+  if (call.dbias_hh) std::fill_n(static_cast<T*>(call.dbias_hh), GH, T(0));
+  for (std::int64_t b = 0; b < p.B; ++b) backward_row<T>(call, b);
+}
+
+}  // namespace
+
+std::size_t reference_saved_bytes(const Problem& p) { return p.T * p.B * kSlots * p.H * element_bytes(p); }
+
+std::size_t reference_workspace_bytes(const Problem& p) {
+  const std::int64_t GH = gates(p.cell) * p.H;
+  return (4 * p.H + 2 * GH + kSlots * p.H) * element_bytes(p);
+}
+
+void reference_forward(const Forward& call) {
+  call.problem.dtype == Dtype::f32 ? forward_rows<float>(call) : forward_rows<double>(call);
+}
+
+void reference_backward(const Backward& call) {
+  call.problem.dtype == Dtype::f32 ? backward_rows<float>(call) : backward_rows<double>(call);
+}
+
+}  // namespace recorrente

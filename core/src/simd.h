@@ -1,0 +1,90 @@
+// Vectors for one target. Compiled once for each set of instructions, in a namespace of its own (RECORRENTE_SIMD), so that
+// the linker can never give one target another's code. Nothing here or in what includes it may be an inline function or
+// template outside that namespace that uses vectors.
+#pragma once
+
+#include <cstdint>
+
+#if defined(__AVX__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+namespace recorrente::RECORRENTE_SIMD {
+
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64, kRegisters = 32;
+#elif defined(__AVX2__)
+constexpr int kVectorBytes = 32, kRegisters = 16;
+#elif defined(__aarch64__)
+constexpr int kVectorBytes = 16, kRegisters = 32;
+#else
+constexpr int kVectorBytes = 16, kRegisters = 16;
+#endif
+
+template <class T>
+struct VectorOf;
+template <>
+struct VectorOf<float> {
+  typedef float type __attribute__((vector_size(kVectorBytes)));
+  typedef float loose __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
+  typedef std::int32_t bits __attribute__((vector_size(kVectorBytes)));
+};
+template <>
+struct VectorOf<double> {
+  typedef double type __attribute__((vector_size(kVectorBytes)));
+  typedef double loose __attribute__((vector_size(kVectorBytes), aligned(8), may_alias));
+  typedef std::int64_t bits __attribute__((vector_size(kVectorBytes)));
+};
+
+template <class T>
+using Vec = typename VectorOf<T>::type;
+template <class T>
+constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(T));
+
+// No alignment is asked for.
+template <class T>
+inline Vec<T> load(const T* from) { return *reinterpret_cast<const typename VectorOf<T>::loose*>(from); }
+template <class T>
+inline void store(T* to, Vec<T> v) { *reinterpret_cast<typename VectorOf<T>::loose*>(to) = v; }
+
+// a * b + c: one rounding, except on targets without FMA.
+#if defined(__AVX512F__)
+inline Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return (Vec<float>)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+inline Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return (Vec<double>)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }
+inline Vec<float> broadcast(const float* from) { return (Vec<float>)_mm512_set1_ps(*from); }
+inline Vec<double> broadcast(const double* from) { return (Vec<double>)_mm512_set1_pd(*from); }
+#elif defined(__AVX2__)
+inline Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return (Vec<float>)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+inline Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return (Vec<double>)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
+inline Vec<float> broadcast(const float* from) { return (Vec<float>)_mm256_broadcast_ss(from); }
+inline Vec<double> broadcast(const double* from) { return (Vec<double>)_mm256_broadcast_sd(from); }
+#else
+#if defined(__aarch64__)
+inline Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return (Vec<float>)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
+inline Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return (Vec<double>)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b); }
+#else
+inline Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return a * b + c; }
+inline Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return a * b + c; }
+#endif
+// Minus zero: what the compiler may drop without changing a bit.
+inline Vec<float> broadcast(const float* from) { return *from - Vec<float>{}; }
+inline Vec<double> broadcast(const double* from) { return *from - Vec<double>{}; }
+#endif
+
+// The first n elements, 0 < n < lanes; the other lanes are zero, and nothing beyond is touched.
+template <class T>
+inline Vec<T> load_partial(const T* from, std::int64_t n) {
+  T lanes[kLanes<T>] = {};
+  for (std::int64_t i = 0; i < n; ++i) lanes[i] = from[i];
+  return load(lanes);
+}
+template <class T>
+inline void store_partial(T* to, Vec<T> v, std::int64_t n) {
+  T lanes[kLanes<T>];
+  store(lanes, v);
+  for (std::int64_t i = 0; i < n; ++i) to[i] = lanes[i];
+}
+
+}  // namespace recorrente::RECORRENTE_SIMD

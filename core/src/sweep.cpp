@@ -1,0 +1,62 @@
+// The door: checks a call, then hands it to the engine that was asked for.
+#include "recorrente/sweep.h"
+
+#include "engine.h"
+#include "problem.h"
+#include "reference.h"
+
+namespace recorrente {
+namespace avx2 { extern const SweepEngine sweep_engine; }
+namespace {
+
+std::size_t reference_forward_bytes(const Problem& p, bool) { return reference_workspace_bytes(p); }
+
+Ran run_reference_forward(const Forward& call) {
+  reference_forward(call);
+  return {"reference", Path::reference, 1};
+}
+Ran run_reference_backward(const Backward& call) {
+  reference_backward(call);
+  return {"reference", Path::reference, 1};
+}
+
+const SweepEngine kReference = {reference_saved_bytes, reference_forward_bytes, reference_workspace_bytes,
+                                run_reference_forward, run_reference_backward};
+
+const SweepEngine& engine_of(const Problem& p) { return p.engine == Engine::reference ? kReference : avx2::sweep_engine; }
+
+}  // namespace
+
+Status saved_bytes(const Problem& problem, std::size_t* bytes) {
+  const Status status = check(problem);
+  if (status == Status::ok) *bytes = engine_of(problem).saved_bytes(problem);
+  return status;
+}
+
+Status forward_workspace_bytes(const Problem& problem, bool saving, std::size_t* bytes) {
+  const Status status = check(problem);
+  if (status == Status::ok) *bytes = engine_of(problem).forward_workspace_bytes(problem, saving);
+  return status;
+}
+
+Status backward_workspace_bytes(const Problem& problem, std::size_t* bytes) {
+  const Status status = check(problem);
+  if (status == Status::ok) *bytes = engine_of(problem).backward_workspace_bytes(problem);
+  return status;
+}
+
+Status forward(const Forward& call, Ran* ran) {
+  if (const Status status = check(call); status != Status::ok) return status;
+  const Ran result = engine_of(call.problem).forward(call);
+  if (ran) *ran = result;
+  return Status::ok;
+}
+
+Status backward(const Backward& call, Ran* ran) {
+  if (const Status status = check(call); status != Status::ok) return status;
+  const Ran result = engine_of(call.problem).backward(call);
+  if (ran) *ran = result;
+  return Status::ok;
+}
+
+}  // namespace recorrente

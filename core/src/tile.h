@@ -1,0 +1,139 @@
+// The recurrent product: rows times one packed panel, added to accumulators in memory. Knows registers and nothing of cells.
+//
+// A panel holds the weights of one block of columns, k-major: k rows of G * U vectors, the G gates of U vectors of units
+// side by side. Accumulators of a row lie `gate_stride` apart for each gate. Every accumulator is one FMA chain in
+// ascending k, whatever the tile, so tiling changes no bits.
+#pragma once
+
+#include "simd.h"
+
+namespace recorrente::RECORRENTE_SIMD {
+
+// Where the chains of a product begin: at what is in memory, or at one vector for each column that all rows share.
+template <class T>
+struct Product {
+  const T* panel;             // (blocks, k_total, G * U vectors)
+  std::int64_t panel_stride;  // from one block's panel to the next
+  std::int64_t k;             // rows of the panel to run through
+  const T* start;             // (blocks, G * U vectors); null: continue from the accumulators
+  std::int64_t gate_stride;   // between gates of an accumulator row
+  std::int64_t offset = 0;    // from where a row of accumulators points to where block 0 begins
+  bool add = false;           // with `start`: add the finished chains to what is in memory; k is at most kPanelSteps
+};
+
+// R rows by P blocks by G gates by U vectors, all in registers.
+template <class T, int R, int P, int G, int U>
+[[gnu::always_inline]] inline void tile(const T* const* a, T* const* out, std::int64_t from, std::int64_t unit, const Product<T>& m) {
+  constexpr int W = G * U, N = P * W, lanes = kLanes<T>;
+  Vec<T> acc[R][N];
+  T* to[R];
+  const T *row[R], *panel = m.panel;
+#pragma GCC unroll 32
+  for (int r = 0; r < R; ++r) row[r] = a[r] + from, to[r] = out[r] + (m.offset + unit);
+  const auto place = [&](int r, int n) { return to[r] + (n % W / U) * m.gate_stride + (n / W * U + n % U) * lanes; };
+#pragma GCC unroll 32
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 32
+    for (int n = 0; n < N; ++n) acc[r][n] = load(m.start ? m.start + n * lanes : place(r, n));
+  std::int64_t k = 0;
+  do {
+    if constexpr (R <= N) {
+      Vec<T> value[R];
+#pragma GCC unroll 32
+      for (int r = 0; r < R; ++r) value[r] = broadcast(row[r] + k);
+#pragma GCC unroll 32
+      for (int n = 0; n < N; ++n) {
+        const Vec<T> column = load(panel + n / W * m.panel_stride + n % W * lanes);
+#pragma GCC unroll 32
+        for (int r = 0; r < R; ++r) acc[r][n] = fma(value[r], column, acc[r][n]);
+      }
+    } else {
+      Vec<T> column[N];
+#pragma GCC unroll 32
+      for (int n = 0; n < N; ++n) column[n] = load(panel + n / W * m.panel_stride + n % W * lanes);
+#pragma GCC unroll 32
+      for (int r = 0; r < R; ++r) {
+        const Vec<T> value = broadcast(row[r] + k);
+#pragma GCC unroll 32
+        for (int n = 0; n < N; ++n) acc[r][n] = fma(value, column[n], acc[r][n]);
+      }
+    }
+    panel += W * lanes;
+  } while (++k < m.k);
+#pragma GCC unroll 32
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 32
+    for (int n = 0; n < N; ++n) store(place(r, n), m.add ? acc[r][n] + load(place(r, n)) : acc[r][n]);
+}
+
+// Accumulators that leave registers for the operands.
+constexpr int kAccumulators = kRegisters == 32 ? 24 : 12;
+template <int W>
+constexpr int kTileRows = kAccumulators / W;
+
+// A few rows take several blocks at once, so that enough chains are in flight to hide the latency of an FMA.
+template <int R, int W>
+constexpr int kTileBlocks = R * W * 4 <= kAccumulators ? 4 : R * W * 2 <= kAccumulators ? 2 : 1;
+
+// 24 KiB: what a panel may keep of a 32 KiB first-level cache while rows stream past it.
+template <class T, int W>
+constexpr std::int64_t kPanelSteps = 24 * 1024 / (W * kLanes<T> * sizeof(T));
+
+template <class T, int R, int P, int G, int U>
+[[gnu::noinline]] void run_tile(const T* const* a, T* const* out, std::int64_t from, std::int64_t unit, const Product<T>& m) {
+  tile<T, R, P, G, U>(a, out, from, unit, m);
+}
+
+// n rows, 1 <= n <= R.
+template <class T, int R, int G, int U>
+void up_to(std::int64_t n, const T* const* a, T* const* out, std::int64_t from, std::int64_t unit, const Product<T>& m) {
+  if constexpr (R > 1)
+    if (n < R) return up_to<T, R - 1, G, U>(n, a, out, from, unit, m);
+  run_tile<T, R, 1, G, U>(a, out, from, unit, m);
+}
+
+// Few rows: each panel is read once, from end to end.
+template <class T, int R, int G, int U>
+void few_rows(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, std::int64_t end, Product<T> m) {
+  if constexpr (R > 1)
+    if (n < R) return few_rows<T, R - 1, G, U>(n, a, out, block, end, m);
+  constexpr int P = kTileBlocks<R, G * U>, lanes = kLanes<T>;
+  const auto advance = [&](int blocks) {
+    block += blocks, m.panel += blocks * m.panel_stride;
+    if (m.start) m.start += blocks * G * U * lanes;
+  };
+  for (; block + P <= end; advance(P)) run_tile<T, R, P, G, U>(a, out, 0, block * U * lanes, m);
+  for (; block < end; advance(1)) run_tile<T, R, 1, G, U>(a, out, 0, block * U * lanes, m);
+}
+
+// Many rows: a stretch of the panel stays in the first-level cache while all rows pass.
+template <class T, int G, int U>
+void many_rows(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, Product<T> m) {
+  constexpr int W = G * U, R = kTileRows<W>, lanes = kLanes<T>;
+  const std::int64_t stretches = (m.k + kPanelSteps<T, W> - 1) / kPanelSteps<T, W>, tiles = (n + R - 1) / R, k_total = m.k;
+  for (std::int64_t i = 0; i < stretches; ++i) {
+    const std::int64_t k = k_total * i / stretches;
+    m.k = k_total * (i + 1) / stretches - k;
+    for (std::int64_t t = 0; t < tiles; ++t) {
+      const std::int64_t first = n * t / tiles, rows = n * (t + 1) / tiles - first;
+      up_to<T, R, G, U>(rows, a + first, out + first, k, block * U * lanes, m);
+    }
+    m.panel += m.k * W * lanes, m.start = nullptr;
+  }
+}
+
+// Blocks [block, end) of the accumulators of n rows. `m.panel` and `m.start` are those of block 0; m.k is at least 1.
+template <class T, int G, int U>
+void multiply(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, std::int64_t end, Product<T> m) {
+  constexpr int W = G * U;
+  if (n == 0) return;
+  m.panel += block * m.panel_stride;
+  if (m.start) m.start += block * W * kLanes<T>;
+  if (n <= kTileRows<W>) return few_rows<T, kTileRows<W>, G, U>(n, a, out, block, end, m);
+  for (; block < end; ++block, m.panel += m.panel_stride) {
+    many_rows<T, G, U>(n, a, out, block, m);
+    if (m.start) m.start += W * kLanes<T>;
+  }
+}
+
+}  // namespace recorrente::RECORRENTE_SIMD

@@ -1,0 +1,152 @@
+// The gradients of the weights and biases: dW_ih = sum of dgates x^T, dW_hh = sum of dgates h_old^T over the N valid steps.
+//
+// N is cut into stretches of fixed length. In a stretch the gates are transposed, x and h become panels, and the recurrent
+// product does the rest; the sums of stretches are added in order. Threads share rows of the result, never N, so that their
+// number changes no bits.
+#pragma once
+
+#include "panel.h"
+#include "part.h"
+
+namespace recorrente::RECORRENTE_SIMD {
+
+// A thread's memory.
+template <class Cell, class T>
+struct GradientMemory {
+  static constexpr std::int64_t kStretch = kPanelSteps<T, kColumns>, kSlab = 96;  // N and rows of the result at a time
+  static constexpr int kBlock = kColumns * kLanes<T>;
+
+  GradientMemory(const Problem& p, Arena& arena) : layout(p) {
+    panels = arena.take<T>((layout.input_blocks() + layout.hidden_blocks()) * kStretch * kBlock);
+    slab = arena.take<T>(kSlab * kStretch);
+    edge = arena.take<T>(kSlab * kBlock);
+    zeros = arena.take<T>(std::max(layout.input_blocks() * kBlock, layout.units));
+    gates = arena.take<const T*>(kStretch), x = arena.take<const T*>(kStretch), h = arena.take<const T*>(kStretch);
+    slab_rows = arena.take<const T*>(kSlab), out = arena.take<T*>(kSlab);
+  }
+
+  Layout<Cell, T> layout;
+  T *panels, *slab, *edge, *zeros;  // (blocks, kStretch, kBlock); (kSlab, kStretch); (kSlab, kBlock)
+  const T **gates, **x, **h, **slab_rows;
+  T** out;
+};
+
+template <class Cell, class T>
+class GradientThread {
+  using Memory = GradientMemory<Cell, T>;
+  static constexpr std::int64_t kStretch = Memory::kStretch, kSlab = Memory::kSlab;
+  static constexpr int kBlock = Memory::kBlock, kLane = kLanes<T>;
+
+ public:
+  GradientThread(const Backward& call, const Steps& steps, const Memory& memory, int thread, int threads)
+      : call_(call), p_(call.problem), steps_(steps), m_(memory), layout_(memory.layout), units_(part_of(p_.H, thread, threads)) {
+    std::fill_n(m_.zeros, std::max(layout_.input_blocks() * kBlock, layout_.units), T(0));
+    for (std::int64_t i = 0; i < kSlab; ++i) m_.slab_rows[i] = m_.slab + i * kStretch;
+  }
+
+  void run() {
+    if (steps_.count() == 0) return clear();
+    std::int64_t n = 0;
+    for (std::int64_t s = 0; s < steps_.count(); ++s)
+      for (std::int64_t position = 0; position < steps_.rows(s); ++position) {
+        point(n++, s, position);
+        if (n == kStretch) add_stretch(n), n = 0;
+      }
+    if (n > 0) add_stretch(n);
+  }
+
+ private:
+  T* input_gradient() const { return p_.C > 0 ? static_cast<T*>(call_.dweight_ih) : nullptr; }
+  T* state_gradient() const { return static_cast<T*>(call_.dweight_hh); }
+
+  // Where no step is valid.
+  void clear() {
+    const auto zero = [&](void* to, std::int64_t columns) {
+      for (int g = 0; to && g < Cell::kGates; ++g)
+        std::fill_n(static_cast<T*>(to) + (g * p_.H + units_.first) * columns, (units_.end - units_.first) * columns, T(0));
+    };
+    zero(call_.dweight_ih, p_.C), zero(call_.dweight_hh, p_.H), zero(call_.dbias_ih, 1), zero(call_.dbias_hh, 1);
+  }
+
+  void point(std::int64_t n, std::int64_t s, std::int64_t position) {
+    const std::int64_t b = steps_.batch(position), L = length(p_, b), t = time_of(p_, s, L);
+    m_.gates[n] = static_cast<const T*>(call_.saved) + (steps_.first(s) + position) * layout_.slots;
+    m_.x[n] = input_gradient() ? at<T>(call_.x, t, b) : nullptr;
+    if (is_reset(p_, t, b)) m_.h[n] = nullptr;
+    else if (s > 0) m_.h[n] = at<T>(call_.y, time_of(p_, s - 1, L), b);
+    else m_.h[n] = call_.h0.data ? at<T>(call_.h0, b) : nullptr;
+  }
+
+  void add_stretch(std::int64_t n) {
+    T* state_panels = m_.panels + layout_.input_blocks() * kStretch * kBlock;
+    if (input_gradient()) pack_rows(m_.x, n, p_.C, m_.panels);
+    if (state_gradient()) pack_rows(m_.h, n, p_.H, state_panels);
+    for (int slot = 0; slot < Cell::kLoaded; ++slot)
+      for (std::int64_t unit = units_.first; unit < units_.end; unit += kSlab) {
+        const std::int64_t rows = std::min(kSlab, units_.end - unit);
+        transpose(slot * layout_.units + unit, rows, n);
+        if (slot < Cell::kGates) {
+          const std::int64_t row = Cell::kInputGate[slot] * p_.H + unit;
+          if (input_gradient()) add_product(rows, n, m_.panels, p_.C, input_gradient() + row * p_.C);
+          if (call_.dbias_ih) add_sums(rows, n, static_cast<T*>(call_.dbias_ih) + row);
+        }
+        if (slot >= Cell::kStateSlot) {
+          const std::int64_t row = Cell::kStateGate[slot - Cell::kStateSlot] * p_.H + unit;
+          if (state_gradient()) add_product(rows, n, state_panels, p_.H, state_gradient() + row * p_.H);
+          if (call_.dbias_hh) add_sums(rows, n, static_cast<T*>(call_.dbias_hh) + row);
+        }
+      }
+    first_ = false;
+  }
+
+  // Rows of x or h to panels; a null row is zeros.  // (blocks, n, kBlock) from n rows of `columns`
+  void pack_rows(const T* const* from, std::int64_t n, std::int64_t columns, T* panels) {
+    for (std::int64_t k = 0; k < n; ++k)
+      for (std::int64_t column = 0; column < columns; column += kLane) {
+        T* to = panels + column / kBlock * kStretch * kBlock + k * kBlock + column % kBlock;
+        store(to, from[k] ? load_up_to(from[k] + column, columns - column) : Vec<T>{});
+      }
+  }
+
+  // (rows, n) in the slab, from n rows of gates.
+  void transpose(std::int64_t offset, std::int64_t rows, std::int64_t n) {
+    for (std::int64_t k = 0; k < n; ++k)
+      for (std::int64_t i = 0; i < rows; ++i) m_.slab[i * kStretch + k] = m_.gates[k][offset + i];
+  }
+
+  void add_product(std::int64_t rows, std::int64_t n, const T* panels, std::int64_t columns, T* gradient) {
+    const std::int64_t whole = columns / kBlock, rest = columns % kBlock;
+    for (std::int64_t i = 0; i < rows; ++i) m_.out[i] = gradient + i * columns;
+    Product<T> product = {panels, kStretch * kBlock, n, m_.zeros, 0, 0, !first_};
+    multiply<T, 1, kColumns>(rows, m_.slab_rows, m_.out, 0, whole, product);
+    if (rest == 0) return;
+    for (std::int64_t i = 0; i < rows; ++i) m_.out[i] = m_.edge + i * kBlock;
+    product.offset = -whole * kBlock, product.add = false;
+    multiply<T, 1, kColumns>(rows, m_.slab_rows, m_.out, whole, whole + 1, product);
+    for (std::int64_t i = 0; i < rows; ++i)
+      for (std::int64_t j = 0; j < rest; ++j) set_or_add(gradient[i * columns + whole * kBlock + j], m_.edge[i * kBlock + j]);
+  }
+
+  void add_sums(std::int64_t rows, std::int64_t n, T* gradient) {
+    for (std::int64_t i = 0; i < rows; ++i) {
+      Vec<T> sums{};
+      for (std::int64_t k = 0; k < n; k += kLane) sums += load_up_to(m_.slab + i * kStretch + k, n - k);
+      T lanes[kLane], sum = 0;
+      store(lanes, sums);
+      for (int lane = 0; lane < kLane; ++lane) sum += lanes[lane];
+      set_or_add(gradient[i], sum);
+    }
+  }
+
+  void set_or_add(T& to, T value) { to = first_ ? value : to + value; }
+
+  const Backward& call_;
+  const Problem& p_;
+  const Steps& steps_;
+  const Memory& m_;
+  const Layout<Cell, T>& layout_;
+  const Range units_;  // of every gate
+  bool first_ = true;
+};
+
+}  // namespace recorrente::RECORRENTE_SIMD

@@ -1,0 +1,147 @@
+// The binding: integers to pointers, statuses to exceptions, the GIL released around a sweep. Computes nothing.
+// What every argument means is in recorrente/sweep.h; what Python sees is in _core.pyi.
+#include <nanobind/nanobind.h>
+
+#include <stdexcept>
+
+#include "recorrente/sweep.h"
+
+namespace nb = nanobind;
+namespace rc = recorrente;
+
+namespace {
+
+using Address = std::uintptr_t;
+using Stride = std::int64_t;
+
+const void* in(Address address) { return reinterpret_cast<const void*>(address); }
+void* out(Address address) { return reinterpret_cast<void*>(address); }
+
+void raise_unless_ok(rc::Status status) {
+  if (status == rc::Status::ok) return;
+  if (status == rc::Status::unsupported) {
+    PyErr_SetString(PyExc_NotImplementedError, rc::describe(status));
+    throw nb::python_error();
+  }
+  throw nb::value_error(rc::describe(status));
+}
+
+rc::Problem problem(int cell, int dtype, Stride T, Stride B, Stride C, Stride H, bool reverse, int threads, int engine,
+                    Address lengths, Address reset, Stride reset_step, Stride reset_row) {
+  rc::Problem p;
+  p.cell = static_cast<rc::Cell>(cell), p.dtype = static_cast<rc::Dtype>(dtype);
+  p.engine = static_cast<rc::Engine>(engine);
+  p.T = T, p.B = B, p.C = C, p.H = H, p.reverse = reverse, p.threads = threads;
+  p.lengths = static_cast<const std::int64_t*>(in(lengths));
+  p.reset = static_cast<const std::uint8_t*>(in(reset)), p.reset_step = reset_step, p.reset_row = reset_row;
+  return p;
+}
+
+std::size_t saved_bytes(const rc::Problem& p) {
+  std::size_t bytes = 0;
+  raise_unless_ok(rc::saved_bytes(p, &bytes));
+  return bytes;
+}
+
+std::size_t forward_workspace_bytes(const rc::Problem& p, bool saving) {
+  std::size_t bytes = 0;
+  raise_unless_ok(rc::forward_workspace_bytes(p, saving, &bytes));
+  return bytes;
+}
+
+std::size_t backward_workspace_bytes(const rc::Problem& p) {
+  std::size_t bytes = 0;
+  raise_unless_ok(rc::backward_workspace_bytes(p, &bytes));
+  return bytes;
+}
+
+template <class Call>
+int run(rc::Status (*pass)(const Call&, rc::Ran*), const Call& call) {
+  rc::Ran ran;
+  rc::Status status;
+  {
+    nb::gil_scoped_release released;
+    status = pass(call, &ran);
+  }
+  raise_unless_ok(status);
+  return static_cast<int>(ran.path);
+}
+
+int forward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address bias_ih, Address bias_hh, Address x,
+            Stride x_step, Stride x_row, Address h0, Stride h0_row, Address c0, Stride c0_row, Address y, Stride y_step,
+            Stride y_row, Address h_n, Stride h_n_row, Address c_n, Stride c_n_row, Address saved, Address workspace) {
+  rc::Forward call;
+  call.problem = p;
+  call.weights = {in(weight_ih), in(weight_hh), in(bias_ih), in(bias_hh)};
+  call.x = {in(x), x_step, x_row};
+  call.h0 = {in(h0), h0_row}, call.c0 = {in(c0), c0_row};
+  call.y = {out(y), y_step, y_row};
+  call.h_n = {out(h_n), h_n_row}, call.c_n = {out(c_n), c_n_row};
+  call.saved = out(saved), call.workspace = out(workspace);
+  return run(rc::forward, call);
+}
+
+int backward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address bias_ih, Address bias_hh, Address x,
+             Stride x_step, Stride x_row, Address h0, Stride h0_row, Address c0, Stride c0_row, Address y, Stride y_step,
+             Stride y_row, Address saved, Address dy, Stride dy_step, Stride dy_row, Address dh_n, Stride dh_n_row,
+             Address dc_n, Stride dc_n_row, Address dx, Stride dx_step, Stride dx_row, Address dh0, Stride dh0_row,
+             Address dc0, Stride dc0_row, Address dweight_ih, Address dweight_hh, Address dbias_ih, Address dbias_hh,
+             Address workspace) {
+  rc::Backward call;
+  call.problem = p;
+  call.weights = {in(weight_ih), in(weight_hh), in(bias_ih), in(bias_hh)};
+  call.x = {in(x), x_step, x_row};
+  call.h0 = {in(h0), h0_row}, call.c0 = {in(c0), c0_row};
+  call.y = {in(y), y_step, y_row};
+  call.saved = out(saved);
+  call.dy = {in(dy), dy_step, dy_row};
+  call.dh_n = {in(dh_n), dh_n_row}, call.dc_n = {in(dc_n), dc_n_row};
+  call.dx = {out(dx), dx_step, dx_row};
+  call.dh0 = {out(dh0), dh0_row}, call.dc0 = {out(dc0), dc0_row};
+  call.dweight_ih = out(dweight_ih), call.dweight_hh = out(dweight_hh);
+  call.dbias_ih = out(dbias_ih), call.dbias_hh = out(dbias_hh);
+  call.workspace = out(workspace);
+  return run(rc::backward, call);
+}
+
+void name_constants(nb::module_& m) {
+  m.attr("ELMAN_TANH") = static_cast<int>(rc::Cell::elman_tanh);
+  m.attr("ELMAN_RELU") = static_cast<int>(rc::Cell::elman_relu);
+  m.attr("ELMAN_LINEAR") = static_cast<int>(rc::Cell::elman_linear);
+  m.attr("GRU") = static_cast<int>(rc::Cell::gru);
+  m.attr("LSTM") = static_cast<int>(rc::Cell::lstm);
+  m.attr("F32") = static_cast<int>(rc::Dtype::f32);
+  m.attr("F64") = static_cast<int>(rc::Dtype::f64);
+  m.attr("TARGET") = static_cast<int>(rc::Engine::target);
+  m.attr("REFERENCE") = static_cast<int>(rc::Engine::reference);
+  m.attr("PATH_REFERENCE") = static_cast<int>(rc::Path::reference);
+  m.attr("PATH_SINGLE") = static_cast<int>(rc::Path::single);
+  m.attr("PATH_ROWS") = static_cast<int>(rc::Path::rows);
+  m.attr("PATH_UNITS") = static_cast<int>(rc::Path::units);
+}
+
+}  // namespace
+
+NB_MODULE(_core, m) {
+  using namespace nb::literals;
+  name_constants(m);
+  m.def("gates", [](int cell) { return rc::gates(static_cast<rc::Cell>(cell)); }, "cell"_a);
+  nb::class_<rc::Problem>(m, "Problem")
+      .def("__init__",
+           [](rc::Problem* self, int cell, int dtype, Stride T, Stride B, Stride C, Stride H, bool reverse, int threads,
+              int engine, Address lengths, Address reset, Stride reset_step, Stride reset_row) {
+             new (self) rc::Problem(problem(cell, dtype, T, B, C, H, reverse, threads, engine, lengths, reset, reset_step, reset_row));
+           },
+           "cell"_a, "dtype"_a, "T"_a, "B"_a, "C"_a, "H"_a, "reverse"_a = false, "threads"_a = 1, "engine"_a = 0,
+           "lengths"_a = 0, "reset"_a = 0, "reset_step"_a = 0, "reset_row"_a = 0)
+      .def("saved_bytes", &saved_bytes)
+      .def("forward_workspace_bytes", &forward_workspace_bytes, "saving"_a)
+      .def("backward_workspace_bytes", &backward_workspace_bytes);
+  m.def("forward", &forward, "problem"_a, "weight_ih"_a, "weight_hh"_a, "bias_ih"_a, "bias_hh"_a, "x"_a, "x_step"_a,
+        "x_row"_a, "h0"_a, "h0_row"_a, "c0"_a, "c0_row"_a, "y"_a, "y_step"_a, "y_row"_a, "h_n"_a, "h_n_row"_a, "c_n"_a,
+        "c_n_row"_a, "saved"_a, "workspace"_a);
+  m.def("backward", &backward, "problem"_a, "weight_ih"_a, "weight_hh"_a, "bias_ih"_a, "bias_hh"_a, "x"_a, "x_step"_a,
+        "x_row"_a, "h0"_a, "h0_row"_a, "c0"_a, "c0_row"_a, "y"_a, "y_step"_a, "y_row"_a, "saved"_a, "dy"_a, "dy_step"_a,
+        "dy_row"_a, "dh_n"_a, "dh_n_row"_a, "dc_n"_a, "dc_n_row"_a, "dx"_a, "dx_step"_a, "dx_row"_a, "dh0"_a,
+        "dh0_row"_a, "dc0"_a, "dc0_row"_a, "dweight_ih"_a, "dweight_hh"_a, "dbias_ih"_a, "dbias_hh"_a, "workspace"_a);
+}

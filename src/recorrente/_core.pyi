@@ -1,0 +1,128 @@
+"""The C++ core: one layer in one direction, swept over time. `core/include/recorrente/sweep.h` is the manual.
+
+Pointers are integers (`tensor.data_ptr()`, 0 for null); strides count elements; the last index is contiguous. Nothing here keeps a
+pointer, allocates an array or looks inside a tensor: dtype, device, shapes and contiguity are the caller's to check. The GIL is
+released during a sweep. A status other than ok raises ValueError (NotImplementedError for `unsupported`) with its sentence.
+
+cell: ELMAN_TANH, ELMAN_RELU, ELMAN_LINEAR, GRU, LSTM.  dtype: F32, F64.  engine: TARGET, REFERENCE.
+"""
+
+from typing import Final
+
+ELMAN_TANH: Final[int]
+ELMAN_RELU: Final[int]
+ELMAN_LINEAR: Final[int]
+GRU: Final[int]
+LSTM: Final[int]
+
+F32: Final[int]
+F64: Final[int]
+
+TARGET: Final[int]
+REFERENCE: Final[int]
+
+# What forward and backward return: how the work was shared.
+PATH_REFERENCE: Final[int]
+PATH_SINGLE: Final[int]
+PATH_ROWS: Final[int]
+PATH_UNITS: Final[int]
+
+def target() -> str:
+    """The vector code that runs here: "avx512", "avx2", "baseline", ..."""
+
+def targets() -> list[str]:
+    """Every target of this build that this machine can run, best first; RECORRENTE_TARGET pins one."""
+
+def gates(cell: int) -> int: ...
+
+class Problem:
+    """What the sizes and every call share. Reusable for any number of calls and threads while `lengths` and `reset` live.
+
+    lengths: pointer to (B) int64, each in 0..T, any order; 0: every row has T steps.
+    reset: pointer to (T, B) uint8 at t * reset_step + b * reset_row; 0: no resets.
+    """
+
+    def __init__(
+        self,
+        cell: int,
+        dtype: int,
+        T: int,
+        B: int,
+        C: int,
+        H: int,
+        reverse: bool = False,
+        threads: int = 1,
+        engine: int = 0,
+        lengths: int = 0,
+        reset: int = 0,
+        reset_step: int = 0,
+        reset_row: int = 0,
+    ) -> None: ...
+    def saved_bytes(self) -> int:
+        """Size of the buffer that forward fills for backward."""
+    def forward_workspace_bytes(self, saving: bool) -> int: ...
+    def backward_workspace_bytes(self) -> int: ...
+
+def forward(
+    problem: Problem,
+    weight_ih: int,
+    weight_hh: int,
+    bias_ih: int,
+    bias_hh: int,
+    x: int,
+    x_step: int,
+    x_row: int,
+    h0: int,
+    h0_row: int,
+    c0: int,
+    c0_row: int,
+    y: int,
+    y_step: int,
+    y_row: int,
+    h_n: int,
+    h_n_row: int,
+    c_n: int,
+    c_n_row: int,
+    saved: int,
+    workspace: int,
+) -> int:
+    """y (T, B, H), h_n and c_n (B, H). Null allowed: biases, h0, c0, h_n, c_n; saved (inference). Returns the path that ran."""
+
+def backward(
+    problem: Problem,
+    weight_ih: int,
+    weight_hh: int,
+    bias_ih: int,
+    bias_hh: int,
+    x: int,
+    x_step: int,
+    x_row: int,
+    h0: int,
+    h0_row: int,
+    c0: int,
+    c0_row: int,
+    y: int,
+    y_step: int,
+    y_row: int,
+    saved: int,
+    dy: int,
+    dy_step: int,
+    dy_row: int,
+    dh_n: int,
+    dh_n_row: int,
+    dc_n: int,
+    dc_n_row: int,
+    dx: int,
+    dx_step: int,
+    dx_row: int,
+    dh0: int,
+    dh0_row: int,
+    dc0: int,
+    dc0_row: int,
+    dweight_ih: int,
+    dweight_hh: int,
+    dbias_ih: int,
+    dbias_hh: int,
+    workspace: int,
+) -> int:
+    """All gradients; `saved` is used up. Null allowed: biases, h0, c0, and every gradient, in or out. Returns the path that ran."""

@@ -1,0 +1,110 @@
+"""Says where the recurrent layers of a model would run, and why. Runs nothing faster and changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+from torch.utils.hooks import RemovableHandle
+
+from recorrente.layers import Recurrent, TorchLayer
+from recorrente.native import lack, target, transform
+
+__all__ = ["Explanation", "Where", "explain"]
+
+
+@dataclass(frozen=True)
+class Where:
+    """One layer's way.
+
+    Args:
+        name: the layer's, inside the model; empty for the model itself.
+        layer: what it is, as it prints itself.
+        path: `native` (the C++ core), `reference` (a Python loop over the steps) or `torch` (torch's own forward).
+        target: the vector code of the core (`avx2`, ...); empty on the other paths.
+        threads: the most that it may use.
+        reason: what keeps it from the core; on the core, whether it saves for a backward pass.
+    """
+
+    name: str
+    layer: str
+    path: str
+    target: str
+    threads: int
+    reason: str
+
+    def __str__(self) -> str:
+        where = f"{self.path} ({self.target}, up to {self.threads} threads)" if self.target else self.path
+        return f"{self.name + ': ' if self.name else ''}{self.layer} -> {where}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The ways of all recurrent layers of a model, in the order of `named_modules`; prints one a line."""
+
+    layers: tuple[Where, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.layers)) or "no recurrent layer was reached"
+
+    __repr__ = __str__
+
+
+def explain(module: nn.Module, *inputs: Any, **keywords: Any) -> Explanation:
+    """What `module(*inputs, **keywords)` would run its recurrent layers on, here and now.
+
+    Here and now: dtype and device of the input, grad mode, autocast and the number of threads count. A recurrent layer
+    is only asked; any other module is run once without gradients, to see what reaches the layers inside.
+
+    Args:
+        module: a recurrent layer, ours or torch's, or a model of them.
+        inputs, keywords: what it would be called with.
+
+    Example:
+        >>> print(explain(nn.GRU(4, 8), torch.zeros(5, 3, 4)))
+        GRU(4, 8) -> torch: the class is torch.nn's own; recorrente.accelerate(model) makes it ours
+    """
+    grad = torch.is_grad_enabled()
+    if isinstance(module, nn.RNNBase | Recurrent):
+        return Explanation((_where("", module, inputs, keywords, grad),))
+    layers = {name: part for name, part in module.named_modules() if isinstance(part, nn.RNNBase | Recurrent)}
+    seen: dict[str, Where] = {}
+
+    def watch(name: str, layer: nn.Module) -> RemovableHandle:
+        def note(layer: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+            seen.setdefault(name, _where(name, layer, inputs, keywords, grad))
+
+        return layer.register_forward_pre_hook(note, with_kwargs=True)
+
+    hooks = [watch(name, layer) for name, layer in layers.items()]
+    try:
+        with torch.no_grad():
+            module(*inputs, **keywords)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return Explanation(tuple(seen[name] for name in layers if name in seen))
+
+
+def _where(name: str, layer: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any], grad: bool) -> Where:
+    given = inputs[0] if inputs else next(iter(keywords.values()))
+    x = given.data if isinstance(given, PackedSequence) else given
+    path, reason = _path(layer, x, keywords.get("lengths") is not None)
+    if path == "native":
+        saves = grad and any(tensor.requires_grad for tensor in (x, *layer.parameters()))
+        reason = "saves for the backward pass" if saves else "saves nothing, for no gradient can come"
+    return Where(name, str(layer), path, target() if path == "native" else "", torch.get_num_threads(), reason)
+
+
+def _path(layer: nn.Module, x: Tensor, ragged: bool) -> tuple[str, str]:
+    if isinstance(layer, Recurrent):
+        reason = lack(layer.cell, x) or transform()
+        return ("reference" if reason else "native"), reason
+    if not isinstance(layer, TorchLayer):
+        return "torch", "the class is torch.nn's own; recorrente.accelerate(model) makes it ours"
+    if x.is_cpu and torch.is_autocast_enabled("cpu"):
+        x = x.to(layer.weight_ih_l0.dtype)
+    return layer.path(x, lengths=ragged)

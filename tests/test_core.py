@@ -1,0 +1,146 @@
+"""The core through its binding against torch.nn: outputs and every gradient, by name, with a random cotangent."""
+
+import itertools
+
+import pytest
+import torch
+
+from recorrente import _core
+
+CELLS = {
+    "tanh": (_core.ELMAN_TANH, lambda C, H, bias: torch.nn.RNN(C, H, bias=bias)),
+    "relu": (_core.ELMAN_RELU, lambda C, H, bias: torch.nn.RNN(C, H, bias=bias, nonlinearity="relu")),
+    "gru": (_core.GRU, lambda C, H, bias: torch.nn.GRU(C, H, bias=bias)),
+    "lstm": (_core.LSTM, lambda C, H, bias: torch.nn.LSTM(C, H, bias=bias)),
+}
+SIZES = [(1, 1, 1, 1), (5, 3, 2, 7), (7, 9, 5, 17), (3, 2, 7, 63), (2, 33, 1, 8), (4, 1, 40, 33)]
+ENGINES = {"reference": _core.REFERENCE, "target": _core.TARGET}
+DTYPES = {torch.float32: _core.F32, torch.float64: _core.F64}
+
+
+def pointer(tensor):
+    return 0 if tensor is None else tensor.data_ptr()
+
+
+def strides(tensor):
+    return (0, 0) if tensor is None else tensor.stride()[:2]
+
+
+def sequence(tensor):
+    return pointer(tensor), *strides(tensor)
+
+
+def state(tensor):
+    return pointer(tensor), 0 if tensor is None else tensor.stride(0)
+
+
+def fresh(*shape, dtype):
+    """An output buffer in which an unwritten element shows."""
+    return torch.full(shape, float("nan"), dtype=dtype)
+
+
+def buffer(bytes):
+    return torch.full((max(bytes, 1),), 0xFF, dtype=torch.uint8)
+
+
+class Core:
+    """One layer in one direction: a problem, its inputs, and the two calls."""
+
+    def __init__(self, cell, weights, x, h0, c0, *, reverse=False, lengths=None, reset=None, engine=_core.TARGET, threads=1):
+        T, B, C = x.shape
+        self.weights, self.x, self.h0, self.c0, self.lengths, self.reset = weights, x, h0, c0, lengths, reset
+        self.dtype, self.H, self.is_lstm = x.dtype, weights[1].shape[1], cell == _core.LSTM
+        self.problem = _core.Problem(
+            cell, DTYPES[x.dtype], T, B, C, self.H, reverse, threads, engine, pointer(lengths), pointer(reset), *strides(reset)
+        )
+        self.inputs = (*map(pointer, weights), *sequence(x), *state(h0), *state(c0))
+
+    def forward(self, saving=True, y=None):
+        T, B, _ = self.x.shape
+        self.y = fresh(T, B, self.H, dtype=self.dtype) if y is None else y
+        h_n, c_n = (fresh(B, self.H, dtype=self.dtype) for _ in range(2))
+        self.saved = buffer(self.problem.saved_bytes()) if saving else None
+        workspace = buffer(self.problem.forward_workspace_bytes(saving))
+        _core.forward(
+            self.problem, *self.inputs, *sequence(self.y), *state(h_n), *state(c_n), pointer(self.saved), pointer(workspace)
+        )
+        return {"y": self.y, "h_n": h_n} | ({"c_n": c_n} if self.is_lstm else {})
+
+    def backward(self, dy, dh_n, dc_n):
+        T, B, C = self.x.shape
+        workspace = buffer(self.problem.backward_workspace_bytes())
+        d = {"dx": fresh(T, B, C, dtype=self.dtype), "dh0": fresh(B, self.H, dtype=self.dtype)}
+        d["dc0"] = fresh(B, self.H, dtype=self.dtype) if self.is_lstm else None
+        for name, weight in zip(("dweight_ih", "dweight_hh", "dbias_ih", "dbias_hh"), self.weights):
+            d[name] = None if weight is None else fresh(*weight.shape, dtype=self.dtype)
+        _core.backward(
+            self.problem, *self.inputs, *sequence(self.y), pointer(self.saved), *sequence(dy), *state(dh_n), *state(dc_n),
+            *sequence(d["dx"]), *state(d["dh0"]), *state(d["dc0"]), pointer(d["dweight_ih"]), pointer(d["dweight_hh"]),
+            pointer(d["dbias_ih"]), pointer(d["dbias_hh"]), pointer(workspace),
+        )  # fmt: skip
+        return {name: value for name, value in d.items() if value is not None}
+
+
+def by_torch(module, x, h0, c0, lengths, reverse, dy, dh_n, dc_n):
+    """The same quantities from torch, one row at a time, so that lengths and direction need no trick."""
+    leaves = [v.detach().clone().requires_grad_() for v in (x, h0, c0)]
+    x, h0, c0 = leaves
+    y, h_n, c_n = torch.zeros(*x.shape[:2], h0.shape[1], dtype=x.dtype), [], []
+    for b, length in enumerate(lengths.tolist()):
+        h, c = h0[b : b + 1], c0[b : b + 1]
+        if length:
+            steps = x[:length, b].flip(0) if reverse else x[:length, b]
+            is_lstm = isinstance(module, torch.nn.LSTM)
+            out, last = module(steps[:, None], (h[None], c[None]) if is_lstm else h[None])
+            h, c = (last[0][0], last[1][0]) if is_lstm else (last[0], c)
+            out = out[:, 0].flip(0) if reverse else out[:, 0]
+            y = torch.index_put(y, (torch.arange(length), torch.full((length,), b)), out)
+        h_n.append(h)
+        c_n.append(c)
+    h_n, c_n = torch.cat(h_n), torch.cat(c_n)
+    parameters = list(module.parameters())
+    loss = (y * dy).sum() + (h_n * dh_n).sum() + (c_n * dc_n).sum()
+    grads = torch.autograd.grad(loss, [*leaves, *parameters], allow_unused=True)
+    grads = [torch.zeros_like(v) if g is None else g for g, v in zip(grads, [*leaves, *parameters])]
+    names = ["dx", "dh0", "dc0", "dweight_ih", "dweight_hh", "dbias_ih", "dbias_hh"]
+    return {"y": y, "h_n": h_n, "c_n": c_n} | dict(zip(names, grads))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("cell", CELLS)
+def test_equals_torch(cell, size, dtype, engine):
+    T, B, C, H = size
+    code, make = CELLS[cell]
+    for bias, reverse, ragged in itertools.product((True, False), repeat=3):
+        torch.manual_seed(1)
+        module = make(C, H, bias).to(dtype)
+        weights = (list(module.parameters()) + [None, None])[:4]
+        x, dy = torch.randn(T, B, C, dtype=dtype), torch.randn(T, B, H, dtype=dtype)
+        h0, c0, dh_n, dc_n = (torch.randn(B, H, dtype=dtype) for _ in range(4))
+        lengths = torch.randint(0, T + 1, (B,)) if ragged else torch.full((B,), T)
+        want = by_torch(module, x, h0, c0, lengths, reverse, dy, dh_n, dc_n)
+        core = Core(code, weights, x, h0, c0, reverse=reverse, lengths=lengths if ragged else None, engine=ENGINES[engine])
+        got = core.forward(saving=False)
+        saved = core.forward()
+        assert all(torch.equal(got[name], saved[name]) for name in got)
+        got |= core.backward(dy, dh_n, dc_n)
+        for name, value in got.items():
+            # float64: some hundreds of roundings on values near 1. float32: the same, 2**29 times larger.
+            tolerance = 1e-12 if dtype == torch.float64 else 2e-4
+            torch.testing.assert_close(value, want[name].detach(), rtol=tolerance, atol=tolerance, msg=lambda m: f"{name}: {m}")
+
+
+@pytest.mark.parametrize("bad", [{"T": -1}, {"H": 0}, {"threads": 0}, {"cell": 9}, {"engine": 5}, {"B": 2**62}])
+def test_bad_sizes_are_refused(bad):
+    sizes = {"cell": _core.GRU, "dtype": _core.F32, "T": 1, "B": 1, "C": 1, "H": 1} | bad
+    with pytest.raises(ValueError):
+        _core.Problem(**sizes).saved_bytes()
+
+
+@pytest.mark.parametrize("bad", [-1, 4])
+def test_bad_lengths_are_refused(bad):
+    lengths = torch.tensor([1, bad])
+    with pytest.raises(ValueError, match="length"):
+        _core.Problem(_core.GRU, _core.F32, 3, 2, 1, 1, lengths=lengths.data_ptr()).saved_bytes()
