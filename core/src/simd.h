@@ -13,7 +13,8 @@
 
 namespace recorrente::RECORRENTE_SIMD {
 
-#if defined(__AVX512F__)
+// RECORRENTE_WIDE: AVX-512's shapes made of narrower vectors, to test them on machines without it.
+#if defined(__AVX512F__) || defined(RECORRENTE_WIDE)
 constexpr int kVectorBytes = 64, kRegisters = 32;
 #elif defined(__AVX2__)
 constexpr int kVectorBytes = 32, kRegisters = 16;
@@ -49,13 +50,13 @@ inline Vec<T> load(const T* from) { return *reinterpret_cast<const typename Vect
 template <class T>
 inline void store(T* to, Vec<T> v) { *reinterpret_cast<typename VectorOf<T>::loose*>(to) = v; }
 
-// a * b + c: one rounding, except on targets without FMA.
+// a * b + c: one rounding, except on targets without FMA (and in the wide test target).
 #if defined(__AVX512F__)
 inline Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return (Vec<float>)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
 inline Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return (Vec<double>)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }
 inline Vec<float> broadcast(const float* from) { return (Vec<float>)_mm512_set1_ps(*from); }
 inline Vec<double> broadcast(const double* from) { return (Vec<double>)_mm512_set1_pd(*from); }
-#elif defined(__AVX2__)
+#elif defined(__AVX2__) && !defined(RECORRENTE_WIDE)
 inline Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return (Vec<float>)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
 inline Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return (Vec<double>)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
 inline Vec<float> broadcast(const float* from) { return (Vec<float>)_mm256_broadcast_ss(from); }
