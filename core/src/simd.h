@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #if defined(__AVX__)
 #include <immintrin.h>
@@ -73,6 +74,39 @@ inline Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return a *
 inline Vec<float> broadcast(const float* from) { return *from - Vec<float>{}; }
 inline Vec<double> broadcast(const double* from) { return *from - Vec<double>{}; }
 #endif
+
+// The scalar type of a vector.
+template <class V>
+using Scalar = std::remove_cv_t<std::remove_reference_t<decltype(V{}[0])>>;
+
+// v between least and most; NaN stays NaN.
+template <class V>
+inline V clamp(V v, Scalar<V> least, Scalar<V> most) {
+  v = v < least ? least - V{} : v;
+  return v > most ? most - V{} : v;
+}
+
+// Rows and columns of a square of vectors change places: in round s, blocks of s by s across the diagonal.
+template <class T>
+inline void transpose(Vec<T> (&v)[kLanes<T>]) {
+  constexpr int n = kLanes<T>;
+  using Bits = typename VectorOf<T>::bits;
+#pragma GCC unroll 4
+  for (int s = 1; s < n; s *= 2) {
+    Bits low{}, high{};
+#pragma GCC unroll 16
+    for (int lane = 0; lane < n; ++lane) {
+      low[lane] = lane & s ? lane - s + n : lane;
+      high[lane] = lane & s ? lane + n : lane + s;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < n; ++i)
+      if (!(i & s)) {
+        const Vec<T> a = v[i], b = v[i + s];
+        v[i] = __builtin_shuffle(a, b, low), v[i + s] = __builtin_shuffle(a, b, high);
+      }
+  }
+}
 
 // The first n elements, 0 < n < lanes; the other lanes are zero, and nothing beyond is touched.
 template <class T>
