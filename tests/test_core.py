@@ -46,12 +46,25 @@ def buffer(bytes):
 class Core:
     """One layer in one direction: a problem, its inputs, and the two calls."""
 
-    def __init__(self, cell, weights, x, h0, c0, *, reverse=False, lengths=None, reset=None, engine=_core.TARGET, threads=1):
+    def __init__(
+        self, cell, weights, x, h0, c0, *, reverse=False, lengths=None, reset=None, engine=_core.TARGET, threads=1
+    ):
         T, B, C = x.shape
         self.weights, self.x, self.h0, self.c0, self.lengths, self.reset = weights, x, h0, c0, lengths, reset
         self.dtype, self.H, self.is_lstm = x.dtype, weights[1].shape[1], cell == _core.LSTM
         self.problem = _core.Problem(
-            cell, DTYPES[x.dtype], T, B, C, self.H, reverse, threads, engine, pointer(lengths), pointer(reset), *strides(reset)
+            cell,
+            DTYPES[x.dtype],
+            T,
+            B,
+            C,
+            self.H,
+            reverse,
+            threads,
+            engine,
+            pointer(lengths),
+            pointer(reset),
+            *strides(reset),
         )
         self.inputs = (*map(pointer, weights), *sequence(x), *state(h0), *state(c0))
 
@@ -62,7 +75,13 @@ class Core:
         self.saved = buffer(self.problem.saved_bytes()) if saving else None
         workspace = buffer(self.problem.forward_workspace_bytes(saving))
         _core.forward(
-            self.problem, *self.inputs, *sequence(self.y), *state(h_n), *state(c_n), pointer(self.saved), pointer(workspace)
+            self.problem,
+            *self.inputs,
+            *sequence(self.y),
+            *state(h_n),
+            *state(c_n),
+            pointer(self.saved),
+            pointer(workspace),
         )
         return {"y": self.y, "h_n": h_n} | ({"c_n": c_n} if self.is_lstm else {})
 
@@ -121,7 +140,9 @@ def test_equals_torch(cell, size, dtype, engine):
         h0, c0, dh_n, dc_n = (torch.randn(B, H, dtype=dtype) for _ in range(4))
         lengths = torch.randint(0, T + 1, (B,)) if ragged else torch.full((B,), T)
         want = by_torch(module, x, h0, c0, lengths, reverse, dy, dh_n, dc_n)
-        core = Core(code, weights, x, h0, c0, reverse=reverse, lengths=lengths if ragged else None, engine=ENGINES[engine])
+        core = Core(
+            code, weights, x, h0, c0, reverse=reverse, lengths=lengths if ragged else None, engine=ENGINES[engine]
+        )
         got = core.forward(saving=False)
         saved = core.forward()
         assert all(torch.equal(got[name], saved[name]) for name in got)
@@ -129,7 +150,9 @@ def test_equals_torch(cell, size, dtype, engine):
         for name, value in got.items():
             # float64: some hundreds of roundings on values near 1. float32: the same, 2**29 times larger.
             tolerance = 1e-12 if dtype == torch.float64 else 2e-4
-            torch.testing.assert_close(value, want[name].detach(), rtol=tolerance, atol=tolerance, msg=lambda m: f"{name}: {m}")
+            torch.testing.assert_close(
+                value, want[name].detach(), rtol=tolerance, atol=tolerance, msg=lambda m: f"{name}: {m}"
+            )
 
 
 @pytest.mark.parametrize("bad", [{"T": -1}, {"H": 0}, {"threads": 0}, {"cell": 9}, {"engine": 5}, {"B": 2**62}])
