@@ -35,9 +35,10 @@ def refused(outcome, code: int, *words: str) -> None:
         assert word in flat
 
 
-def test_help_names_every_command(command):
-    outcome = command("--help")
-    assert outcome.returncode == 0
+@pytest.mark.parametrize(("words", "code"), [(("--help",), 0), ((), 2)])
+def test_help_names_every_command(command, words, code):
+    outcome = command(*words)
+    assert outcome.returncode == code
     assert all(name in outcome.stdout for name in COMMANDS)
 
 
@@ -73,7 +74,6 @@ def test_info_tells_the_version_and_json_is_for_programs(command):
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        ((), "Usage"),
         (("nonsense",), "No such command"),
         (("train",), "--resume RUN"),
         (("train", "digits", "--resume", "run"), "--resume RUN"),

@@ -57,9 +57,10 @@ class ForwardThread {
   void pack() {
     const Range mine = part_of(layout_.forward_blocks(), part_.thread, part_.threads);
     const T *weight_ih = static_cast<const T*>(call_.weights.weight_ih), *weight_hh = static_cast<const T*>(call_.weights.weight_hh);
+    if (p_.C == 0) std::fill(m_.input_panels + mine.first * layout_.input_panel(), m_.input_panels + mine.end * layout_.input_panel(), T(0));
     for (std::int64_t block = mine.first; block < mine.end; ++block) {
-      pack_forward<T, Cell::kGates, kUnits>(weight_ih, Cell::kInputGate, p_.H, p_.C, layout_.inputs, block, m_.input_panels + block * layout_.input_panel());
-      pack_forward<T, Cell::kGates, kUnits>(weight_hh, Cell::kStateGate, p_.H, p_.H, p_.H, block, m_.state_panels + block * layout_.state_panel());
+      pack_forward<T, Cell::kGates, kUnits>(weight_ih, Cell::kInputGate, p_.H, p_.C, block, m_.input_panels + block * layout_.input_panel());
+      pack_forward<T, Cell::kGates, kUnits>(weight_hh, Cell::kStateGate, p_.H, p_.H, block, m_.state_panels + block * layout_.state_panel());
       pack_bias<Cell, T>(call_.weights, p_.H, block, m_.input_bias + block * Cell::kGates * kBlock);
       pack_constant<Cell, T>(call_.weights, p_.H, block, m_.constants + block * kBlock);
     }

@@ -1,21 +1,33 @@
 // Packing: torch's weight matrices into panels that the products read from end to end. Tails are zeros.
 #pragma once
 
-#include "layout.h"
+#include "rows.h"
 
 namespace recorrente::RECORRENTE_SIMD {
 
-// One block of forward panel: k-major, for each k the gates side by side.  // (k, G, U * lanes) from (G*H, k)
+// The first `columns` of n rows, turned: element (row, column) goes to to[column * stride + row]. Rows n and above are zeros.
+template <class T, class RowOf>
+void transpose_rows(RowOf row_of, std::int64_t n, std::int64_t columns, T* to, std::int64_t stride) {
+  constexpr int L = kLanes<T>;
+  const T* row[L];
+  for (int i = 0; i < L; ++i) row[i] = i < n ? row_of(i) : nullptr;
+  for (std::int64_t column = 0; column < columns; column += L) {
+    const std::int64_t left = columns - column;
+    Vec<T> square[L];
+    for (int i = 0; i < L; ++i) square[i] = row[i] ? load_up_to(row[i] + column, left) : Vec<T>{};
+    transpose<T>(square);
+    for (int i = 0; i < L && i < left; ++i) store(to + (column + i) * stride, square[i]);
+  }
+}
+
+// One block of forward panel: k-major, for each k the gates side by side.  // (k, G, U * lanes) from (G*H, columns)
 template <class T, int G, int U>
-void pack_forward(const T* weight, const int (&gate)[G], std::int64_t H, std::int64_t columns, std::int64_t k_total,
-                  std::int64_t block, T* panel) {
-  constexpr int N = U * kLanes<T>, W = G * N;
+void pack_forward(const T* weight, const int (&gate)[G], std::int64_t H, std::int64_t columns, std::int64_t block, T* panel) {
+  constexpr int L = kLanes<T>, W = G * U * L;
   for (int g = 0; g < G; ++g)
-    for (int lane = 0; lane < N; ++lane) {
-      const std::int64_t unit = block * N + lane;
-      const T* row = unit < H ? weight + (gate[g] * H + unit) * columns : nullptr;
-      T* to = panel + g * N + lane;
-      for (std::int64_t k = 0; k < k_total; ++k) to[k * W] = row && k < columns ? row[k] : T(0);
+    for (int u = 0; u < U; ++u) {
+      const std::int64_t unit = (block * U + u) * L;
+      transpose_rows([&](int i) { return weight + (gate[g] * H + unit + i) * columns; }, H - unit, columns, panel + (g * U + u) * L, W);
     }
 }
 

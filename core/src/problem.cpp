@@ -2,6 +2,8 @@
 // overlap are the caller's word.
 #include "problem.h"
 
+#include "target.h"
+
 namespace recorrente {
 namespace {
 
@@ -34,6 +36,7 @@ Status check(const Problem& p) {
   if (p.cell < Cell::elman_tanh || p.cell > Cell::lstm) return Status::bad_shape;
   if (p.dtype != Dtype::f32 && p.dtype != Dtype::f64) return Status::bad_shape;
   if (p.engine != Engine::target && p.engine != Engine::reference) return Status::bad_engine;
+  if (p.engine == Engine::target && !target_engine()) return Status::bad_target;
   if (!product_fits(p.T, p.B, p.H) || !product_fits(p.T, p.B, p.C)) return Status::too_large;
   if (!product_fits(8, p.H, p.H) || !product_fits(8, p.H, p.C)) return Status::too_large;
   return check_lengths(p);
@@ -70,6 +73,7 @@ const char* describe(Status status) {
     case Status::null_pointer: return "a pointer that this call needs is null";
     case Status::bad_length: return "a length is below 0 or above T";
     case Status::bad_engine: return "the engine is unknown";
+    case Status::bad_target: return "RECORRENTE_TARGET names a target that this build or machine does not have";
     case Status::too_large: return "the sizes are too large to address";
     case Status::unsupported: return "this engine cannot run this problem";
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #if defined(__AVX__)
 #include <immintrin.h>
@@ -13,7 +14,8 @@
 
 namespace recorrente::RECORRENTE_SIMD {
 
-#if defined(__AVX512F__)
+// RECORRENTE_WIDE: AVX-512's shapes made of narrower vectors, to test them on machines without it.
+#if defined(__AVX512F__) || defined(RECORRENTE_WIDE)
 constexpr int kVectorBytes = 64, kRegisters = 32;
 #elif defined(__AVX2__)
 constexpr int kVectorBytes = 32, kRegisters = 16;
@@ -49,13 +51,13 @@ inline Vec<T> load(const T* from) { return *reinterpret_cast<const typename Vect
 template <class T>
 inline void store(T* to, Vec<T> v) { *reinterpret_cast<typename VectorOf<T>::loose*>(to) = v; }
 
-// a * b + c: one rounding, except on targets without FMA.
+// a * b + c: one rounding, except on targets without FMA (and in the wide test target).
 #if defined(__AVX512F__)
 inline Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return (Vec<float>)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
 inline Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return (Vec<double>)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }
 inline Vec<float> broadcast(const float* from) { return (Vec<float>)_mm512_set1_ps(*from); }
 inline Vec<double> broadcast(const double* from) { return (Vec<double>)_mm512_set1_pd(*from); }
-#elif defined(__AVX2__)
+#elif defined(__AVX2__) && !defined(RECORRENTE_WIDE)
 inline Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return (Vec<float>)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
 inline Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return (Vec<double>)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
 inline Vec<float> broadcast(const float* from) { return (Vec<float>)_mm256_broadcast_ss(from); }
@@ -72,6 +74,39 @@ inline Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return a *
 inline Vec<float> broadcast(const float* from) { return *from - Vec<float>{}; }
 inline Vec<double> broadcast(const double* from) { return *from - Vec<double>{}; }
 #endif
+
+// The scalar type of a vector.
+template <class V>
+using Scalar = std::remove_cv_t<std::remove_reference_t<decltype(V{}[0])>>;
+
+// v between least and most; NaN stays NaN.
+template <class V>
+inline V clamp(V v, Scalar<V> least, Scalar<V> most) {
+  v = v < least ? least - V{} : v;
+  return v > most ? most - V{} : v;
+}
+
+// Rows and columns of a square of vectors change places: in round s, blocks of s by s across the diagonal.
+template <class T>
+inline void transpose(Vec<T> (&v)[kLanes<T>]) {
+  constexpr int n = kLanes<T>;
+  using Bits = typename VectorOf<T>::bits;
+#pragma GCC unroll 4
+  for (int s = 1; s < n; s *= 2) {
+    Bits low{}, high{};
+#pragma GCC unroll 16
+    for (int lane = 0; lane < n; ++lane) {
+      low[lane] = lane & s ? lane - s + n : lane;
+      high[lane] = lane & s ? lane + n : lane + s;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < n; ++i)
+      if (!(i & s)) {
+        const Vec<T> a = v[i], b = v[i + s];
+        v[i] = __builtin_shuffle(a, b, low), v[i + s] = __builtin_shuffle(a, b, high);
+      }
+  }
+}
 
 // The first n elements, 0 < n < lanes; the other lanes are zero, and nothing beyond is touched.
 template <class T>

@@ -4,9 +4,9 @@
 #include "engine.h"
 #include "problem.h"
 #include "reference.h"
+#include "target.h"
 
 namespace recorrente {
-namespace avx2 { extern const SweepEngine sweep_engine; }
 namespace {
 
 std::size_t reference_forward_bytes(const Problem& p, bool) { return reference_workspace_bytes(p); }
@@ -23,7 +23,7 @@ Ran run_reference_backward(const Backward& call) {
 const SweepEngine kReference = {reference_saved_bytes, reference_forward_bytes, reference_workspace_bytes,
                                 run_reference_forward, run_reference_backward};
 
-const SweepEngine& engine_of(const Problem& p) { return p.engine == Engine::reference ? kReference : avx2::sweep_engine; }
+const SweepEngine& engine_of(const Problem& p) { return p.engine == Engine::reference ? kReference : *target_engine(); }
 
 }  // namespace
 

@@ -33,6 +33,12 @@ Team choose_team(const Problem& p, std::int64_t row_tile, double step_flops, std
   return {Path::rows, static_cast<int>(by_rows)};
 }
 
+void Barrier::reset(int threads) {
+  threads_ = threads;
+  waiting_.store(0, std::memory_order_relaxed);
+  round_.store(0, std::memory_order_relaxed);
+}
+
 void Barrier::wait() {
   if (threads_ < 2) return;
   const unsigned round = round_.load(std::memory_order_relaxed);

@@ -45,11 +45,7 @@ inline void meet(int threads) {
 // Meets every thread of a team at every step. Spins, then yields: a thread may share its core.
 class Barrier {
  public:
-  void reset(int threads) {
-    threads_ = threads;
-    waiting_.store(0, std::memory_order_relaxed);
-    round_.store(0, std::memory_order_relaxed);
-  }
+  void reset(int threads);
   void wait();
 
  private:

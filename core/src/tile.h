@@ -92,18 +92,24 @@ void up_to(std::int64_t n, const T* const* a, T* const* out, std::int64_t from, 
   run_tile<T, R, 1, G, U>(a, out, from, unit, m);
 }
 
-// Few rows: each panel is read once, from end to end.
+// All blocks [block, end), P at a time and then fewer.
+template <class T, int R, int P, int G, int U>
+void run_blocks(const T* const* a, T* const* out, std::int64_t block, std::int64_t end, Product<T> m) {
+  for (; block + P <= end; block += P) {
+    run_tile<T, R, P, G, U>(a, out, 0, block * U * kLanes<T>, m);
+    m.panel += P * m.panel_stride;
+    if (m.start) m.start += P * G * U * kLanes<T>;
+  }
+  if constexpr (P > 1)
+    if (block < end) run_blocks<T, R, P / 2, G, U>(a, out, block, end, m);
+}
+
+// Few rows, 1 <= n <= R: each panel is read once, from end to end.
 template <class T, int R, int G, int U>
-void few_rows(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, std::int64_t end, Product<T> m) {
+void few_rows(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, std::int64_t end, const Product<T>& m) {
   if constexpr (R > 1)
     if (n < R) return few_rows<T, R - 1, G, U>(n, a, out, block, end, m);
-  constexpr int P = kTileBlocks<R, G * U>, lanes = kLanes<T>;
-  const auto advance = [&](int blocks) {
-    block += blocks, m.panel += blocks * m.panel_stride;
-    if (m.start) m.start += blocks * G * U * lanes;
-  };
-  for (; block + P <= end; advance(P)) run_tile<T, R, P, G, U>(a, out, 0, block * U * lanes, m);
-  for (; block < end; advance(1)) run_tile<T, R, 1, G, U>(a, out, 0, block * U * lanes, m);
+  run_blocks<T, R, kTileBlocks<R, G * U>, G, U>(a, out, block, end, m);
 }
 
 // Many rows: a stretch of the panel stays in the first-level cache while all rows pass.

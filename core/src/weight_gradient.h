@@ -110,8 +110,8 @@ class GradientThread {
 
   // (rows, n) in the slab, from n rows of gates.
   void transpose(std::int64_t offset, std::int64_t rows, std::int64_t n) {
-    for (std::int64_t k = 0; k < n; ++k)
-      for (std::int64_t i = 0; i < rows; ++i) m_.slab[i * kStretch + k] = m_.gates[k][offset + i];
+    for (std::int64_t k = 0; k < n; k += kLane)
+      transpose_rows([&](int i) { return m_.gates[k + i] + offset; }, n - k, rows, m_.slab + k, kStretch);
   }
 
   void add_product(std::int64_t rows, std::int64_t n, const T* panels, std::int64_t columns, T* gradient) {

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "recorrente/sweep.h"
+#include "recorrente/target.h"
 
 namespace nb = nanobind;
 namespace rc = recorrente;
@@ -104,6 +105,17 @@ int backward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address
   return run(rc::backward, call);
 }
 
+const char* target() {
+  if (const char* name = rc::target()) return name;
+  throw nb::value_error(rc::describe(rc::Status::bad_target));
+}
+
+nb::list targets() {
+  nb::list names;
+  for (std::size_t i = 0; const char* name = rc::available_target(i); ++i) names.append(name);
+  return names;
+}
+
 void name_constants(nb::module_& m) {
   m.attr("ELMAN_TANH") = static_cast<int>(rc::Cell::elman_tanh);
   m.attr("ELMAN_RELU") = static_cast<int>(rc::Cell::elman_relu);
@@ -125,6 +137,8 @@ void name_constants(nb::module_& m) {
 NB_MODULE(_core, m) {
   using namespace nb::literals;
   name_constants(m);
+  m.def("target", &target);
+  m.def("targets", &targets);
   m.def("gates", [](int cell) { return rc::gates(static_cast<rc::Cell>(cell)); }, "cell"_a);
   nb::class_<rc::Problem>(m, "Problem")
       .def("__init__",

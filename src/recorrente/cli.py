@@ -80,6 +80,7 @@ def train(
         str | None,
         typer.Option(metavar="HxW", help="Bring pictures of a folder to this size.", show_default="their own"),
     ] = None,
+    initial: Annotated[str, typer.Option(help="W_hh at first: orthogonal or torch.")] = "orthogonal",
     steps: Annotated[str, typer.Option(help="Where the loss is taken: at the last step, or at every one.")] = "last",
     loss: Annotated[str, typer.Option(help="cross_entropy or half_square.")] = "cross_entropy",
     epochs: Annotated[
@@ -134,7 +135,12 @@ def train(
         ),
     )
     shape = recipe.Shape(
-        cell, activation=activation, layers=layers, bidirectional=bidirectional, **_given(hidden=hidden)
+        cell,
+        activation=activation,
+        layers=layers,
+        bidirectional=bidirectional,
+        initial=initial,
+        **_given(hidden=hidden),
     )
     task = recipe.Classify(steps, loss)
     folder = out or recipe.new_folder(data, cell)

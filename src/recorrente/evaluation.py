@@ -38,8 +38,7 @@ class Predictions:
     @property
     def confidence(self) -> NDArray[np.float32]:
         """The probability of that class, `(N,)`."""
-        confidence: NDArray[np.float32] = self.probabilities.max(axis=1)
-        return confidence
+        return self.probabilities.max(axis=1)
 
     def most_confident_mistakes(self, most: int) -> NDArray[np.int64]:
         """The indices of up to `most` wrong predictions, the most confident first."""
@@ -102,5 +101,4 @@ def gradient_norms(network: Network, task: Classify, batch: Batch) -> NDArray[np
     def loss(y: Tensor) -> Tensor:
         return task.loss_of(y[-1:] if task.steps == "last" else y, batch.target) * len(batch.target)
 
-    norms: NDArray[np.float32] = gradient_flow(network, batch.x, loss).norms.cpu().numpy()
-    return norms
+    return gradient_flow(network, batch.x, loss).norms.cpu().numpy()

@@ -46,8 +46,8 @@ class Display:
         """So much of a download or of a folder is read."""
         if what != self.waiting:
             self.waiting = what
-            self._begin(total)
-        self._show(what, done, "", total=total or None)
+            self._begin(total or None)
+        self._show(what, done, "")
 
     def step(self, epoch: int, share: float, loss: float, accuracy: float, samples_per_second: float) -> None:
         """Part of an epoch is done: `share`, between 0 and 1."""
@@ -57,14 +57,14 @@ class Display:
         told = f"loss {loss:.4f}  accuracy {accuracy:.4f}  {samples_per_second:,.0f} samples/s "
         self._show(f"epoch {epoch + 1}/{self.epochs}", epoch + share, told)
 
-    def _begin(self, total: float) -> None:
+    def _begin(self, total: float | None) -> None:
         if self.task is not None:
             self.bar.remove_task(self.task)
         self.task = self.bar.add_task("", total=total, told="")
 
-    def _show(self, description: str, completed: float, told: str, **changes: float | None) -> None:
+    def _show(self, description: str, completed: float, told: str) -> None:
         assert self.task is not None
-        self.bar.update(self.task, description=description, completed=completed, told=told, **changes)
+        self.bar.update(self.task, description=description, completed=completed, told=told)
 
     def epoch(self, row: dict[str, float]) -> None:
         """An epoch is done; `row` is its row of the history."""

@@ -10,26 +10,29 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 import recorrente
-from recorrente import cells, evaluation, layers, report, training
+from recorrente import cells, evaluation, initial, layers, report, training
 from recorrente.data import image
 from recorrente.data.batch import Batch
 from recorrente.data.image import ImageData, ImageSet, Reader
 from recorrente.data.progress import Progress, silent
 from recorrente.errors import InputError, RunError
 from recorrente.exchange import weights
+from recorrente.layers import Network
 from recorrente.observation import observe
 from recorrente.runs import Run, write_bytes
 from recorrente.tasks.classify import Classify
 from recorrente.training import Feed, Plan, Watcher
 
 __all__ = [
+    "Classify",
+    "Plan",
     "Prediction",
     "Recipe",
     "Shape",
@@ -56,6 +59,7 @@ class Shape:
         hidden: H.
         layers: L.
         bidirectional: read both ways.
+        initial: W_hh before training: `orthogonal`, or `torch` for torch's own start.
 
     Raises:
         InputError: a number under 1, or a name that is not known.
@@ -66,16 +70,19 @@ class Shape:
     hidden: int = 100
     layers: int = 1
     bidirectional: bool = False
+    initial: str = "orthogonal"
 
     def __post_init__(self) -> None:
         if self.cell not in cells.BY_NAME:
             raise InputError("cell", came=repr(self.cell), wanted=f"one of {', '.join(cells.BY_NAME)}")
         cells.Elman(self.activation)
+        if self.initial not in ("orthogonal", "torch"):
+            raise InputError("initial", came=repr(self.initial), wanted="orthogonal or torch")
         for name in ("hidden", "layers"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise InputError(name, came=getattr(self, name), wanted="an integer of 1 or more")
 
-    def build(self, inputs: int, outputs: int) -> layers.Network:
+    def build(self, inputs: int, outputs: int) -> Network:
         """The network of C `inputs` a step and K `outputs`, initialised from torch's random state."""
         if self.cell in TORCH_LAYERS:
             layer = TORCH_LAYERS[self.cell]
@@ -85,7 +92,9 @@ class Shape:
             recurrence = layers.Recurrent(
                 cell, inputs, self.hidden, num_layers=self.layers, bidirectional=self.bidirectional
             )
-        return layers.Network(recurrence, nn.Linear(self.hidden * recurrence.directions, outputs))
+        if self.initial == "orthogonal":
+            initial.orthogonal(recurrence)
+        return Network(recurrence, nn.Linear(self.hidden * recurrence.directions, outputs))
 
 
 @dataclass(frozen=True)
@@ -131,7 +140,7 @@ class Recipe:
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(path, came=f"a broken configuration ({error})", wanted="what a training wrote") from error
 
-    def network(self) -> layers.Network:
+    def network(self) -> Network:
         """The untrained network, the same for the same seed; torch's random state is left as it was."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.plan.seed)
@@ -155,7 +164,7 @@ class Trained:
 
     run: Run
     recipe: Recipe
-    network: layers.Network
+    network: Network
 
     def predict(self, files: Sequence[str | Path]) -> list[Prediction]:
         """The class of each picture, of any size and polarity.
@@ -191,7 +200,7 @@ def train(
     data: str | Path,
     *,
     out: str | Path | None = None,
-    order: image.Order = "rows",
+    order: str = "rows",
     size: tuple[int, int] | None = None,
     shape: Shape | None = None,
     task: Classify | None = None,
@@ -227,7 +236,7 @@ def train(
     _check_device(device)
     shape, task, plan = shape or Shape(), task or Classify(), plan or default_plan(str(data))
     loaded = image.load(data, size=size, seed=plan.seed, progress=progress)
-    reader = Reader.of(loaded, order=order, seed=plan.seed)
+    reader = Reader.of(loaded, order=cast(image.Order, order), seed=plan.seed)
     source = data if isinstance(data, str) and not Path(data).is_dir() else str(Path(data).resolve())
     recipe = Recipe(source, loaded.classes, reader, shape, task, plan)
     folder = new_folder(data, shape.cell) if out is None else out
@@ -335,7 +344,8 @@ def _write_results(trained: Trained, data: ImageData, history: list[dict[str, fl
     rows = ((index, target, said, f"{confidence:.6f}") for index, (target, said, confidence) in enumerate(columns))
     run.write_csv("predictions.csv", ("index", "target", "prediction", "confidence"), rows)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **observe(trained.network, recipe.task, recipe.reader, data, predictions))
+    seen: dict[str, Any] = observe(trained.network, recipe.task, recipe.reader, data, predictions)
+    np.savez_compressed(buffer, **seen)
     write_bytes(run / "observations.npz", buffer.getvalue())
 
 

@@ -167,7 +167,7 @@ class _Trainer:
             "train_accuracy": tally.accuracy,
             "validation_loss": validation.loss,
             "validation_accuracy": validation.accuracy,
-            "learning_rate": self.schedule.get_last_lr()[0],
+            "learning_rate": float(self.schedule.get_last_lr()[0]),
             "seconds": seconds,
             "samples_per_second": tally.count / seconds,
         }

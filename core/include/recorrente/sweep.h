@@ -34,7 +34,7 @@
 
 namespace recorrente {
 
-enum class Status : int { ok = 0, bad_shape, null_pointer, bad_length, bad_engine, too_large, unsupported };
+enum class Status : int { ok = 0, bad_shape, null_pointer, bad_length, bad_engine, bad_target, too_large, unsupported };
 enum class Dtype : int { f32 = 0, f64 = 1 };
 enum class Cell : int { elman_tanh = 0, elman_relu = 1, elman_linear = 2, gru = 3, lstm = 4 };
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +40,7 @@ def gradient_flow(module: nn.Module, x: Tensor, loss: Callable[[Tensor], Tensor]
         >>> flow.norms.shape
         torch.Size([2, 7, 2])
     """
-    layer = module.recurrence if isinstance(module, Network) else module
+    layer: Any = module.recurrence if isinstance(module, Network) else module
     seen: list[list[Tensor]] = []
 
     def traced(cell: Cell, x: Tensor, state: State, weights: Weights, *, reverse: bool = False) -> tuple[Tensor, State]:
@@ -57,4 +58,4 @@ def gradient_flow(module: nn.Module, x: Tensor, loss: Callable[[Tensor], Tensor]
         flat = [h for hidden in seen for h in hidden]
         gradients = torch.autograd.grad(value, flat, allow_unused=True)
     norms = [torch.zeros(len(h)) if d is None else d.norm(dim=-1) for h, d in zip(flat, gradients, strict=True)]
-    return Flow(torch.stack(norms).unflatten(0, (len(seen), len(x))))
+    return Flow(torch.stack(norms).view(len(seen), len(x), -1))

@@ -59,7 +59,7 @@ def load_folder(folder: Path, *, size: tuple[int, int] | None, seed: int, progre
     parts = _parts(folder)
     if parts is None:
         classes, listing = _list_classes(folder)
-        held = hold_out(_labels(listing), HELD_OUT, seed)
+        held = hold_out(_labels(listing), HELD_OUT, seed, classes)
         train, test = (_pick(listing, indices.tolist()) for indices in held)
     else:
         classes, train = _list_classes(parts[0])
@@ -84,9 +84,11 @@ def _pick(listing: _Listing, indices: Sequence[int]) -> _Listing:
 
 
 def _natural(path: Path) -> tuple[tuple[int, int, str], ...]:
-    """A key that puts 2 before 10: digits compare as numbers, the rest as text."""
-    pieces = re.findall(r"\d+|\D+", unicodedata.normalize("NFC", str(path)))
-    return tuple((0, int(piece), piece) if piece.isdecimal() else (1, 0, piece) for piece in pieces)
+    """A key that puts 2 before 10 and á before b: digits compare as numbers, letters without case and accents."""
+    name = unicodedata.normalize("NFD", path.name)
+    plain = "".join(letter for letter in name if not unicodedata.combining(letter)).casefold()
+    pieces = re.findall(r"\d+|\D+", plain)
+    return (*((0, int(piece), "") if piece.isdecimal() else (1, 0, piece) for piece in pieces), (2, 0, name))
 
 
 def _visible(paths: Iterable[Path]) -> list[Path]:
@@ -169,9 +171,18 @@ def _no_classes(folder: Path) -> InputError:
 
 
 def _common_size(paths: Sequence[Path], progress: Progress) -> tuple[int, int]:
-    sizes = set(_each(extent, paths, "measure pictures", progress))
-    size = next(iter(sizes))
-    return size if len(sizes) == 1 and max(size) <= LARGEST_KEPT else DEFAULT_SIZE
+    """The size that all pictures share, if it is small enough to keep."""
+
+    def measure(path: Path) -> tuple[int, int] | None:
+        try:
+            return extent(path)
+        except InputError:
+            return None  # it is read next, and named then with all others that cannot be
+
+    first = measure(paths[0])
+    if first is None or max(first) > LARGEST_KEPT:
+        return DEFAULT_SIZE
+    return first if set(_each(measure, paths, "measure pictures", progress)) == {first} else DEFAULT_SIZE
 
 
 def _each(read: Callable[[Path], Item], paths: Sequence[Path], what: str, progress: Progress) -> list[Item]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -141,8 +142,16 @@ def split_validation(train: ImageSet, fraction: float, seed: int) -> tuple[Image
     return train.subset(kept), train.subset(held)
 
 
-def hold_out(labels: Labels, fraction: float, seed: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def hold_out(
+    labels: Labels, fraction: float, seed: int, names: Sequence[str] | None = None
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Indices to keep and to hold out, ascending, every class in both parts in its own share.
+
+    Args:
+        labels: of all.
+        fraction: the share to hold out, rounded up.
+        seed: which ones.
+        names: of the classes, for the error.
 
     Raises:
         InputError: a class has a single picture.
@@ -151,9 +160,10 @@ def hold_out(labels: Labels, fraction: float, seed: int) -> tuple[npt.NDArray[np
 
     classes, counts = np.unique(labels, return_counts=True)
     if counts.min() < 2:
+        lonely = int(classes[counts.argmin()])
         raise InputError(
             "pictures",
-            came=f"a single one of class {classes[counts.argmin()]}",
+            came=f"a single one of class {names[lonely] if names else lonely}",
             wanted="two or more of each class, one to learn from and one to hold out",
             cure="Add pictures of that class, or leave the class out",
         )

@@ -10,12 +10,11 @@ white (on black where the picture itself is light). Then there are two preparati
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFilter, ImageOps, UnidentifiedImageError
 
 from recorrente.data.imageset import Pictures
 from recorrente.errors import InputError
@@ -28,7 +27,11 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", "
 InkLayout = tuple[int, float, float]
 """The longer side of the ink's bounding box, and the row and column of its centre of mass, in pixels."""
 
-Grey = npt.NDArray[np.float32]  # (height, width), 0 black to 255 white
+_DAMAGED = (OSError, EOFError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises for files that are cut off, damaged or too large to be meant."""
+
+Grey = npt.NDArray[np.float32]
+"""`(height, width)`, 0 black to 255 white."""
 
 CONTRAST = 24
 """Grey levels of 255 that ink must differ from its ground to count as ink: less is paper, shadow and noise."""
@@ -38,13 +41,16 @@ WORKING_SIDE = 512
 
 
 def extent(path: Path) -> tuple[int, int]:
-    """Height and width of a picture file as it is seen, from its header alone.
+    """Height and width of a picture file as it is seen; most formats tell it without being decoded.
 
     Raises:
         InputError: the file is no picture.
     """
     with _opened(path) as image:
-        turned = image.getexif().get(0x0112, 1) >= 5  # EXIF orientations 5 to 8 lie on their side
+        try:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5  # 5 to 8 lie on their side
+        except _DAMAGED as error:
+            raise _unreadable(path, error) from error
         return (image.width, image.height) if turned else (image.height, image.width)
 
 
@@ -63,25 +69,22 @@ def read_grey(path: Path, *, at_least: int | None = None) -> Image.Image:
             image.draft("L", (at_least, at_least))
         try:
             return _grey(path, ImageOps.exif_transpose(image))
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
-            if isinstance(error, InputError):
-                raise
+        except InputError:
+            raise
+        except _DAMAGED as error:
             raise _unreadable(path, error) from error
 
 
 def _opened(path: Path) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of very large pictures and of odd metadata; it raises when one is too large to read.
-            warnings.simplefilter("ignore")
-            return Image.open(path)
+        return Image.open(path)
     except UnidentifiedImageError as error:
         raise InputError(
             str(path),
             came="a file that is no picture, or is damaged",
             wanted="a picture (PNG, JPEG, BMP, GIF, TIFF, ...)",
         ) from error
-    except (OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+    except _DAMAGED as error:
         raise _unreadable(path, error) from error
 
 
@@ -126,9 +129,9 @@ def _image(grey: Grey) -> Image.Image:
     return Image.fromarray(grey.round().clip(0, 255).astype(np.uint8))
 
 
-def _border(grey: Grey) -> npt.NDArray[np.float32]:
-    """The outermost pixels, each once."""
-    return np.concatenate((grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]))
+def _border(of: Grey) -> Grey:
+    """What lies on the outermost pixels of `(height, width, ...)`, one after the other."""
+    return np.concatenate((of[0], of[-1], of[1:-1, 0], of[1:-1, -1]))
 
 
 def _fit(size: tuple[int, int], height: int, width: int) -> tuple[int, int]:
@@ -179,7 +182,8 @@ def prepare_digit(path: Path, height: int, width: int, layout: InkLayout) -> tup
     """A picture of ink on an empty ground, of any size and polarity, laid out as the training pictures are.
 
     Where it already has the right size and shows light ink on black, it is left as it is. Else: ground and ink are
-    told apart by the border's grey (its median), which becomes 0; what differs most from it becomes 255.
+    told apart by the border, whose grey (a plane, as of paper in slanting light) becomes 0; what differs most from it
+    becomes 255.
 
     Args:
         path: the picture file.
@@ -198,18 +202,15 @@ def prepare_digit(path: Path, height: int, width: int, layout: InkLayout) -> tup
     if grey.shape == (height, width) and ground < CONTRAST and grey.max() >= 128:
         return np.asarray(image), "used as it is"
     ink, said = _ink(path, _reduced(image))
-    rows, columns = np.flatnonzero(ink.max(axis=1) > 0.1), np.flatnonzero(ink.max(axis=0) > 0.1)
-    cropped = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    box, row, column = layout
-    inner = _fit(cropped.shape, min(box, height), min(box, width))
-    small = np.asarray(_scaled(_image(cropped * 255), *inner), np.float32)
-    small *= 255 / small.max()  # thin strokes pale when they are averaged down
-    canvas = np.zeros((height, width), np.float32)
-    top, left = _corner(small, row, column, height, width)
-    canvas[top : top + inner[0], left : left + inner[1]] = small
+    cropped = _cropped(ink)
+    fine = max(1, 32 // max(height, width))  # 8 x 8 digits were made from 32 x 32 bitmaps, MNIST's from themselves
+    placed, inner = _placed(cropped, height * fine, width * fine, layout, fine)
+    canvas = placed.reshape(height, fine, width, fine).mean(axis=(1, 3))
+    canvas *= 255 / canvas.max()  # thin strokes pale when they are averaged down
     by = image.width / ink.shape[1]
     size = _by(round(cropped.shape[0] * by), round(cropped.shape[1] * by))
-    words = [*said, f"cropped to {size}", f"scaled to {_by(*inner)}", f"centred in {_by(height, width)}"]
+    scaled = _by(*(max(1, round(side / fine)) for side in inner))
+    words = [*said, f"cropped to {size}", f"scaled to {scaled}", f"centred in {_by(height, width)}"]
     return canvas.round().astype(np.uint8), ", ".join(words)
 
 
@@ -223,10 +224,9 @@ def _reduced(image: Image.Image) -> Grey:
 
 def _ink(path: Path, grey: Grey) -> tuple[Grey, list[str]]:
     """How much ink is on each pixel, 0..1, and whether light and dark had to be swapped."""
-    border = _border(grey)
-    ground = float(np.median(border))
-    dark_on_light = ground - grey.min() > grey.max() - ground
-    distance = (ground - grey if dark_on_light else grey - ground).clip(min=0)
+    lighter = grey - _ground(grey)
+    dark_on_light = -lighter.min() > lighter.max()
+    distance = (-lighter if dark_on_light else lighter).clip(min=0)
     strongest = float(distance.max())
     if strongest < CONTRAST:
         raise InputError(
@@ -234,17 +234,49 @@ def _ink(path: Path, grey: Grey) -> tuple[Grey, list[str]]:
             came=f"an empty picture (grey {grey.min():.0f} to {grey.max():.0f})",
             wanted="a drawing that differs from its ground",
         )
-    # Four times the median deviation bounds the grain of paper and the noise of a camera, and is 0 in a clean drawing.
-    noise = min(4 * float(np.median(np.abs(border - ground))), strongest / 2)
+    # Six times the median deviation is four standard deviations: the grain of paper, the noise of a camera; 0 in a
+    # clean drawing.
+    noise = min(6 * float(np.median(np.abs(_border(lighter)))), strongest / 2)
     ink = ((distance - noise) / (strongest - noise)).clip(min=0)
     return ink, ["inverted (dark ink on light ground)"] if dark_on_light else []
 
 
-def _corner(ink: Grey, row: float, column: float, height: int, width: int) -> tuple[int, int]:
-    """Top and left of `ink` when its centre of mass lies nearest to `row`, `column` and all of it is inside."""
-    mass = ink.sum()
-    down = float(ink.sum(axis=1) @ np.arange(ink.shape[0])) / mass
-    across = float(ink.sum(axis=0) @ np.arange(ink.shape[1])) / mass
-    top = min(max(round(row - down), 0), height - ink.shape[0])
-    left = min(max(round(column - across), 0), width - ink.shape[1])
-    return top, left
+def _ground(grey: Grey) -> Grey:
+    """The grey of the paper everywhere: a plane through the border, for light seldom falls evenly on a photograph."""
+    rows, columns = np.indices(grey.shape, np.float32)
+    points = np.stack([np.ones_like(grey), rows, columns], axis=-1)  # (height, width, 3)
+    border, at = _border(grey), _border(points)
+    # Ink that touches the border must not tilt the plane. In a clean drawing this keeps the pixels of one grey alone.
+    away = np.abs(border - np.median(border))
+    paper = away <= 6 * np.median(away)
+    plane, *_ = np.linalg.lstsq(at[paper].astype(np.float64), border[paper].astype(np.float64), rcond=None)
+    return np.asarray(points @ plane, np.float32)
+
+
+def _cropped(ink: Grey) -> Grey:
+    """The bounding box of the ink. A faint pixel counts beside others, not alone: specks of noise are no ink."""
+    around = np.asarray(_image(ink * 255).filter(ImageFilter.BoxBlur(1)))  # the mean of 3 x 3
+    mask = (ink > 0.1) & (around > 25)
+    if not mask.any():
+        return ink
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _placed(ink: Grey, height: int, width: int, layout: InkLayout, fine: int) -> tuple[Grey, tuple[int, int]]:
+    """The ink scaled to its box, its centre of mass as near as can be to where it belongs with all of it inside.
+
+    Height and width are those of the result, `fine` times as many as the layout's pixels. Also returns what the ink was
+    scaled to.
+    """
+    box, *centre = layout
+    inner = _fit(ink.shape, min(box * fine, height), min(box * fine, width))
+    small = np.asarray(_scaled(_image(ink * 255), *inner), np.float32)
+    corner = []
+    for axis, room in ((0, height), (1, width)):
+        mass = float(small.sum(axis=1 - axis) @ np.arange(inner[axis])) / max(float(small.sum()), 1e-6)
+        aim = (centre[axis] + 0.5) * fine - 0.5  # from a pixel's index to that of its middle on the finer grid
+        corner.append(min(max(round(aim - mass), 0), room - inner[axis]))
+    placed = np.zeros((height, width), np.float32)
+    placed[corner[0] : corner[0] + inner[0], corner[1] : corner[1] + inner[1]] = small
+    return placed, inner

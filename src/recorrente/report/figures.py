@@ -58,9 +58,8 @@ def learning(content: Content) -> Figure:
     figure = Figure(figsize=(8, 3), layout="constrained")
     for axes, score in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for part, colour in (("train", GREY), ("validation", BLUE)):
-            axes.plot(
-                content.history["epoch"], content.history[f"{part}_{score}"], "o-", ms=3, color=colour, label=part
-            )
+            epochs, values = content.history["epoch"], content.history[f"{part}_{score}"]
+            axes.plot(epochs, values, "o-", ms=3, color=colour, label=part)
         axes.set(xlabel="epoch", title=score)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False)
@@ -122,9 +121,8 @@ def hidden(content: Content) -> Figure:
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     axes = figure.subplots()
     limit = max(float(np.abs(h).max()), 1e-12)
-    drawn = axes.imshow(
-        h[np.argsort(when)], aspect="auto", cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="none"
-    )
+    units = h[np.argsort(when)]
+    drawn = axes.imshow(units, aspect="auto", cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="none")
     axes.set(xlabel="step", ylabel="hidden unit")
     figure.colorbar(drawn, ax=axes, label="h")
     return figure

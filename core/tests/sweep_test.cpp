@@ -1,0 +1,115 @@
+// The pinned target against the scalar reference: every cell, size, direction, length and reset; then that the bits do not
+// depend on threads. Exit code 77: no such target here.
+#include <cstdio>
+#include <cstdlib>
+
+#include "case.h"
+#include "recorrente/target.h"
+
+namespace recorrente::test {
+namespace {
+
+int failures = 0;
+
+const char* const kNames[] = {"tanh", "relu", "linear", "gru", "lstm"};
+
+void fail(const Options& o, const char* what, const std::string& name, double value) {
+  if (++failures < 20)
+    std::printf("%s T%d B%d C%d H%d reverse %d ragged %d resets %d biases %d states %d: %s %s %g\n", kNames[static_cast<int>(o.cell)],
+                static_cast<int>(o.T), static_cast<int>(o.B), static_cast<int>(o.C), static_cast<int>(o.H), o.reverse, o.ragged,
+                o.resets, o.biases, o.states, what, name.c_str(), value);
+}
+
+// The largest error, in units of the array's largest value. NaN anywhere is NaN.
+double distance(const std::vector<double>& got, const std::vector<double>& want) {
+  if (got.size() != want.size()) return std::nan("");
+  double scale = 1e-30, worst = 0;
+  for (double value : want) scale = std::fmax(scale, std::fabs(value));
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const double error = std::fabs(got[i] - want[i]) / scale;
+    if (!(error <= worst)) worst = error;
+  }
+  return worst;
+}
+
+bool same_bits(const std::vector<double>& a, const std::vector<double>& b) {
+  return a.size() == b.size() && (a.empty() || !std::memcmp(a.data(), b.data(), a.size() * sizeof(double)));
+}
+
+// A few hundred roundings, each of half a unit in the last place, on values near the scale of the array.
+template <class T>
+constexpr double kTolerance = 200 * std::numeric_limits<T>::epsilon();
+
+template <class T>
+void compare_with_reference(const Options& o) {
+  Arrays inference;
+  const Arrays want = Case<double>(o).run(Engine::reference, 1), got = Case<T>(o).run(Engine::target, 2, &inference);
+  for (const auto& [name, values] : want) {
+    const double error = got.count(name) ? distance(got.at(name), values) : std::nan("");
+    if (!(error <= kTolerance<T>)) fail(o, sizeof(T) == 4 ? "float error" : "double error", name, error);
+    if (inference.count(name) && !same_bits(inference.at(name), got.at(name))) fail(o, "inference differs", name, 0);
+  }
+  if (got.count("status")) fail(o, "status", "", 0);
+}
+
+template <class T>
+void compare_threads(const Options& o, Path wanted) {
+  const Arrays one = Case<T>(o).run(Engine::target, 1);
+  for (int threads : {2, 3, 8}) {
+    Case<T> many(o);
+    for (const auto& [name, values] : many.run(Engine::target, threads))
+      if (!same_bits(values, one.at(name))) fail(o, "bits change with threads", name, threads);
+    if (many.ran.path != wanted) fail(o, "path", "", static_cast<int>(many.ran.path));
+  }
+}
+
+void every_size(Cell cell) {
+  const std::int64_t sizes[][4] = {{0, 3, 2, 5},  {3, 0, 2, 5},  {1, 1, 1, 1},   {1, 1, 0, 1},   {2, 7, 1, 7},   {5, 1, 7, 63},
+                                   {3, 2, 9, 65}, {4, 13, 3, 8}, {7, 5, 16, 17}, {3, 33, 33, 9}, {2, 5, 63, 33}, {60, 1, 3, 16},
+                                   {2, 3, 5, 129}, {31, 17, 4, 12}};
+  for (const auto& s : sizes)
+    for (int bits = 0; bits < 32; ++bits) {
+      Options o{cell, s[0], s[1], s[2], s[3], (bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) == 0, (bits & 16) == 0};
+      o.seed = bits + 1;
+      compare_with_reference<float>(o);
+      compare_with_reference<double>(o);
+    }
+}
+
+void every_team() {
+  for (int cell = 0; cell < 5; ++cell)
+    for (bool ragged : {false, true}) {
+      compare_threads<float>({static_cast<Cell>(cell), 40, 37, 24, 40, ragged, ragged}, Path::rows);
+      compare_threads<double>({static_cast<Cell>(cell), 40, 37, 24, 40, ragged, ragged}, Path::rows);
+      compare_threads<float>({static_cast<Cell>(cell), 12, 2, 40, 800, ragged, ragged}, Path::units);
+      compare_threads<float>({static_cast<Cell>(cell), 3, 2, 4, 5, ragged, ragged}, Path::single);
+    }
+}
+
+void large_values() {
+  for (int cell = 0; cell < 5; ++cell) {
+    Options o{static_cast<Cell>(cell), 20, 5, 30, 24};
+    o.scale = cell == static_cast<int>(Cell::elman_tanh) || cell >= static_cast<int>(Cell::gru) ? 30 : 1;
+    const Arrays got = Case<float>(o).run(Engine::target, 1);
+    for (const auto& [name, values] : got)
+      for (double value : values)
+        if (!std::isfinite(value)) fail(o, "not finite", name, value);
+  }
+}
+
+}  // namespace
+}  // namespace recorrente::test
+
+int main() {
+  using namespace recorrente::test;
+  if (!recorrente::target()) return 77;
+  for (int cell = 0; cell < 5; ++cell) every_size(static_cast<recorrente::Cell>(cell));
+  every_team();
+  large_values();
+  Case<float> any({recorrente::Cell::gru, 2, 2, 2, 2});
+  any.run(recorrente::Engine::target, 1);
+  const char* pinned = std::getenv("RECORRENTE_TARGET");
+  if (pinned && std::strcmp(any.ran.target, pinned)) std::printf("ran %s, wanted %s\n", any.ran.target, pinned), ++failures;
+  std::printf("%s: %d failures\n", any.ran.target, failures);
+  return failures ? 1 : 0;
+}

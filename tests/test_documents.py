@@ -1,0 +1,67 @@
+"""The code shown in the documents runs as it stands there."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"<!-- example: (\w+) -->\n```python\n(.*?)```", re.DOTALL)
+
+
+def examples(document: str) -> dict[str, str]:
+    return dict(BLOCK.findall((ROOT / document).read_text()))
+
+
+@pytest.mark.parametrize("document", ["README.md", "LEIAME.md"])
+@pytest.mark.parametrize("name", ["train", "layer"])
+def test_the_readmes_python_runs(document, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray((load_digits().images[0] * 15.9).astype("uint8")).save("my.png")
+    code = examples(document)[name].replace("epochs=10", "epochs=1")
+    exec(compile(code, document, "exec"), {})
+
+
+def test_both_readmes_show_the_same_code_and_commands():
+    readme, leiame = ((ROOT / name).read_text() for name in ("README.md", "LEIAME.md"))
+    assert BLOCK.findall(readme) == BLOCK.findall(leiame)
+
+    def commands(text: str) -> list[str]:
+        return [line.split("#")[0].strip() for line in re.findall(r"^(?:recorrente|make) .*", text, re.MULTILINE)]
+
+    assert commands(readme) == commands(leiame)
+
+
+def test_the_recipe_for_a_cell_works(tmp_path):
+    """In a copy of the package: the document's file, one line in BY_NAME, and it trains and has a right gradient."""
+    package = Path(shutil.copytree(ROOT / "src" / "recorrente", tmp_path / "recorrente"))
+    (package / "cells" / "mgu.py").write_text(examples("CONTRIBUTING.md")["cell"])
+    registry = package / "cells" / "__init__.py"
+    text = registry.read_text()
+    changed = text.replace("(Elman, GRU, LSTM)}", "(Elman, GRU, LSTM, MGU)}").replace(
+        "from recorrente.cells.lstm import LSTM\n",
+        "from recorrente.cells.lstm import LSTM\nfrom recorrente.cells.mgu import MGU\n",
+    )
+    assert changed.count("MGU") == 2
+    registry.write_text(changed)
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "sys.meta_path[:] = [f for f in sys.meta_path if 'recorrente' not in getattr(f, 'known_source_files', {})]\n"
+        "import torch, recorrente\n"
+        f"assert recorrente.__file__.startswith({str(tmp_path)!r}), recorrente.__file__\n"
+        "from recorrente import cells, recipe\n"
+        "from recorrente.layers import Recurrent\n"
+        "layer = Recurrent(cells.BY_NAME['mgu'](), 3, 4).double()\n"
+        "x = torch.randn(5, 2, 3, dtype=torch.float64, requires_grad=True)\n"
+        "assert torch.autograd.gradcheck(lambda x: layer(x)[0], (x,))\n"
+        f"run = recipe.train('digits', out={str(tmp_path / 'run')!r}, shape=recipe.Shape('mgu', hidden=32),\n"
+        "                   plan=recipe.default_plan('digits', epochs=8)).run\n"
+        "assert run.read_json('metrics.json')['accuracy'] > 0.8, run.read_json('metrics.json')\n"
+    )
+    outcome = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stderr

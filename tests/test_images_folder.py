@@ -1,0 +1,239 @@
+"""Folders of one's own pictures: real digits written as files, with odd names, sizes and formats."""
+
+from __future__ import annotations
+
+import shutil
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from recorrente.data.image import load
+from recorrente.data.imageset import ImageData
+from recorrente.errors import InputError
+
+CLASSES = ("1", "2", "10", "maçã com espaço", "zero")
+
+
+@pytest.fixture(scope="module")
+def digits() -> ImageData:
+    return load("digits")
+
+
+def write(folder: Path, digits: ImageData, classes: tuple[str, ...] = CLASSES, count: int = 10) -> None:
+    """Class k gets pictures of digit k, 8 x 8 with values up to 255, numbered from 1."""
+    for k, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for number, image in enumerate(digits.train.images[digits.train.labels == k][:count], 1):
+            Image.fromarray(image * 15).save(folder / name / f"picture {number}.png")
+
+
+def test_class_folders_hold_out_a_fifth_of_each(tmp_path: Path, digits: ImageData) -> None:
+    write(tmp_path / "my digits", digits)
+    data = load(tmp_path / "my digits")
+    assert (data.name, data.size, data.maximum, data.preparation) == ("my digits", (8, 8), 255, "resize")
+    assert data.classes == CLASSES, "natural order: 2 before 10"
+    assert np.bincount(data.train.labels).tolist() == [8] * 5
+    assert np.bincount(data.test.labels).tolist() == [2] * 5
+    wanted = {bytes(image * 15) for k in range(5) for image in digits.train.images[digits.train.labels == k][:10]}
+    assert {bytes(image) for image in np.concatenate((data.train.images, data.test.images))} == wanted
+
+
+def test_the_same_folder_and_seed_give_the_same_data(tmp_path: Path, digits: ImageData) -> None:
+    write(tmp_path, digits)
+    first, again, other = load(tmp_path), load(str(tmp_path)), load(tmp_path, seed=1)
+    np.testing.assert_array_equal(first.test.images, again.test.images)
+    np.testing.assert_array_equal(first.train.images, again.train.images)
+    assert not np.array_equal(first.test.images, other.test.images)
+
+
+def test_train_and_test_folders_are_taken_as_they_are(tmp_path: Path, digits: ImageData) -> None:
+    write(tmp_path / "train", digits, count=12)
+    write(tmp_path / "test", digits, count=3)
+    data = load(tmp_path)
+    assert np.bincount(data.train.labels).tolist() == [12] * 5
+    assert np.bincount(data.test.labels).tolist() == [3] * 5
+    # picture 10 is after picture 9
+    own = digits.train.images[digits.train.labels == 0]
+    np.testing.assert_array_equal(data.train.images[:12], own[:12] * 15)
+
+
+def test_train_and_test_may_spell_an_accent_in_two_ways(tmp_path: Path, digits: ImageData) -> None:
+    write(tmp_path / "train", digits, ("á", "b"))
+    write(tmp_path / "test", digits, (unicodedata.normalize("NFD", "á"), "b"))
+    assert load(tmp_path).classes == ("á", "b")
+
+
+def test_a_name_on_the_shelf_is_a_folder_there(
+    tmp_path: Path, digits: ImageData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "my-letters", digits)
+    monkeypatch.setenv("RECORRENTE_DATA", str(tmp_path))
+    assert load("my-letters").name == "my-letters"
+
+
+def test_what_systems_leave_behind_is_not_a_class_and_other_files_are_not_pictures(
+    tmp_path: Path, digits: ImageData
+) -> None:
+    write(tmp_path, digits)
+    for hidden in (".ipynb_checkpoints", "__MACOSX", "1/.hidden"):
+        (tmp_path / hidden).mkdir()
+        shutil.copy(tmp_path / "1" / "picture 1.png", tmp_path / hidden)
+    (tmp_path / "1" / "._picture 1.png").write_bytes(b"resource fork")
+    (tmp_path / "1" / "notes.txt").write_text("not a picture")
+    (tmp_path / "README.md").write_text("about")
+    assert len(load(tmp_path).train) == 40
+
+
+def test_pictures_below_a_class_folder_belong_to_it(tmp_path: Path, digits: ImageData) -> None:
+    write(tmp_path, digits)
+    (tmp_path / "1" / "second writer").mkdir()
+    shutil.copy(tmp_path / "1" / "picture 1.png", tmp_path / "1" / "second writer" / "x.PNG")
+    data = load(tmp_path)
+    assert len(data.train) + len(data.test) == 51
+
+
+def test_formats_and_modes_of_one_picture_read_alike(tmp_path: Path, digits: ImageData) -> None:
+    """The same picture in fourteen files; only JPEG may differ, by what it throws away at quality 95."""
+    grey = Image.fromarray(np.kron(digits.train.images[0] * 15, np.ones((4, 4), np.uint8)))  # 32 x 32
+    wide = np.asarray(grey).astype(np.uint16) * 257
+    clear = Image.merge("LA", (Image.new("L", grey.size, 255), grey))  # white ink of that opacity
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+    files = {
+        "grey.png": grey,
+        "colour.png": grey.convert("RGB"),
+        "opaque.png": grey.convert("RGBA"),
+        "clear.png": clear,
+        "clear colour.png": clear.convert("RGBA"),
+        "palette.png": grey.convert("P"),
+        "palette.gif": grey.convert("P"),
+        "sixteen.png": Image.fromarray(wide),
+        "sixteen.tiff": Image.fromarray(wide),
+        "bmp.bmp": grey,
+        "webp.webp": grey.convert("RGB"),
+        "jpeg.jpeg": grey,
+        "cmyk.jpg": grey.convert("RGB").convert("CMYK"),
+        "turned.png": grey.transpose(Image.Transpose.ROTATE_90),
+    }
+    options = {"turned.png": {"exif": exif}, "webp.webp": {"lossless": True}}
+    options |= {name: {"quality": 95} for name in ("jpeg.jpeg", "cmyk.jpg")}
+    for part in ("train", "test"):
+        for name, image in files.items():
+            (tmp_path / part / name).mkdir(parents=True)
+            image.save(tmp_path / part / name / name, **options.get(name, {}))
+    data = load(tmp_path)
+    assert data.size == (32, 32)
+    for label, name in enumerate(data.classes):
+        apart = np.abs(data.train.images[label].astype(int) - np.asarray(grey).astype(int)).max()
+        assert apart <= (24 if name in ("jpeg.jpeg", "cmyk.jpg") else 1), name
+
+
+def test_pictures_of_many_sizes_become_28_by_28_with_their_proportions(tmp_path: Path) -> None:
+    for name, ground, ink in (("dark", 10, 200), ("light", 240, 20)):
+        (tmp_path / name).mkdir()
+        for number, (height, width) in enumerate([(100, 50), (50, 100), (28, 28), (7, 9), (300, 60)]):
+            grey = np.full((height, width), ground, np.uint8)
+            grey[height // 4 : -height // 4, width // 4 : -width // 4] = ink
+            Image.fromarray(grey).save(tmp_path / name / f"{number}.png")
+    data = load(tmp_path)
+    assert data.size == (28, 28)
+    for images, labels in ((data.train.images, data.train.labels), (data.test.images, data.test.labels)):
+        for image, label in zip(images, labels, strict=True):
+            ground, ink = ((10, 200), (240, 20))[label]
+            assert set(image[[0, 0, -1, -1], [0, -1, 0, -1]]) == {ground}, "padded with the ground's own grey"
+            assert abs(int(image[14, 14]) - ink) < 40
+    tall = load(tmp_path, size=(40, 20))
+    assert tall.size == (40, 20)
+
+
+def test_large_pictures_of_one_size_are_scaled_down_too(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            Image.new("L", (90, 60), 100).save(tmp_path / name / f"{number}.jpg")
+    assert load(tmp_path).size == (28, 28)
+
+
+def test_progress_counts_every_picture(tmp_path: Path, digits: ImageData) -> None:
+    write(tmp_path, digits)
+    told: list[tuple[str, int, int]] = []
+    load(tmp_path, progress=lambda *progress: told.append(progress))
+    assert [done for what, done, total in told if what == "read pictures"] == list(range(1, 51))
+    assert {total for _, _, total in told} == {50}
+
+
+def test_an_empty_folder_has_no_pictures(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="got a folder without pictures, wanted a folder for each class"):
+        load(tmp_path)
+
+
+def test_pictures_without_class_folders_are_told_where_to_go(tmp_path: Path) -> None:
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"got 1 pictures but no class folders.*Move each picture into a folder"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("leave", [None, "notes.txt"])
+def test_an_empty_class_folder_is_named(tmp_path: Path, digits: ImageData, leave: str | None) -> None:
+    write(tmp_path, digits)
+    (tmp_path / "empty").mkdir()
+    if leave:
+        (tmp_path / "empty" / leave).write_text("")
+    with pytest.raises(InputError, match=r"empty: got a class folder without pictures.*Put pictures in, or remove"):
+        load(tmp_path)
+
+
+def test_a_single_class_is_refused(tmp_path: Path, digits: ImageData) -> None:
+    write(tmp_path, digits, ("only",))
+    with pytest.raises(InputError, match="got a single class folder, only, wanted two classes or more"):
+        load(tmp_path)
+
+
+def test_a_class_of_one_picture_is_refused(tmp_path: Path, digits: ImageData) -> None:
+    write(tmp_path, digits)
+    (tmp_path / "lonely").mkdir()
+    shutil.copy(tmp_path / "1" / "picture 1.png", tmp_path / "lonely")
+    with pytest.raises(InputError, match="a single one of class lonely"):
+        load(tmp_path)
+
+
+def test_train_without_test_is_refused(tmp_path: Path, digits: ImageData) -> None:
+    write(tmp_path / "train", digits)
+    write(tmp_path / "val", digits)
+    with pytest.raises(InputError, match=r"got folders train, val, wanted train and test"):
+        load(tmp_path)
+
+
+def test_a_test_class_that_is_not_learnt_is_refused(tmp_path: Path, digits: ImageData) -> None:
+    write(tmp_path / "train", digits)
+    write(tmp_path / "test", digits, (*CLASSES, "stranger"), count=2)
+    with pytest.raises(InputError, match=r"test: got classes stranger, wanted only those to learn from"):
+        load(tmp_path)
+
+
+def test_all_unreadable_pictures_are_named_at_once(tmp_path: Path, digits: ImageData) -> None:
+    write(tmp_path, digits)
+    text, cut, empty = (tmp_path / "2" / name for name in ("a text.png", "b cut.png", "c empty.jpg"))
+    text.write_text("this is no picture")
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40), np.uint8)
+    Image.fromarray(noise).save(cut)
+    cut.write_bytes(cut.read_bytes()[:900])
+    empty.touch()
+    with pytest.raises(InputError, match=r"a text.png: got a file that is no picture") as caught:
+        load(tmp_path, size=(8, 8))
+    assert str(cut) in str(caught.value)
+    assert str(empty) in str(caught.value)
+
+
+def test_a_cut_off_picture_is_refused(tmp_path: Path, digits: ImageData) -> None:
+    write(tmp_path, digits)
+    for suffix in ("png", "jpg", "bmp", "gif", "tif"):
+        path = tmp_path / "2" / f"cut.{suffix}"
+        Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 90), np.uint8)).save(path)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        with pytest.raises(InputError, match=rf"cut.{suffix}: got a picture that cannot be read"):
+            load(tmp_path)
+        path.unlink()
