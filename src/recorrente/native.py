@@ -11,6 +11,7 @@ costs a third of what an operator of `torch.library` costs a call, and the opera
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -94,10 +95,9 @@ def native(
 
     Raises:
         NotImplementedError: for a cell that the core does not know.
-        InputError: for tensors of more than one dtype, or not on the CPU.
+        InputError: for tensors whose shapes or dtypes do not fit each other, or that are not on the CPU.
     """
     inputs = _Inputs(x, *weights[:4], *state)
-    _refuse_mixture(inputs)
     code = _code(cell)
     if code is None:
         raise NotImplementedError(lack(cell, x))
@@ -123,12 +123,17 @@ class _Inputs(NamedTuple):
     c0: Tensor | None = None  # (B, H), LSTM only
 
 
-def _refuse_mixture(inputs: _Inputs) -> None:
-    for name, tensor in zip(inputs._fields, inputs, strict=True):
-        if tensor is not None and (tensor.dtype != inputs.x.dtype or not tensor.is_cpu):
-            raise InputError(
-                name, came=f"{tensor.dtype} on {tensor.device}", wanted=f"{inputs.x.dtype} on the CPU, as the input"
-            )
+def _refuse(inputs: _Inputs, lengths: Tensor | None, cell: int) -> None:
+    """Refuses what the core, which sees only pointers, would read past the end of or take for another dtype."""
+    (_, B, C), H = inputs.x.shape, inputs.weight_hh.shape[1]
+    rows = _core.gates(cell) * H
+    shapes = (inputs.x.shape, (rows, C), (rows, H), (rows,), (rows,), (B, H), (B, H))
+    for name, tensor, shape in zip(inputs._fields, inputs, shapes, strict=True):
+        if tensor is not None and (tensor.shape != shape or tensor.dtype != inputs.x.dtype or not tensor.is_cpu):
+            came = f"{tuple(tensor.shape)} {tensor.dtype} on {tensor.device}"
+            raise InputError(name, came=came, wanted=f"{tuple(shape)} {inputs.x.dtype} on the CPU, to fit the others")
+    if lengths is not None and (lengths.shape != (B,) or lengths.dtype != torch.int64 or not lengths.is_contiguous()):
+        raise InputError("lengths", came=f"{tuple(lengths.shape)} {lengths.dtype}", wanted=f"({B},) int64, contiguous")
 
 
 # What the core calls its dtypes and cells, and back.
@@ -190,10 +195,22 @@ def _pointers(inputs: _Inputs) -> list[int]:
     return [*map(_pointer, weights), *_sequence(x), *_state(h0), *_state(c0)]
 
 
+_forked = False
+
+
+def _after_fork() -> None:
+    """A forked child has none of the OpenMP threads that its runtime remembers, and waiting for them never ends."""
+    global _forked
+    _forked = True
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
 def _problem(inputs: _Inputs, lengths: Tensor | None, cell: int, reverse: bool) -> _core.Problem:
     T, B, C = inputs.x.shape
     H = inputs.weight_hh.shape[1]
-    threads = torch.get_num_threads()
+    threads = 1 if _forked else torch.get_num_threads()
     return _core.Problem(cell, _DTYPES[inputs.x.dtype], T, B, C, H, reverse, threads, lengths=_pointer(lengths))
 
 
@@ -213,6 +230,7 @@ def _forward(
     inputs: _Inputs, lengths: Tensor | None, cell: int, reverse: bool, saving: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The outputs, and the bytes that `_backward` reads: none unless `saving`."""
+    _refuse(inputs, lengths, cell)
     problem = _problem(inputs, lengths, cell, reverse)
     inputs = _readable(inputs)
     y, h_n, c_n = _outputs(inputs)

@@ -59,5 +59,5 @@ def reference(
             state = tuple(torch.where(inside[t], new, old) for new, old in zip(after, state, strict=True))
             outputs.append(state[0].masked_fill(~inside[t], 0))
     if not outputs:
-        return x.new_zeros(0, *state[0].shape), state
+        return from_input[..., : state[0].shape[-1]], state  # (0, B, H), and differentiable like any other
     return torch.stack(outputs[::-1] if reverse else outputs), state
