@@ -167,3 +167,52 @@ def test_bad_lengths_are_refused(bad):
     lengths = torch.tensor([1, bad])
     with pytest.raises(ValueError, match="length"):
         _core.Problem(_core.GRU, _core.F32, 3, 2, 1, 1, lengths=lengths.data_ptr()).saved_bytes()
+
+
+def random_core(cell, T, B, C, H, *, x=None, h0=None, c0=None, **options):
+    torch.manual_seed(3)
+    module = CELLS[cell][1](C, H, True)
+    weights = [weight.detach() for weight in module.parameters()]
+    make = [torch.randn(T, B, C), torch.randn(B, H), torch.randn(B, H)]
+    x, h0, c0 = (new if given is None else given for given, new in zip((x, h0, c0), make))
+    return Core(CELLS[cell][0], weights, x, h0, c0, **options)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_place_in_the_batch_changes_no_bits(cell):
+    T, B, C, H = 9, 13, 11, 21
+    whole = random_core(cell, T, B, C, H)
+    want, order = whole.forward(), torch.randperm(B)
+    moved = random_core(cell, T, B, C, H, x=whole.x[:, order], h0=whole.h0[order], c0=whole.c0[order]).forward()
+    alone = random_core(cell, T, 1, C, H, x=whole.x[:, 5:6], h0=whole.h0[5:6], c0=whole.c0[5:6]).forward()
+    assert torch.equal(moved["y"], want["y"][:, order])
+    assert torch.equal(alone["y"], want["y"][:, 5:6])
+
+
+@pytest.mark.parametrize("B", [1, 5, 40])
+@pytest.mark.parametrize("cell", CELLS)
+def test_chunks_in_time_change_no_bits(cell, B):
+    T, C, H = 70, 6, 18
+    whole = random_core(cell, T, B, C, H)
+    want, state, pieces = whole.forward(), (whole.h0, whole.c0), []
+    for steps in whole.x.split([1, 30, 2, 37]):
+        got = random_core(cell, len(steps), B, C, H, x=steps, h0=state[0], c0=state[1]).forward(saving=False)
+        state = got["h_n"], got.get("c_n", whole.c0)
+        pieces.append(got["y"])
+    assert torch.equal(torch.cat(pieces), want["y"])
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_any_strides(cell):
+    T, B, C, H = 6, 4, 5, 9
+    want = random_core(cell, T, B, C, H).forward()["y"]
+    both = fresh(B, T, 2 * H, dtype=torch.float32).transpose(0, 1)
+    random_core(cell, T, B, C, H).forward(y=both[:, :, H:])
+    assert torch.equal(both[:, :, H:], want)
+    assert both[:, :, :H].isnan().all()
+
+
+def test_the_callers_floating_point_state_is_kept():
+    tiny = torch.tensor(1e-40)
+    random_core("gru", 3, 2, 2, 2).forward()
+    assert tiny * 2 > 0
