@@ -39,8 +39,9 @@ def fresh(*shape, dtype):
     return torch.full(shape, float("nan"), dtype=dtype)
 
 
-def buffer(bytes):
-    return torch.full((max(bytes, 1),), 0xFF, dtype=torch.uint8)
+def buffer(size):
+    """So many bytes that are no numbers."""
+    return torch.full((max(size, 1),), 0xFF, dtype=torch.uint8)
 
 
 class Core:
@@ -90,10 +91,11 @@ class Core:
         workspace = buffer(self.problem.backward_workspace_bytes())
         d = {"dx": fresh(T, B, C, dtype=self.dtype), "dh0": fresh(B, self.H, dtype=self.dtype)}
         d["dc0"] = fresh(B, self.H, dtype=self.dtype) if self.is_lstm else None
-        for name, weight in zip(("dweight_ih", "dweight_hh", "dbias_ih", "dbias_hh"), self.weights):
+        for name, weight in zip(("dweight_ih", "dweight_hh", "dbias_ih", "dbias_hh"), self.weights, strict=True):
             d[name] = None if weight is None else fresh(*weight.shape, dtype=self.dtype)
         _core.backward(
-            self.problem, *self.inputs, *sequence(self.y), pointer(self.saved), *sequence(dy), *state(dh_n), *state(dc_n),
+            self.problem, *self.inputs, *sequence(self.y), pointer(self.saved),
+            *sequence(dy), *state(dh_n), *state(dc_n),
             *sequence(d["dx"]), *state(d["dh0"]), *state(d["dc0"]), pointer(d["dweight_ih"]), pointer(d["dweight_hh"]),
             pointer(d["dbias_ih"]), pointer(d["dbias_hh"]), pointer(workspace),
         )  # fmt: skip
@@ -120,9 +122,9 @@ def by_torch(module, x, h0, c0, lengths, reverse, dy, dh_n, dc_n):
     parameters = list(module.parameters())
     loss = (y * dy).sum() + (h_n * dh_n).sum() + (c_n * dc_n).sum()
     grads = torch.autograd.grad(loss, [*leaves, *parameters], allow_unused=True)
-    grads = [torch.zeros_like(v) if g is None else g for g, v in zip(grads, [*leaves, *parameters])]
+    grads = [torch.zeros_like(v) if g is None else g for g, v in zip(grads, [*leaves, *parameters], strict=True)]
     names = ["dx", "dh0", "dc0", "dweight_ih", "dweight_hh", "dbias_ih", "dbias_hh"]
-    return {"y": y, "h_n": h_n, "c_n": c_n} | dict(zip(names, grads))
+    return {"y": y, "h_n": h_n, "c_n": c_n} | dict(zip(names, grads, strict=False))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -135,7 +137,7 @@ def test_equals_torch(cell, size, dtype, engine):
     for bias, reverse, ragged in itertools.product((True, False), repeat=3):
         torch.manual_seed(1)
         module = make(C, H, bias).to(dtype)
-        weights = (list(module.parameters()) + [None, None])[:4]
+        weights = [*module.parameters(), None, None][:4]
         x, dy = torch.randn(T, B, C, dtype=dtype), torch.randn(T, B, H, dtype=dtype)
         h0, c0, dh_n, dc_n = (torch.randn(B, H, dtype=dtype) for _ in range(4))
         lengths = torch.randint(0, T + 1, (B,)) if ragged else torch.full((B,), T)
@@ -151,14 +153,18 @@ def test_equals_torch(cell, size, dtype, engine):
             # float64: some hundreds of roundings on values near 1. float32: the same, 2**29 times larger.
             tolerance = 1e-12 if dtype == torch.float64 else 2e-4
             torch.testing.assert_close(
-                value, want[name].detach(), rtol=tolerance, atol=tolerance, msg=lambda m: f"{name}: {m}"
+                value,
+                want[name].detach(),
+                rtol=tolerance,
+                atol=tolerance,
+                msg=lambda told, name=name: f"{name}: {told}",
             )
 
 
 @pytest.mark.parametrize("bad", [{"T": -1}, {"H": 0}, {"threads": 0}, {"cell": 9}, {"engine": 5}, {"B": 2**62}])
 def test_bad_sizes_are_refused(bad):
     sizes = {"cell": _core.GRU, "dtype": _core.F32, "T": 1, "B": 1, "C": 1, "H": 1} | bad
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"\w+"):
         _core.Problem(**sizes).saved_bytes()
 
 
@@ -174,7 +180,7 @@ def random_core(cell, T, B, C, H, *, x=None, h0=None, c0=None, **options):
     module = CELLS[cell][1](C, H, True)
     weights = [weight.detach() for weight in module.parameters()]
     make = [torch.randn(T, B, C), torch.randn(B, H), torch.randn(B, H)]
-    x, h0, c0 = (new if given is None else given for given, new in zip((x, h0, c0), make))
+    x, h0, c0 = (new if given is None else given for given, new in zip((x, h0, c0), make, strict=True))
     return Core(CELLS[cell][0], weights, x, h0, c0, **options)
 
 

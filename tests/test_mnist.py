@@ -15,7 +15,8 @@ GIB = 1 << 30
 def test_an_epoch_of_mnist(tmp_path, cell, least):
     """One epoch of the five: 60,000 real images read row by row, in their own process so that its memory is its own."""
     program = (
-        f"import resource, sys; sys.argv[1:] = ['train', 'mnist', '--cell', {cell!r}, '--epochs', '1', '--out', 'run']\n"
+        "import resource, sys\n"
+        f"sys.argv[1:] = ['train', 'mnist', '--cell', {cell!r}, '--epochs', '1', '--out', 'run']\n"
         "from recorrente.cli import main\n"
         "try: main()\n"
         "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
