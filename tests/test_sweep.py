@@ -59,12 +59,12 @@ def test_native_equals_reference_for_any_layout_and_lengths(data):
     how = {"reverse": data.draw(st.booleans()), "lengths": None if lengths is None else torch.tensor(lengths).long()}
     truth = run(reference, cell, x, state, weights, **how)
     layout = data.draw(st.permutations((0, 1, 2)))
-    with torch.no_grad():
-        back = [layout.index(axis) for axis in range(3)]
-        x = x.permute(layout).contiguous().permute(back)
-        weights = Weights(*(w if w is None or w.dim() == 1 else w.T.contiguous().T for w in weights))
-    leaves = cast(torch.float64, x.requires_grad_(), state, weights)
-    assert_close(run(native.native, cell, *leaves, **how), truth)
+    back = [layout.index(axis) for axis in range(3)]
+    x, state, weights = cast(torch.float64, x, state, weights)
+    x.data = x.data.permute(layout).contiguous().permute(back)
+    for weight in weights[:2]:
+        weight.data = weight.data.mT.contiguous().mT
+    assert_close(run(native.native, cell, x, state, weights, **how), truth)
 
 
 def test_a_linear_cell_of_whole_numbers_is_exact():
@@ -115,13 +115,13 @@ def test_broadcast_negated_and_strided_tensors_are_read_as_they_are():
     }
     for given_x in odd.values():
         given_x = given_x.detach()
-        view = state[0].detach().T.contiguous().T
+        view = state[0].detach().mT.contiguous().mT
         assert_close(
             run(native.native, cell, given_x, (view,), weights), run(reference, cell, given_x.clone(), (view,), weights)
         )
     y, _ = native.native(cell, x, state, weights)
     twin, _ = reference(cell, x, state, weights)
-    for cotangent in (torch.ones(()).double().expand(4, 3, 6), torch.randn(6, 3, 4, dtype=torch.float64).T):
+    for cotangent in (torch.ones(()).double().expand(4, 3, 6), torch.randn(4, 6, 3, dtype=torch.float64).mT):
         one, two = (torch.autograd.grad(out, x, cotangent, retain_graph=True)[0] for out in (y, twin))
         assert torch.allclose(one, two, rtol=1e-12)
 
@@ -194,23 +194,31 @@ def test_transforms_run_on_the_reference_and_say_so():
     cell = CELLS["gru"]
     x, state, weights = problem(cell, (3, 2, 2, 3))
 
-    def last(x):
+    def run(x):
         return native.automatic(cell, x, state, weights)[0]
 
     batch = torch.randn(4, *x.shape, dtype=torch.float64)
     with pytest.warns(SlowPathWarning, match=r"torch\.func"):
-        mapped = torch.func.vmap(last)(batch)
-    assert torch.allclose(mapped, torch.stack([last(part) for part in batch]), rtol=1e-12)
+        mapped = torch.func.vmap(run)(batch)
+    assert torch.allclose(mapped, torch.stack([run(part) for part in batch]), rtol=1e-12)
     with pytest.warns(SlowPathWarning, match=r"torch\.func"):
-        _, tangent = torch.func.jvp(last, (x.detach(),), (torch.ones_like(x),))
+        slope = torch.func.grad(lambda x: run(x).sum())(x.detach())
+    assert torch.allclose(slope, torch.autograd.grad(run(x).sum(), x)[0], rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # torch's own forward mode imports it
+def test_forward_mode_runs_on_the_reference_and_says_so():
+    cell = CELLS["gru"]
+    x, state, weights = problem(cell, (3, 2, 2, 3))
+    x = x.detach()
     with torch.autograd.forward_ad.dual_level():
-        given = torch.autograd.forward_ad.make_dual(x.detach(), torch.ones_like(x))
+        dual = torch.autograd.forward_ad.make_dual(x, torch.ones_like(x))
         with pytest.warns(SlowPathWarning, match="forward-mode"):
-            dual = last(given)
-        assert torch.allclose(torch.autograd.forward_ad.unpack_dual(dual).tangent, tangent)
+            y, _ = native.automatic(cell, dual, state, weights)
+        tangent = torch.autograd.forward_ad.unpack_dual(y).tangent
     step = 1e-6
-    with torch.no_grad():
-        assert torch.allclose((last(x + step) - last(x - step)) / (2 * step), tangent, atol=1e-8)
+    up, down = (native.native(cell, x + side, state, weights)[0] for side in (step, -step))
+    assert torch.allclose((up - down) / (2 * step), tangent, atol=1e-8)
 
 
 class Doubled(cells.GRU):

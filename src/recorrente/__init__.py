@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from recorrente import cells, credit
-    from recorrente.accelerate import accelerate, restore
-    from recorrente.explain import explain
+    from recorrente.swap import accelerate, restore
+    from recorrente.paths import explain
     from recorrente.layers import GRU, LSTM, RNN
     from recorrente.native import SlowPathWarning
     from recorrente.recipe import Plan, Shape, load, resume, train
@@ -39,8 +39,8 @@ __version__ = "0.1.0"
 _NAMES = {
     "layers": ("RNN", "GRU", "LSTM"),
     "native": ("SlowPathWarning",),
-    "accelerate": ("accelerate", "restore"),
-    "explain": ("explain",),
+    "swap": ("accelerate", "restore"),
+    "paths": ("explain",),
     "recipe": ("Plan", "Shape", "load", "resume", "train"),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}

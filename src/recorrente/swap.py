@@ -1,7 +1,8 @@
 """Puts the recurrent layers of an existing model on our sweeps, and back.
 
 Only the class of each layer changes, so everything that hangs on the object stays: Parameters, names, hooks, buffers,
-training mode, and the optimiser that holds the Parameters.
+training mode, and the optimiser that holds the Parameters. (The file is not called `accelerate`: a module of that name
+would hide the function in `recorrente`.)
 """
 
 from __future__ import annotations

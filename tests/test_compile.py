@@ -1,0 +1,112 @@
+"""torch.compile, torch.export and the operator behind them."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from table import CELLS, assert_close, flat, gradients, problem
+from torch import nn
+from torch.export import Dim, export
+
+import recorrente
+from recorrente import _core
+
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
+
+CODES = {"tanh": _core.ELMAN_TANH, "gru": _core.GRU, "lstm": _core.LSTM}
+
+
+def arguments(name, *, lengths=None, reverse=False, saving=True):
+    x, state, weights = problem(CELLS[name], (5, 3, 4, 6))
+    c0 = state[1] if len(state) == 2 else None
+    return x, *weights[:4], state[0], c0, lengths, CODES[name], reverse, saving
+
+
+@pytest.mark.parametrize("lengths", [None, [5, 0, 3]], ids=["whole", "ragged"])
+@pytest.mark.parametrize("name", CODES)
+@pytest.mark.usefixtures("fresh_memory_holds_nan")  # the bytes saved have gaps, which opcheck compares too
+def test_opcheck(name, lengths):
+    lengths = None if lengths is None else torch.tensor(lengths)
+    call = arguments(name, lengths=lengths, reverse=lengths is not None)
+    torch.library.opcheck(torch.ops.recorrente.sweep.default, call)
+    plain = [part.detach() if isinstance(part, torch.Tensor) else part for part in call]
+    y, h, _, saved = torch.ops.recorrente.sweep(*plain)
+    back = (torch.randn_like(y), torch.randn_like(h), None, *plain[:8], y, saved, *plain[8:10])
+    wanted = [part is not None for part in plain[:7]]
+    torch.library.opcheck(torch.ops.recorrente.sweep_backward.default, (*back, wanted))
+
+
+def test_the_operator_says_that_nothing_was_saved():
+    y, *_ = torch.ops.recorrente.sweep(*arguments("gru", saving=False))
+    with pytest.raises(RuntimeError, match="saving=False"):
+        y.sum().backward()
+
+
+@pytest.mark.parametrize("kind", [recorrente.RNN, recorrente.GRU, recorrente.LSTM])
+def test_compile_whole_with_dynamic_steps_and_rows(kind):
+    torch._dynamo.reset()
+    layer = kind(4, 5, num_layers=2, bidirectional=True, batch_first=True, dtype=torch.float64)
+    compiled = torch.compile(layer, fullgraph=True, dynamic=True, backend="aot_eager")
+    graphs = torch._dynamo.utils.counters["stats"]
+    graphs.clear()
+    for B, T in ((3, 5), (2, 7), (6, 6), (4, 2)):
+        x = torch.randn(B, T, 4, dtype=torch.float64, requires_grad=True)
+        found = []
+        for function in (compiled, layer):
+            outputs = dict(enumerate(flat(function(x))))
+            inputs = {"x": x, **dict(layer.named_parameters())}
+            found.append({str(k): y for k, y in outputs.items()} | gradients(outputs.values(), inputs))
+        assert_close(*found)
+    assert graphs["unique_graphs"] == 1
+
+
+def test_compile_with_lengths_and_without_gradients():
+    torch._dynamo.reset()
+    layer = recorrente.GRU(4, 5)
+    compiled = torch.compile(layer, fullgraph=True, dynamic=True, backend="aot_eager")
+    x, lengths = torch.randn(6, 3, 4), torch.tensor([2, 6, 0])
+    assert torch.equal(compiled(x, lengths=lengths)[0], layer(x, lengths=lengths)[0])
+    with torch.no_grad():
+        assert torch.equal(compiled(x)[0], layer(x)[0])
+    with pytest.raises(ValueError, match="length"):
+        compiled(x, lengths=lengths + 1)
+
+
+def test_compile_with_inductor():
+    """The default backend, forward and backward, once: its compiler is slow."""
+    torch._dynamo.reset()
+    net = nn.Sequential(recorrente.LSTM(4, 5)).double()[0]
+    compiled = torch.compile(net, fullgraph=True)
+    x = torch.randn(5, 3, 4, dtype=torch.float64, requires_grad=True)
+    one, two = (torch.autograd.grad(f(x)[0].square().sum(), [x, net.weight_hh_l0]) for f in (compiled, net))
+    assert all(torch.allclose(a, b, rtol=1e-12) for a, b in zip(one, two, strict=True))
+
+
+class Last(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.recurrence, self.head = recorrente.LSTM(4, 5, batch_first=True), nn.Linear(5, 2)
+
+    def forward(self, x):
+        return self.head(self.recurrence(x)[0][:, -1])
+
+
+@pytest.mark.parametrize("strict", [False, True], ids=["trace", "strict"])
+def test_export_with_dynamic_steps_and_rows(strict):
+    model = Last().eval()
+    with torch.no_grad():
+        program = export(model, (torch.randn(3, 6, 4),), dynamic_shapes=({0: Dim("B"), 1: Dim("T")},), strict=strict)
+        x = torch.randn(2, 9, 4)
+        assert torch.equal(program.module()(x), model(x))
+    assert any("recorrente.sweep" in str(node.target) for node in program.graph.nodes)
+
+
+def test_dynamo_is_told_only_when_it_comes():
+    """Importing the layers does not import Dynamo; importing Dynamo later finds its setting made, and works."""
+    code = (
+        "import sys, torch, recorrente.layers; assert 'torch._dynamo' not in sys.modules;"
+        "import torch._dynamo; assert torch._dynamo.config.allow_rnn;"
+        "assert not any('recorrente' in type(finder).__module__ for finder in sys.meta_path)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
