@@ -10,7 +10,7 @@ BUILT_FROM := pyproject.toml constraints.txt $(shell find CMakeLists.txt core sr
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 ARGS ?=
 
-.PHONY: help run test lint clean
+.PHONY: help run test core lint bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 14
@@ -18,13 +18,21 @@ help: ## this list
 run: .venv/installed ## train on the embedded handwritten digits and write a report
 	$(BIN)/recorrente train digits $(ARGS)
 
-test: .venv/test ## every test
+test: core ## every test: the core's own, then the package's
+	$(BIN)/ctest --test-dir build/core --output-on-failure
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: .venv/lint ## ruff and mypy
+core: .venv/dev ## the core alone, with its tests and its bench
+	@$(BIN)/cmake -S core -B build/core -G Ninja -DCMAKE_MAKE_PROGRAM="$(CURDIR)/$(BIN)/ninja" -DRECORRENTE_TESTS=ON >/dev/null
+	@$(BIN)/cmake --build build/core
+
+lint: .venv/dev ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: core ## ours against torch.nn at every published shape
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python benchmarks/layers.py --peak-from build/core/bench/sweep_bench $(ARGS)
 
 clean: ## remove what make made
 	rm -rf .venv build
@@ -38,10 +46,6 @@ clean: ## remove what make made
 	$(INSTALL) --editable .
 	touch $@
 
-.venv/test: .venv/installed
-	$(INSTALL) --editable '.[test]'
-	touch $@
-
-.venv/lint: .venv/test
+.venv/dev: .venv/python $(BUILT_FROM)
 	$(INSTALL) --editable '.[test,lint]'
-	touch $@
+	touch .venv/installed $@

@@ -1,6 +1,6 @@
 """recorrente's layers against torch.nn's, in one process, call by call in turn.
 
-    python benchmarks/layers.py [--threads 1 2] [--only GRU] [--peak GFLOPS] [--out FILE]
+    python benchmarks/layers.py [--threads 1 2] [--only GRU] [--peak-from BENCH] [--out FILE]
 
 For every shape and cell: a forward pass without gradient, and a training step (forward and backward). Each figure is
 the median over many calls, ours and torch's in turn, so that a machine that slows down slows both; the spread is the
@@ -15,6 +15,8 @@ import json
 import math
 import os
 import platform
+import re
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -145,6 +147,12 @@ def measure(shape: Shape, cell: str, mode: str, threads: int, budget: float) -> 
     }
 
 
+def fma_peak(bench: Path) -> float:
+    """GFLOP/s of one core doing nothing but multiply and add, as the core's bench measures it."""
+    told = subprocess.run([bench, "1", "tanh", "1,1,8,8"], capture_output=True, text=True, check=True).stdout
+    return float(re.search(r"FMA peak (\d+)", told)[1])
+
+
 def every(threads: list[int], only: str | None, budget: float) -> Iterator[dict[str, object]]:
     for count in threads:
         for mode in MODES:
@@ -192,13 +200,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[2, 1])
     parser.add_argument("--only", choices=list(GATES))
     parser.add_argument("--budget", type=float, default=1.0, help="seconds for each figure")
-    parser.add_argument("--peak", type=float, default=0.0, help="FMA peak of one core in GFLOP/s, measured beside this")
+    parser.add_argument("--peak-from", type=Path, help="the core's bench, which measures the FMA peak of one core")
     parser.add_argument("--out", type=Path)
     words = parser.parse_args()
+    peak = fma_peak(words.peak_from) if words.peak_from else 0.0
     rows = list(every(words.threads, words.only, words.budget))
-    show(rows, words.peak)
+    show(rows, peak)
     if words.out:
-        told = {**machine.describe(), "peak_gflops_a_core": words.peak, "date": date.today().isoformat()}
+        told = {**machine.describe(), "peak_gflops_a_core": peak, "date": date.today().isoformat()}
         told["kernel"] = platform.release()
         told["load"] = os.getloadavg()[0]
         words.out.write_text(
