@@ -19,7 +19,7 @@ def examples(document: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("document", ["README.md", "LEIAME.md"])
-@pytest.mark.parametrize("name", ["train", "layer"])
+@pytest.mark.parametrize("name", ["train", "layer", "accelerate"])
 def test_the_readmes_python_runs(document, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Image.fromarray((load_digits().images[0] * 15.9).astype("uint8")).save("my.png")

@@ -201,7 +201,7 @@ def predict(
 
 @app.command()
 def info(as_json: AsJson = False) -> None:
-    """Tell version, machine, threads and optional extras."""
+    """Tell version, machine, threads, vector code and optional extras."""
     from recorrente.machine import describe
 
     told = describe()
@@ -264,6 +264,8 @@ def _short(value: object) -> str:
 def _words(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {'yes' if there else 'no'}" for name, there in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(value)
     return str(value) if value != "" else "not set"
 
 

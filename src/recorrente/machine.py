@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import recorrente
+from recorrente import _core
 
 __all__ = ["EXTRAS", "describe"]
 
@@ -31,6 +32,8 @@ def describe() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "threads": _threads(),
+        "target": _core.target(),
+        "targets": _core.targets(),
         "extras": {name: all(find_spec(module) is not None for module in EXTRAS[name]) for name in EXTRAS},
         "data": os.environ.get("RECORRENTE_DATA", ""),
     }
