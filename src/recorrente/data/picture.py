@@ -48,14 +48,18 @@ def extent(path: Path) -> tuple[int, int]:
     """
     with _opened(path) as image:
         try:
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5  # 5 to 8 lie on their side
+            return _seen(image)
         except _DAMAGED as error:
             raise _unreadable(path, error) from error
-        return (image.width, image.height) if turned else (image.height, image.width)
 
 
-def read_grey(path: Path, *, at_least: int | None = None) -> Image.Image:
-    """A picture file as an 8-bit grey picture.
+def _seen(image: Image.Image) -> tuple[int, int]:
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5  # 5 to 8 lie on their side
+    return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def read_grey(path: Path, *, at_least: int | None = None) -> tuple[Image.Image, tuple[int, int]]:
+    """A picture file as an 8-bit grey picture, and the height and width that the file has.
 
     Args:
         path: any file that Pillow reads.
@@ -65,10 +69,11 @@ def read_grey(path: Path, *, at_least: int | None = None) -> Image.Image:
         InputError: the file is missing, is no picture, is cut off, or holds numbers that are not brightness.
     """
     with _opened(path) as image:
-        if at_least is not None:
-            image.draft("L", (at_least, at_least))
         try:
-            return _grey(path, ImageOps.exif_transpose(image))
+            size = _seen(image)
+            if at_least is not None:
+                image.draft("L", (at_least, at_least))
+            return _grey(path, ImageOps.exif_transpose(image)), size
         except InputError:
             raise
         except _DAMAGED as error:
@@ -160,17 +165,15 @@ def prepare_resize(path: Path, height: int, width: int) -> tuple[Pictures, str]:
     Raises:
         InputError: see `read_grey`.
     """
-    image = read_grey(path, at_least=2 * max(height, width))
-    size = (image.height, image.width)
+    image, size = read_grey(path, at_least=2 * max(height, width))
     if size == (height, width):
-        return np.asarray(image), "used as it is"
+        return np.array(image), "used as it is"
     ground = np.median(_border(np.asarray(image, np.float32)))
     inner = _fit(size, height, width)
     canvas = np.full((height, width), ground, np.uint8)
     top, left = (height - inner[0]) // 2, (width - inner[1]) // 2
     canvas[top : top + inner[0], left : left + inner[1]] = np.asarray(_scaled(image, *inner))
-    original = extent(path)
-    words = f"scaled from {_by(*original)} to {_by(*inner)}"
+    words = f"scaled from {_by(*size)} to {_by(*inner)}"
     return canvas, words + (f", padded to {_by(height, width)}" if inner != (height, width) else "")
 
 
@@ -196,11 +199,11 @@ def prepare_digit(path: Path, height: int, width: int, layout: InkLayout) -> tup
     Raises:
         InputError: see `read_grey`; or the picture is blank.
     """
-    image = read_grey(path)
+    image, _ = read_grey(path)
     grey = np.asarray(image, np.float32)
     ground = float(np.median(_border(grey)))
     if grey.shape == (height, width) and ground < CONTRAST and grey.max() >= 128:
-        return np.asarray(image), "used as it is"
+        return np.array(image), "used as it is"
     ink, said = _ink(path, _reduced(image))
     cropped = _cropped(ink)
     fine = max(1, 32 // max(height, width))  # 8 x 8 digits were made from 32 x 32 bitmaps, MNIST's from themselves
