@@ -246,3 +246,26 @@ def test_a_folder_of_ones_own_pictures(command, tmp_path):
     assert metrics["accuracy"] > 0.8
     evaluated = json.loads(command("evaluate", "run", "--json").stdout)
     assert evaluated["accuracy"] == metrics["accuracy"]
+
+
+@pytest.mark.parametrize("more", [{"bidirectional": True, "layers": 2}, {"cell": "lstm"}, {"cell": "elman"}])
+def test_every_shape_of_network_predicts_what_it_was_scored_on(tmp_path, more):
+    """A test picture as it is, given as a file: the confidence is that of predictions.csv."""
+    trained = recorrente.train(
+        "digits",
+        out=tmp_path / "run",
+        shape=recorrente.Shape(hidden=12, **more),
+        plan=recorrente.Plan(epochs=2, batch=64),
+    )
+    pixels = recorrente.recipe.image.load("digits").test.images[:5].astype(float) * 255 / 16
+    paths = [tmp_path / f"{index}.png" for index in range(5)]
+    for path, picture in zip(paths, pixels, strict=True):
+        Image.fromarray(picture.round().astype(np.uint8)).save(path)
+    for said, row in zip(
+        recorrente.load(tmp_path / "run").predict(paths), rows(tmp_path / "run" / "predictions.csv"), strict=False
+    ):
+        assert said.label == row["prediction"]
+        assert said.confidence == pytest.approx(float(row["confidence"]), abs=1e-5)
+    with np.load(tmp_path / "run" / "observations.npz") as seen:
+        assert seen["steps_probabilities"][-1].argmax() == seen["steps_label"]
+    assert trained.evaluate()["accuracy"] == trained.run.read_json("metrics.json")["accuracy"]

@@ -39,19 +39,33 @@ def fresh(*shape, dtype):
     return torch.full(shape, float("nan"), dtype=dtype)
 
 
-def buffer(bytes):
-    return torch.full((max(bytes, 1),), 0xFF, dtype=torch.uint8)
+def buffer(size):
+    """So many bytes that are no numbers."""
+    return torch.full((max(size, 1),), 0xFF, dtype=torch.uint8)
 
 
 class Core:
     """One layer in one direction: a problem, its inputs, and the two calls."""
 
-    def __init__(self, cell, weights, x, h0, c0, *, reverse=False, lengths=None, reset=None, engine=_core.TARGET, threads=1):
+    def __init__(
+        self, cell, weights, x, h0, c0, *, reverse=False, lengths=None, reset=None, engine=_core.TARGET, threads=1
+    ):
         T, B, C = x.shape
         self.weights, self.x, self.h0, self.c0, self.lengths, self.reset = weights, x, h0, c0, lengths, reset
         self.dtype, self.H, self.is_lstm = x.dtype, weights[1].shape[1], cell == _core.LSTM
         self.problem = _core.Problem(
-            cell, DTYPES[x.dtype], T, B, C, self.H, reverse, threads, engine, pointer(lengths), pointer(reset), *strides(reset)
+            cell,
+            DTYPES[x.dtype],
+            T,
+            B,
+            C,
+            self.H,
+            reverse,
+            threads,
+            engine,
+            pointer(lengths),
+            pointer(reset),
+            *strides(reset),
         )
         self.inputs = (*map(pointer, weights), *sequence(x), *state(h0), *state(c0))
 
@@ -62,7 +76,13 @@ class Core:
         self.saved = buffer(self.problem.saved_bytes()) if saving else None
         workspace = buffer(self.problem.forward_workspace_bytes(saving))
         _core.forward(
-            self.problem, *self.inputs, *sequence(self.y), *state(h_n), *state(c_n), pointer(self.saved), pointer(workspace)
+            self.problem,
+            *self.inputs,
+            *sequence(self.y),
+            *state(h_n),
+            *state(c_n),
+            pointer(self.saved),
+            pointer(workspace),
         )
         return {"y": self.y, "h_n": h_n} | ({"c_n": c_n} if self.is_lstm else {})
 
@@ -71,10 +91,11 @@ class Core:
         workspace = buffer(self.problem.backward_workspace_bytes())
         d = {"dx": fresh(T, B, C, dtype=self.dtype), "dh0": fresh(B, self.H, dtype=self.dtype)}
         d["dc0"] = fresh(B, self.H, dtype=self.dtype) if self.is_lstm else None
-        for name, weight in zip(("dweight_ih", "dweight_hh", "dbias_ih", "dbias_hh"), self.weights):
+        for name, weight in zip(("dweight_ih", "dweight_hh", "dbias_ih", "dbias_hh"), self.weights, strict=True):
             d[name] = None if weight is None else fresh(*weight.shape, dtype=self.dtype)
         _core.backward(
-            self.problem, *self.inputs, *sequence(self.y), pointer(self.saved), *sequence(dy), *state(dh_n), *state(dc_n),
+            self.problem, *self.inputs, *sequence(self.y), pointer(self.saved),
+            *sequence(dy), *state(dh_n), *state(dc_n),
             *sequence(d["dx"]), *state(d["dh0"]), *state(d["dc0"]), pointer(d["dweight_ih"]), pointer(d["dweight_hh"]),
             pointer(d["dbias_ih"]), pointer(d["dbias_hh"]), pointer(workspace),
         )  # fmt: skip
@@ -101,9 +122,9 @@ def by_torch(module, x, h0, c0, lengths, reverse, dy, dh_n, dc_n):
     parameters = list(module.parameters())
     loss = (y * dy).sum() + (h_n * dh_n).sum() + (c_n * dc_n).sum()
     grads = torch.autograd.grad(loss, [*leaves, *parameters], allow_unused=True)
-    grads = [torch.zeros_like(v) if g is None else g for g, v in zip(grads, [*leaves, *parameters])]
+    grads = [torch.zeros_like(v) if g is None else g for g, v in zip(grads, [*leaves, *parameters], strict=True)]
     names = ["dx", "dh0", "dc0", "dweight_ih", "dweight_hh", "dbias_ih", "dbias_hh"]
-    return {"y": y, "h_n": h_n, "c_n": c_n} | dict(zip(names, grads))
+    return {"y": y, "h_n": h_n, "c_n": c_n} | dict(zip(names, grads, strict=False))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -116,12 +137,14 @@ def test_equals_torch(cell, size, dtype, engine):
     for bias, reverse, ragged in itertools.product((True, False), repeat=3):
         torch.manual_seed(1)
         module = make(C, H, bias).to(dtype)
-        weights = (list(module.parameters()) + [None, None])[:4]
+        weights = [*module.parameters(), None, None][:4]
         x, dy = torch.randn(T, B, C, dtype=dtype), torch.randn(T, B, H, dtype=dtype)
         h0, c0, dh_n, dc_n = (torch.randn(B, H, dtype=dtype) for _ in range(4))
         lengths = torch.randint(0, T + 1, (B,)) if ragged else torch.full((B,), T)
         want = by_torch(module, x, h0, c0, lengths, reverse, dy, dh_n, dc_n)
-        core = Core(code, weights, x, h0, c0, reverse=reverse, lengths=lengths if ragged else None, engine=ENGINES[engine])
+        core = Core(
+            code, weights, x, h0, c0, reverse=reverse, lengths=lengths if ragged else None, engine=ENGINES[engine]
+        )
         got = core.forward(saving=False)
         saved = core.forward()
         assert all(torch.equal(got[name], saved[name]) for name in got)
@@ -129,13 +152,19 @@ def test_equals_torch(cell, size, dtype, engine):
         for name, value in got.items():
             # float64: some hundreds of roundings on values near 1. float32: the same, 2**29 times larger.
             tolerance = 1e-12 if dtype == torch.float64 else 2e-4
-            torch.testing.assert_close(value, want[name].detach(), rtol=tolerance, atol=tolerance, msg=lambda m: f"{name}: {m}")
+            torch.testing.assert_close(
+                value,
+                want[name].detach(),
+                rtol=tolerance,
+                atol=tolerance,
+                msg=lambda told, name=name: f"{name}: {told}",
+            )
 
 
 @pytest.mark.parametrize("bad", [{"T": -1}, {"H": 0}, {"threads": 0}, {"cell": 9}, {"engine": 5}, {"B": 2**62}])
 def test_bad_sizes_are_refused(bad):
     sizes = {"cell": _core.GRU, "dtype": _core.F32, "T": 1, "B": 1, "C": 1, "H": 1} | bad
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"\w+"):
         _core.Problem(**sizes).saved_bytes()
 
 
@@ -144,3 +173,52 @@ def test_bad_lengths_are_refused(bad):
     lengths = torch.tensor([1, bad])
     with pytest.raises(ValueError, match="length"):
         _core.Problem(_core.GRU, _core.F32, 3, 2, 1, 1, lengths=lengths.data_ptr()).saved_bytes()
+
+
+def random_core(cell, T, B, C, H, *, x=None, h0=None, c0=None, **options):
+    torch.manual_seed(3)
+    module = CELLS[cell][1](C, H, True)
+    weights = [weight.detach() for weight in module.parameters()]
+    make = [torch.randn(T, B, C), torch.randn(B, H), torch.randn(B, H)]
+    x, h0, c0 = (new if given is None else given for given, new in zip((x, h0, c0), make, strict=True))
+    return Core(CELLS[cell][0], weights, x, h0, c0, **options)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_place_in_the_batch_changes_no_bits(cell):
+    T, B, C, H = 9, 13, 11, 21
+    whole = random_core(cell, T, B, C, H)
+    want, order = whole.forward(), torch.randperm(B)
+    moved = random_core(cell, T, B, C, H, x=whole.x[:, order], h0=whole.h0[order], c0=whole.c0[order]).forward()
+    alone = random_core(cell, T, 1, C, H, x=whole.x[:, 5:6], h0=whole.h0[5:6], c0=whole.c0[5:6]).forward()
+    assert torch.equal(moved["y"], want["y"][:, order])
+    assert torch.equal(alone["y"], want["y"][:, 5:6])
+
+
+@pytest.mark.parametrize("B", [1, 5, 40])
+@pytest.mark.parametrize("cell", CELLS)
+def test_chunks_in_time_change_no_bits(cell, B):
+    T, C, H = 70, 6, 18
+    whole = random_core(cell, T, B, C, H)
+    want, state, pieces = whole.forward(), (whole.h0, whole.c0), []
+    for steps in whole.x.split([1, 30, 2, 37]):
+        got = random_core(cell, len(steps), B, C, H, x=steps, h0=state[0], c0=state[1]).forward(saving=False)
+        state = got["h_n"], got.get("c_n", whole.c0)
+        pieces.append(got["y"])
+    assert torch.equal(torch.cat(pieces), want["y"])
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_any_strides(cell):
+    T, B, C, H = 6, 4, 5, 9
+    want = random_core(cell, T, B, C, H).forward()["y"]
+    both = fresh(B, T, 2 * H, dtype=torch.float32).transpose(0, 1)
+    random_core(cell, T, B, C, H).forward(y=both[:, :, H:])
+    assert torch.equal(both[:, :, H:], want)
+    assert both[:, :, :H].isnan().all()
+
+
+def test_the_callers_floating_point_state_is_kept():
+    tiny = torch.tensor(1e-40)
+    random_core("gru", 3, 2, 2, 2).forward()
+    assert tiny * 2 > 0

@@ -60,14 +60,14 @@ class BackwardThread {
   }
 
   void pack() {
-    const Range hidden = part_of(layout_.hidden_blocks(), part_.thread, part_.threads);
-    for (std::int64_t block = hidden.first; block < hidden.end; ++block)
-      pack_backward<T, Cell::kGates>(static_cast<const T*>(call_.weights.weight_hh), Cell::kStateGate, p_.H, layout_.units, p_.H,
-                                     block, m_.state_panels + block * layout_.backward_panel());
-    const Range input = part_of(call_.dx.data ? layout_.input_blocks() : 0, part_.thread, part_.threads);
-    for (std::int64_t block = input.first; block < input.end; ++block)
-      pack_backward<T, Cell::kGates>(static_cast<const T*>(call_.weights.weight_ih), Cell::kInputGate, p_.H, layout_.units, p_.C,
-                                     block, m_.input_panels + block * layout_.backward_panel());
+    const auto pack_blocks = [&](const void* weight, const auto& gate, std::int64_t columns, std::int64_t blocks, T* panels) {
+      const Range mine = part_of(blocks, part_.thread, part_.threads);
+      for (std::int64_t block = mine.first; block < mine.end; ++block)
+        pack_backward<T, Cell::kGates>(static_cast<const T*>(weight), gate, p_.H, layout_.units, columns, block,
+                                       panels + block * layout_.backward_panel());
+    };
+    pack_blocks(call_.weights.weight_hh, Cell::kStateGate, p_.H, layout_.hidden_blocks(), m_.state_panels);
+    if (call_.dx.data) pack_blocks(call_.weights.weight_ih, Cell::kInputGate, p_.C, layout_.input_blocks(), m_.input_panels);
     if (part_.thread == 0) std::fill_n(m_.zeros, m_.zero_count(), T(0));
     const bool given = Cell::kCarry == Carry::cell && call_.dc_n.data;
     for (std::int64_t j = 0; j < part_.own.count; ++j) {
@@ -78,14 +78,20 @@ class BackwardThread {
   }
 
   void sweep() {
+    Meetings meetings(m_.barrier);
     for (std::int64_t end = m_.steps.count(); end > 0;) {
       const std::int64_t first = end > m_.tile_steps ? end - m_.tile_steps : 0;
-      for (std::int64_t s = end - 1; s >= first; --s) step(s);
+      for (std::int64_t s = end - 1; s >= first; --s) {
+        step(s);
+        if (part_.by_units && !meetings.wait()) {
+          if (!part_.take_over()) return;
+          blocks_ = part_.blocks(layout_.hidden_blocks());
+        }
+      }
       if (call_.dx.data) multiply_dx(first, end);
       end = first;
     }
     if (call_.dh0.data && m_.steps.count() > 0) multiply_state(-1, blocks_.first, blocks_.end);
-    if (part_.by_units) m_.barrier->wait();
   }
 
   // The gradients of the initial states, and zeros in dx past each row's end.
@@ -93,8 +99,9 @@ class BackwardThread {
     for (std::int64_t j = 0; j < part_.own.count; ++j) {
       const std::int64_t b = m_.steps.batch(part_.own.position(j)), L = length(p_, b);
       const T *dh = m_.dh + b * layout_.units, *carry = m_.carry + b * layout_.units;
+      const bool both = Cell::kCarry == Carry::hidden && L > 0;
       if (call_.dh0.data)
-        for (std::int64_t i = 0; i < p_.H; ++i) at<T>(call_.dh0, b)[i] = Cell::kCarry == Carry::hidden && L > 0 ? dh[i] + carry[i] : dh[i];
+        for (std::int64_t i = 0; i < p_.H; ++i) at<T>(call_.dh0, b)[i] = both ? dh[i] + carry[i] : dh[i];
       if (Cell::kCarry == Carry::cell && call_.dc0.data) std::copy_n(carry, p_.H, at<T>(call_.dc0, b));
       if (call_.dx.data)
         for (std::int64_t t = L; t < p_.T; ++t) std::fill_n(at<T>(call_.dx, t, b), p_.C, T(0));
@@ -116,7 +123,6 @@ class BackwardThread {
         for (std::int64_t unit = block * kBlock; unit < (block + group) * kBlock; unit += kLane) apply(j, unit);
     }
     if (p_.reset) cut_carry(s, n);
-    if (part_.by_units) m_.barrier->wait();
   }
 
   // dh of step s, from the gates of step s + 1. Rows that end at s keep the dh_n that they were given.
@@ -124,9 +130,10 @@ class BackwardThread {
     const std::int64_t n = rows_.active(m_.steps.rows(s + 1));
     if (block == blocks_.first)
       for (std::int64_t j = 0; j < n; ++j) {
-        const std::int64_t b = m_.steps.batch(rows_.position(j));
+        const std::int64_t position = rows_.position(j), b = m_.steps.batch(position);
+        const bool cut = is_reset(p_, time_of(p_, s + 1, length(p_, b)), b);
         dh_[j] = m_.dh + b * layout_.units;
-        next_[j] = is_reset(p_, time_of(p_, s + 1, length(p_, b)), b) ? m_.zeros : slots_of(s + 1, rows_.position(j)) + Cell::kStateSlot * layout_.units;
+        next_[j] = cut ? m_.zeros : slots_of(s + 1, position) + Cell::kStateSlot * layout_.units;
       }
     multiply<T, 1, kColumns>(n, next_, dh_, block, end, {m_.state_panels, layout_.backward_panel(), layout_.gate_rows(), m_.zeros, 0});
   }
@@ -134,17 +141,20 @@ class BackwardThread {
   // Where the rows of step s find what they need.
   void point_rows(std::int64_t s, std::int64_t n) {
     for (std::int64_t j = 0; j < n; ++j) {
-      const std::int64_t position = rows_.position(j), b = m_.steps.batch(position), L = length(p_, b), t = time_of(p_, s, L);
+      const std::int64_t position = rows_.position(j), b = m_.steps.batch(position), t = time_of(p_, s, length(p_, b));
       slots_[j] = slots_of(s, position);
       dh_[j] = m_.dh + b * layout_.units, carry_[j] = m_.carry + b * layout_.units;
       dy_[j] = call_.dy.data ? at<T>(call_.dy, t, b) : nullptr;
-      if (Cell::kCarry == Carry::none || is_reset(p_, t, b)) old_[j] = m_.zeros;
-      else if (s > 0) old_[j] = Cell::kCarry == Carry::cell ? slots_of(s - 1, position) + 4 * layout_.units : at<T>(call_.y, time_of(p_, s - 1, L), b);
-      else {
-        const ConstState start = Cell::kCarry == Carry::cell ? call_.c0 : call_.h0;
-        old_[j] = start.data ? at<T>(start, b) : m_.zeros;
-      }
+      old_[j] = Cell::kCarry == Carry::none || is_reset(p_, t, b) ? m_.zeros : carried_before(s, position, b);
     }
+  }
+
+  // What the row carried into step s beside h, or h itself.
+  const T* carried_before(std::int64_t s, std::int64_t position, std::int64_t b) const {
+    const ConstState start = Cell::kCarry == Carry::cell ? call_.c0 : call_.h0;
+    if (s == 0) return start.data ? at<T>(start, b) : m_.zeros;
+    if (Cell::kCarry == Carry::cell) return slots_of(s - 1, position) + Cell::kLoaded * layout_.units;
+    return at<T>(call_.y, time_of(p_, s - 1, length(p_, b)), b);
   }
 
   // One vector of units of one row.
@@ -164,7 +174,8 @@ class BackwardThread {
   void cut_carry(std::int64_t s, std::int64_t n) {
     for (std::int64_t j = 0; j < n; ++j) {
       const std::int64_t b = m_.steps.batch(rows_.position(j));
-      if (is_reset(p_, time_of(p_, s, length(p_, b)), b)) std::fill(carry_[j] + blocks_.first * kBlock, carry_[j] + blocks_.end * kBlock, T(0));
+      if (is_reset(p_, time_of(p_, s, length(p_, b)), b))
+        std::fill(carry_[j] + blocks_.first * kBlock, carry_[j] + blocks_.end * kBlock, T(0));
     }
   }
 
@@ -192,9 +203,9 @@ class BackwardThread {
   const Problem& p_;
   const BackwardMemory<Cell, T>& m_;
   const Layout<Cell, T>& layout_;
-  const Part part_;
+  Part part_;
   const Share rows_;
-  const Range blocks_;
+  Range blocks_;
   T* edge_;
   const T **next_, **old_, **dy_, **tile_slots_;
   T **slots_, **dh_, **carry_, **dx_, **edges_;

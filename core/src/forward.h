@@ -19,7 +19,7 @@ struct ForwardMemory {
     state_panels = arena.take<T>(blocks * layout.state_panel());
     input_bias = arena.take<T>(layout.units * Cell::kGates);
     constants = arena.take<T>(layout.units);
-    zeros = arena.take<T>(p.H > layout.inputs ? p.H : layout.inputs);
+    zeros = arena.take<T>(std::max(p.H, layout.inputs));
     carry = arena.take<T>(p.B * layout.units);
     slots = saving ? nullptr : arena.take<T>(tile_steps * p.B * layout.slots);
     pointers = arena.take<void*>(pointer_rows(p, team) * pointers_a_row());
@@ -56,15 +56,18 @@ class ForwardThread {
 
   void pack() {
     const Range mine = part_of(layout_.forward_blocks(), part_.thread, part_.threads);
-    const T *weight_ih = static_cast<const T*>(call_.weights.weight_ih), *weight_hh = static_cast<const T*>(call_.weights.weight_hh);
-    if (p_.C == 0) std::fill(m_.input_panels + mine.first * layout_.input_panel(), m_.input_panels + mine.end * layout_.input_panel(), T(0));
+    const T* weight_ih = static_cast<const T*>(call_.weights.weight_ih);
+    const T* weight_hh = static_cast<const T*>(call_.weights.weight_hh);
     for (std::int64_t block = mine.first; block < mine.end; ++block) {
-      pack_forward<T, Cell::kGates, kUnits>(weight_ih, Cell::kInputGate, p_.H, p_.C, block, m_.input_panels + block * layout_.input_panel());
-      pack_forward<T, Cell::kGates, kUnits>(weight_hh, Cell::kStateGate, p_.H, p_.H, block, m_.state_panels + block * layout_.state_panel());
+      T* input_panel = m_.input_panels + block * layout_.input_panel();
+      T* state_panel = m_.state_panels + block * layout_.state_panel();
+      if (p_.C == 0) std::fill_n(input_panel, layout_.input_panel(), T(0));
+      pack_forward<T, Cell::kGates, kUnits>(weight_ih, Cell::kInputGate, p_.H, p_.C, block, input_panel);
+      pack_forward<T, Cell::kGates, kUnits>(weight_hh, Cell::kStateGate, p_.H, p_.H, block, state_panel);
       pack_bias<Cell, T>(call_.weights, p_.H, block, m_.input_bias + block * Cell::kGates * kBlock);
       pack_constant<Cell, T>(call_.weights, p_.H, block, m_.constants + block * kBlock);
     }
-    if (part_.thread == 0) copy_padded<T>(nullptr, 0, m_.zeros, p_.H > layout_.inputs ? p_.H : layout_.inputs);
+    if (part_.thread == 0) std::fill_n(m_.zeros, std::max(p_.H, layout_.inputs), T(0));
     const ConstState start = Cell::kCarry == Carry::cell ? call_.c0 : call_.h0;
     for (std::int64_t j = 0; j < part_.own.count; ++j) {
       const std::int64_t b = m_.steps.batch(part_.own.position(j));
@@ -73,11 +76,18 @@ class ForwardThread {
   }
 
   void sweep() {
+    Meetings meetings(m_.barrier);
     for (std::int64_t s = 0; s < m_.steps.count(); s += m_.tile_steps) {
       const std::int64_t end = std::min(s + m_.tile_steps, m_.steps.count());
       multiply_input(s, end);
       T* const* slots = slots_;
-      for (std::int64_t i = s; i < end; ++i) slots += step(i, slots);
+      for (std::int64_t i = s; i < end; ++i) {
+        slots += step(i, slots);
+        if (part_.by_units && !meetings.wait()) {
+          if (!part_.take_over()) return;
+          blocks_ = part_.blocks(layout_.forward_blocks());
+        }
+      }
     }
   }
 
@@ -89,7 +99,8 @@ class ForwardThread {
         const T* last = L > 0 ? at<T>(call_.y, time_of(p_, L - 1, L), b) : call_.h0.data ? at<T>(call_.h0, b) : m_.zeros;
         std::copy(last, last + p_.H, at<T>(call_.h_n, b));
       }
-      if (Cell::kCarry == Carry::cell && call_.c_n.data) std::copy_n(m_.carry + b * layout_.units, p_.H, at<T>(call_.c_n, b));
+      if (Cell::kCarry == Carry::cell && call_.c_n.data)
+        std::copy_n(m_.carry + b * layout_.units, p_.H, at<T>(call_.c_n, b));
       for (std::int64_t t = L; t < p_.T; ++t) std::fill_n(at<T>(call_.y, t, b), p_.H, T(0));
     }
   }
@@ -111,22 +122,23 @@ class ForwardThread {
       }
     multiply<T, Cell::kGates, kUnits>(n, x_, slots_, blocks_.first, blocks_.end,
                                       {m_.input_panels, layout_.input_panel(), layout_.inputs, m_.input_bias, layout_.units});
+    const std::int64_t first = blocks_.first * kBlock, units = blocks_.end * kBlock - first;
     if constexpr (Cell::kLoaded > Cell::kGates)
       for (std::int64_t j = 0; j < n; ++j)
-        std::copy(m_.constants + blocks_.first * kBlock, m_.constants + blocks_.end * kBlock, slots_[j] + Cell::kGates * layout_.units + blocks_.first * kBlock);
+        std::copy_n(m_.constants + first, units, slots_[j] + Cell::kGates * layout_.units + first);
   }
 
   std::int64_t step(std::int64_t s, T* const* slots) {
     const std::int64_t n = rows_.active(m_.steps.rows(s));
     point_rows(s, n);
+    const Product<T> product = {m_.state_panels, layout_.state_panel(), p_.H, nullptr, layout_.units, Cell::kStateSlot * layout_.units};
     const std::int64_t group = n <= kTileRows<Cell::kGates * kUnits> ? blocks_.end - blocks_.first : 1;
     for (std::int64_t block = blocks_.first; block < blocks_.end; block += group) {
-      multiply<T, Cell::kGates, kUnits>(n, h_, slots, block, block + group,
-                                        {m_.state_panels, layout_.state_panel(), p_.H, nullptr, layout_.units, Cell::kStateSlot * layout_.units});
+      multiply<T, Cell::kGates, kUnits>(n, h_, slots, block, block + group, product);
       for (std::int64_t j = 0; j < n; ++j)
-        for (std::int64_t unit = block * kBlock; unit < (block + group) * kBlock; unit += kLane) apply(slots[j] + unit, carry_[j] + unit, y_[j] + unit, p_.H - unit);
+        for (std::int64_t unit = block * kBlock; unit < (block + group) * kBlock; unit += kLane)
+          apply(slots[j] + unit, carry_[j] + unit, y_[j] + unit, p_.H - unit);
     }
-    if (part_.by_units) m_.barrier->wait();
     return n;
   }
 
@@ -160,9 +172,9 @@ class ForwardThread {
   const Problem& p_;
   const ForwardMemory<Cell, T>& m_;
   const Layout<Cell, T>& layout_;
-  const Part part_;
+  Part part_;
   const Share rows_;
-  const Range blocks_;
+  Range blocks_;
   const T **x_, **h_;
   T **slots_, **y_, **carry_;
 };

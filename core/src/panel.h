@@ -27,7 +27,8 @@ void pack_forward(const T* weight, const int (&gate)[G], std::int64_t H, std::in
   for (int g = 0; g < G; ++g)
     for (int u = 0; u < U; ++u) {
       const std::int64_t unit = (block * U + u) * L;
-      transpose_rows([&](int i) { return weight + (gate[g] * H + unit + i) * columns; }, H - unit, columns, panel + (g * U + u) * L, W);
+      const auto row = [&](int i) { return weight + (gate[g] * H + unit + i) * columns; };
+      transpose_rows(row, H - unit, columns, panel + (g * U + u) * L, W);
     }
 }
 

@@ -12,6 +12,12 @@ struct Part {
         own(share_rows(p, thread, threads)), rows(by_units ? Share{0, 1, p.B} : own),
         first_row(by_units ? thread * p.B : rows_before(p, thread, threads)) {}
 
+  // After a broken team: thread 0 goes on with every block, the others are done. Returns whether this thread goes on.
+  bool take_over() {
+    by_units = false;
+    return thread == 0;
+  }
+
   // Of n blocks, those of this thread.
   Range blocks(std::int64_t n) const { return by_units ? part_of(n, thread, threads) : Range{0, n}; }
 

@@ -56,7 +56,9 @@ void copy_padded(const T* from, std::int64_t n, T* to, std::int64_t padded) {
 struct Range {
   std::int64_t first, end;
 };
-inline Range part_of(std::int64_t n, std::int64_t index, std::int64_t parts) { return {n * index / parts, n * (index + 1) / parts}; }
+inline Range part_of(std::int64_t n, std::int64_t index, std::int64_t parts) {
+  return {n * index / parts, n * (index + 1) / parts};
+}
 
 // As many steps as give the products of the input enough rows to run at the speed of arithmetic, not of the weights.
 inline std::int64_t steps_at_once(std::int64_t rows) { return rows >= 24 || rows == 0 ? 1 : (48 + rows - 1) / rows; }

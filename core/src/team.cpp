@@ -1,6 +1,10 @@
 #include "team.h"
 
+#include <algorithm>
+
+#include <pthread.h>
 #include <sched.h>
+#include <time.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -11,7 +15,22 @@ namespace {
 
 // A fork and a join cost about a microsecond each, a barrier a few hundred cycles: below these a second thread loses.
 constexpr double kForkFlops = 1e6, kBarrierFlops = 1e5;
-constexpr int kSpins = 4000;
+constexpr int kSpins = 1000;
+
+// A wait breaks a team up when it is longer than this many nanoseconds and twice the work before it; so many calls by units
+// then run alone.
+constexpr std::int64_t kPatience = 200'000;
+constexpr int kCallsAlone = 200;
+
+std::atomic<int> calls_alone{0};
+std::atomic<bool> forked{false};
+[[maybe_unused]] const int watching_forks = pthread_atfork(nullptr, nullptr, [] { forked = true; });
+
+std::int64_t nanoseconds() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * std::int64_t{1'000'000'000} + t.tv_nsec;
+}
 
 void pause_thread() {
 #if defined(__x86_64__)
@@ -33,23 +52,46 @@ Team choose_team(const Problem& p, std::int64_t row_tile, double step_flops, std
   return {Path::rows, static_cast<int>(by_rows)};
 }
 
+bool can_share(Team team) {
+  if (omp_in_parallel() || forked.load(std::memory_order_relaxed)) return false;
+  if (team.path != Path::units || calls_alone.load(std::memory_order_relaxed) == 0) return true;
+  calls_alone.fetch_sub(1, std::memory_order_relaxed);
+  return false;
+}
+
 void Barrier::reset(int threads) {
-  threads_ = threads;
+  threads_ = threads, together_ = true;
   waiting_.store(0, std::memory_order_relaxed);
+  crowded_.store(false, std::memory_order_relaxed);
   round_.store(0, std::memory_order_relaxed);
 }
 
-void Barrier::wait() {
-  if (threads_ < 2) return;
+bool Barrier::wait(std::int64_t work) {
   const unsigned round = round_.load(std::memory_order_relaxed);
   if (waiting_.fetch_add(1, std::memory_order_acq_rel) == threads_ - 1) {
+    if (crowded_.load(std::memory_order_relaxed)) together_ = false, calls_alone.store(kCallsAlone, std::memory_order_relaxed);
     waiting_.store(0, std::memory_order_relaxed);
     round_.store(round + 1, std::memory_order_release);
-    return;
+    return together_;
   }
-  for (int spins = 0; round_.load(std::memory_order_acquire) == round;)
-    if (++spins < kSpins) pause_thread();
-    else sched_yield();
+  const std::int64_t limit = nanoseconds() + std::max(kPatience, 2 * work);
+  for (int spins = 0; round_.load(std::memory_order_acquire) == round;) {
+    if (++spins < kSpins) {
+      pause_thread();
+      continue;
+    }
+    if (nanoseconds() > limit) crowded_.store(true, std::memory_order_relaxed);
+    sched_yield();
+  }
+  return together_;
+}
+
+Meetings::Meetings(Barrier* barrier) : barrier_(barrier), last_(nanoseconds()) {}
+
+bool Meetings::wait() {
+  const bool together = barrier_->wait(nanoseconds() - last_);
+  last_ = nanoseconds();
+  return together;
 }
 
 #if defined(__x86_64__)

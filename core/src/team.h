@@ -18,10 +18,14 @@ struct Team {
 // registers busy; `step_flops`: of one step of all rows; `steps`: of the longest row.
 Team choose_team(const Problem& problem, std::int64_t row_tile, double step_flops, std::int64_t steps);
 
-// Calls work(thread, threads) in every thread of the team; in one thread where the caller is inside a parallel region.
+// Whether a team can be had now: not inside a parallel region, not in a forked child (whose threads stayed behind), and not
+// by units soon after a team was broken up.
+bool can_share(Team team);
+
+// Calls work(thread, threads) in every thread of the team, or of one thread where it cannot be had.
 template <class Work>
 Team run_team(Team team, const Work& work) {
-  if (team.threads < 2 || omp_in_parallel()) {
+  if (team.threads < 2 || !can_share(team)) {
     work(0, 1);
     return {Path::single, 1};
   }
@@ -42,16 +46,34 @@ inline void meet(int threads) {
   }
 }
 
-// Meets every thread of a team at every step. Spins, then yields: a thread may share its core.
+// Meets every thread of a team at every step. Spins, then yields: a thread may share its core with other work.
+//
+// Where it does, a team would advance only while all of its threads happen to run. So a wait that takes far longer than the
+// work it ends breaks the team up: all threads learn it from the same meeting, thread 0 finishes the sweep alone, and the
+// next calls are not shared this way.
 class Barrier {
  public:
   void reset(int threads);
-  void wait();
+  // Whether the team stays together. `work` is the time since the thread's last meeting, in nanoseconds.
+  bool wait(std::int64_t work);
 
  private:
   int threads_;
   alignas(64) std::atomic<int> waiting_;
+  std::atomic<bool> crowded_;
   alignas(64) std::atomic<unsigned> round_;
+  bool together_;
+};
+
+// A thread's own view of a barrier.
+class Meetings {
+ public:
+  explicit Meetings(Barrier* barrier);
+  bool wait();
+
+ private:
+  Barrier* barrier_;
+  std::int64_t last_;  // nanoseconds
 };
 
 // Flushes denormals to zero in this thread for its own lifetime.

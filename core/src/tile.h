@@ -23,7 +23,8 @@ struct Product {
 
 // R rows by P blocks by G gates by U vectors, all in registers.
 template <class T, int R, int P, int G, int U>
-[[gnu::always_inline]] inline void tile(const T* const* a, T* const* out, std::int64_t from, std::int64_t unit, const Product<T>& m) {
+[[gnu::always_inline]] inline void tile(const T* const* a, T* const* out, std::int64_t from, std::int64_t unit,
+                                        const Product<T>& m) {
   constexpr int W = G * U, N = P * W, lanes = kLanes<T>;
   Vec<T> acc[R][N];
   T* to[R];
@@ -116,7 +117,8 @@ void few_rows(std::int64_t n, const T* const* a, T* const* out, std::int64_t blo
 template <class T, int G, int U>
 void many_rows(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, Product<T> m) {
   constexpr int W = G * U, R = kTileRows<W>, lanes = kLanes<T>;
-  const std::int64_t stretches = (m.k + kPanelSteps<T, W> - 1) / kPanelSteps<T, W>, tiles = (n + R - 1) / R, k_total = m.k;
+  const std::int64_t stretches = (m.k + kPanelSteps<T, W> - 1) / kPanelSteps<T, W>;
+  const std::int64_t tiles = (n + R - 1) / R, k_total = m.k;
   for (std::int64_t i = 0; i < stretches; ++i) {
     const std::int64_t k = k_total * i / stretches;
     m.k = k_total * (i + 1) / stretches - k;

@@ -39,7 +39,8 @@ class GradientThread {
 
  public:
   GradientThread(const Backward& call, const Steps& steps, const Memory& memory, int thread, int threads)
-      : call_(call), p_(call.problem), steps_(steps), m_(memory), layout_(memory.layout), units_(part_of(p_.H, thread, threads)) {
+      : call_(call), p_(call.problem), steps_(steps), m_(memory), layout_(memory.layout),
+        units_(part_of(p_.H, thread, threads)) {
     std::fill_n(m_.zeros, std::max(layout_.input_blocks() * kBlock, layout_.units), T(0));
     for (std::int64_t i = 0; i < kSlab; ++i) m_.slab_rows[i] = m_.slab + i * kStretch;
   }

@@ -59,7 +59,9 @@ void compare_threads(const Options& o, Path wanted) {
     Case<T> many(o);
     for (const auto& [name, values] : many.run(Engine::target, threads))
       if (!same_bits(values, one.at(name))) fail(o, "bits change with threads", name, threads);
-    if (many.ran.path != wanted) fail(o, "path", "", static_cast<int>(many.ran.path));
+    // Soon after a team by units was broken up, on a crowded machine, one thread is right too.
+    const bool alone = wanted == Path::units && many.ran.path == Path::single;
+    if (many.ran.path != wanted && !alone) fail(o, "path", "", static_cast<int>(many.ran.path));
   }
 }
 

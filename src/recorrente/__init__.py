@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from recorrente import cells, credit
-    from recorrente.swap import accelerate, restore
-    from recorrente.paths import explain
     from recorrente.layers import GRU, LSTM, RNN
     from recorrente.native import SlowPathWarning
+    from recorrente.paths import explain
     from recorrente.recipe import Plan, Shape, load, resume, train
+    from recorrente.swap import accelerate, restore
 
 __all__ = [
     "GRU",

@@ -1,8 +1,9 @@
 """The C++ core: one layer in one direction, swept over time. `core/include/recorrente/sweep.h` is the manual.
 
-Pointers are integers (`tensor.data_ptr()`, 0 for null); strides count elements; the last index is contiguous. Nothing here keeps a
-pointer, allocates an array or looks inside a tensor: dtype, device, shapes and contiguity are the caller's to check. The GIL is
-released during a sweep. A status other than ok raises ValueError (NotImplementedError for `unsupported`) with its sentence.
+Pointers are integers (`tensor.data_ptr()`, 0 for null); strides count elements; the last index is contiguous. Nothing
+here keeps a pointer, allocates an array or looks inside a tensor: dtype, device, shapes and contiguity are the caller's
+to check. The GIL is released during a sweep. A status other than ok raises ValueError (NotImplementedError for
+`unsupported`) with its sentence.
 
 cell: ELMAN_TANH, ELMAN_RELU, ELMAN_LINEAR, GRU, LSTM.  dtype: F32, F64.  engine: TARGET, REFERENCE.
 """
@@ -36,7 +37,7 @@ def targets() -> list[str]:
 def gates(cell: int) -> int: ...
 
 class Problem:
-    """What the sizes and every call share. Reusable for any number of calls and threads while `lengths` and `reset` live.
+    """What the sizes and every call share. Reusable for any number of calls while `lengths` and `reset` live.
 
     lengths: pointer to (B) int64, each in 0..T, any order; 0: every row has T steps.
     reset: pointer to (T, B) uint8 at t * reset_step + b * reset_row; 0: no resets.
@@ -86,7 +87,7 @@ def forward(
     saved: int,
     workspace: int,
 ) -> int:
-    """y (T, B, H), h_n and c_n (B, H). Null allowed: biases, h0, c0, h_n, c_n; saved (inference). Returns the path that ran."""
+    """y (T, B, H), h_n and c_n (B, H); returns the path that ran. May be null: biases, h0, c0, h_n, c_n, saved."""
 
 def backward(
     problem: Problem,
@@ -125,4 +126,4 @@ def backward(
     dbias_hh: int,
     workspace: int,
 ) -> int:
-    """All gradients; `saved` is used up. Null allowed: biases, h0, c0, and every gradient, in or out. Returns the path that ran."""
+    """All gradients; uses `saved` up; returns the path that ran. May be null: biases, h0, c0, any gradient."""

@@ -87,11 +87,17 @@ class StepByStep:
 
 @torch.inference_mode()
 def step_by_step(network: Network, x: Tensor) -> StepByStep:
-    """What the network holds and says after each step of `x (T, 1, C)`."""
+    """What the network holds and says after each step of `x (T, 1, C)`.
+
+    A network that reads both ways reads every beginning of the sequence anew.
+    """
     network.eval()
     hidden, _ = network.recurrence(x)
-    probabilities = network.head(hidden).softmax(-1)
-    return StepByStep(probabilities[:, 0].cpu().numpy(), hidden[:, 0].cpu().numpy())
+    if getattr(network.recurrence, "directions", 1) == 1:
+        y = network.head(hidden)
+    else:
+        y = torch.stack([network.last(x[: t + 1]) for t in range(len(x))])
+    return StepByStep(y.softmax(-1)[:, 0].cpu().numpy(), hidden[:, 0].cpu().numpy())
 
 
 def gradient_norms(network: Network, task: Classify, batch: Batch) -> NDArray[np.float32]:

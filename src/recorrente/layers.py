@@ -196,7 +196,7 @@ class TorchLayer(_Layer):
                 return self.forward(_floats_to(input, dtype), _floats_to(hx, dtype), lengths=lengths)
         path, _ = self.path(x, lengths=lengths is not None)
         if path == "torch":
-            return super().forward(input, hx)  # type: ignore[no-any-return]
+            return super().forward(input, hx)
         sweep = native if path == "native" else automatic
         return self._packed(input, hx, lengths, sweep) if packed else self._padded(input, hx, lengths, sweep)
 

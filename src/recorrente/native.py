@@ -105,7 +105,7 @@ def native(
     if torch.compiler.is_compiling() or type(x) is not Tensor:
         y, *final, _ = torch.ops.recorrente.sweep(*inputs, lengths, code, reverse, saving)
     elif saving:
-        y, *final = _Differentiable.apply(*inputs, lengths, code, reverse)  # type: ignore[no-untyped-call]
+        y, *final = _Differentiable.apply(*inputs, lengths, code, reverse)
     else:
         y, *final, _ = _forward(inputs, lengths, code, reverse, saving)
     return y, tuple(final[: len(state)])
@@ -326,7 +326,7 @@ class _Differentiable(torch.autograd.Function):
 # The sweep as an operator, for the compilers.
 
 _INPUTS = "Tensor x, Tensor weight_ih, Tensor weight_hh, Tensor? bias_ih, Tensor? bias_hh, Tensor h0, Tensor? c0"
-_library = torch.library.Library("recorrente", "DEF")  # type: ignore[no-untyped-call]
+_library = torch.library.Library("recorrente", "DEF")
 
 
 def _sweep(*arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -365,8 +365,8 @@ def _compiled_backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | No
 
 def _register(schema: str, kernel: Callable[..., Any], shapes: Callable[..., Any]) -> None:
     name = schema.partition("(")[0]
-    _library.define(schema, tags=torch.Tag.pt2_compliant_tag)  # type: ignore[no-untyped-call]
-    _library.impl(name, kernel, "CPU")  # type: ignore[no-untyped-call]
+    _library.define(schema, tags=torch.Tag.pt2_compliant_tag)
+    _library.impl(name, kernel, "CPU")
     torch.library.register_fake(f"recorrente::{name}", shapes, lib=_library)
 
 

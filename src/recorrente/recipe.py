@@ -173,7 +173,12 @@ class Trained:
             InputError: a file that is no picture; it is named.
         """
         pictures = [image.picture(Path(file), self.recipe.reader) for file in files]
-        return [self._say(Path(file), pixels, words) for file, (pixels, words) in zip(files, pictures, strict=True)]
+        unlabelled = ImageSet(np.stack([pixels for pixels, _ in pictures]), np.zeros(len(pictures), np.int64))
+        said = _predict(self, unlabelled).probabilities.tolist()
+        return [
+            self._say(Path(file), dict(zip(self.recipe.classes, row, strict=True)), words)
+            for file, row, (_, words) in zip(files, said, pictures, strict=True)
+        ]
 
     def evaluate(self, data: str | Path | None = None) -> dict[str, Any]:
         """Scores on the test part of `data`; by default on that of the data set that the model was trained on."""
@@ -184,11 +189,10 @@ class Trained:
             )
         return evaluation.scores(_predict(self, loaded.test), self.recipe.classes)
 
-    def _say(self, path: Path, pixels: np.ndarray[Any, Any], words: str) -> Prediction:
-        steps = evaluation.step_by_step(self.network, self.recipe.reader(pixels[None]))
-        probabilities = dict(zip(self.recipe.classes, steps.probabilities[-1].tolist(), strict=True))
+    @staticmethod
+    def _say(path: Path, probabilities: dict[str, float], preparation: str) -> Prediction:
         label = max(probabilities, key=lambda name: probabilities[name])
-        return Prediction(path, label, probabilities[label], probabilities, words)
+        return Prediction(path, label, probabilities[label], probabilities, preparation)
 
 
 def default_plan(source: str, **given: Any) -> Plan:

@@ -4,7 +4,7 @@
 //   kGates        G
 //   kSlots        vectors of H that a (step, row) keeps: pre-activations first, what backward needs afterwards, and the
 //                 gradients of the pre-activations in the end, all in the same place
-//   kLoaded       how many of the slots hold pre-activations
+//   kLoaded       how many of the slots hold pre-activations; a cell that carries c keeps it in the slot after them
 //   kStateSlot    the input product goes to slots 0 .. G-1, the state product to slots kStateSlot .. kStateSlot + G-1
 //   kInputGate, kStateGate   torch's gate behind each of those slots
 //   kUnits        vectors of units in a block of the forward panels
