@@ -127,17 +127,18 @@ def train_in_child(layer, x, queue):
 @pytest.mark.parametrize("context", ["fork", "spawn"])
 def test_a_child_process_trains_after_its_parent_did(context, threads):
     threads(2)
-    layer, x = recorrente.LSTM(16, 64), torch.randn(20, 64, 16)
+    # enough work for two threads of the core, and no tensor so large that torch itself would want two, and hang
+    layer, x = recorrente.LSTM(16, 64), torch.randn(6, 64, 16)
     truth = [part.detach() for part in step(layer, x)]
     start = multiprocessing.get_context(context)
-    queue = start.SimpleQueue()
+    queue = start.Queue()
     child = start.Process(target=train_in_child, args=(layer, x, queue))
     child.start()
-    child.join(60)
-    if child.is_alive():
+    try:
+        assert same(pickle.loads(queue.get(timeout=60)), truth)
+    finally:
         child.kill()
-        pytest.fail("the child hangs")
-    assert same(pickle.loads(queue.get()), truth)
+        child.join()
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the size of the process from /proc")

@@ -3,7 +3,7 @@
 Dynamo refuses every instance of `nn.RNN`, `nn.GRU` and `nn.LSTM`, subclasses too, unless its `config.allow_rnn` is set:
 torch's own forwards unroll over time there. Ours is one operator a layer and direction. Importing Dynamo takes as long
 as importing torch, so the setting waits until somebody else imports it. It is torch's setting, hence global: a plain
-`nn.LSTM` that is compiled in the same process is traced as well (docs/decisions/eager-and-compiled.md).
+`nn.LSTM` that is compiled in the same process is traced as well (docs/decisions/0003-eager-and-compiled.md).
 """
 
 from __future__ import annotations

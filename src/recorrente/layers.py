@@ -110,7 +110,7 @@ class _Layer(nn.Module):
 
     def run(self, x: Tensor, state: State, sweep: Sweep, *, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """All layers over `x (T, B, C)` from `state`, each `(L*directions, B, H)`, with `sweep` for every one."""
-        start = [tuple(part[k] for part in state) for k in range(len(state[0]))]
+        start = [tuple(part[k] for part in state) for k in range(state[0].shape[0])]
         y, final = stack(
             sweep,
             self.cell,

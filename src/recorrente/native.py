@@ -6,12 +6,11 @@ called here is `core/include/recorrente/sweep.h`.
 
 The core is reached in two ways that share everything but the wrapping: a `torch.autograd.Function` in eager mode, which
 costs a third of what an operator of `torch.library` costs a call, and the operator `recorrente::sweep` under
-`torch.compile` and `torch.export`, which want one node with known shapes (docs/decisions/eager-and-compiled.md).
+`torch.compile` and `torch.export`, which want one node with known shapes (docs/decisions/0003-eager-and-compiled.md).
 """
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -195,22 +194,10 @@ def _pointers(inputs: _Inputs) -> list[int]:
     return [*map(_pointer, weights), *_sequence(x), *_state(h0), *_state(c0)]
 
 
-_forked = False
-
-
-def _after_fork() -> None:
-    """A forked child has none of the OpenMP threads that its runtime remembers, and waiting for them never ends."""
-    global _forked
-    _forked = True
-
-
-os.register_at_fork(after_in_child=_after_fork)
-
-
 def _problem(inputs: _Inputs, lengths: Tensor | None, cell: int, reverse: bool) -> _core.Problem:
     T, B, C = inputs.x.shape
     H = inputs.weight_hh.shape[1]
-    threads = 1 if _forked else torch.get_num_threads()
+    threads = torch.get_num_threads()
     return _core.Problem(cell, _DTYPES[inputs.x.dtype], T, B, C, H, reverse, threads, lengths=_pointer(lengths))
 
 
