@@ -1,24 +1,27 @@
 // The recurrent product: rows times one packed panel, added to accumulators in memory. Knows registers and nothing of cells.
 //
 // A panel holds the weights of one block of columns, k-major: k rows of G * U vectors, the G gates of U vectors of units
-// side by side. Accumulators of a row lie `gate_stride` apart for each gate. Every accumulator is one FMA chain in
-// ascending k, whatever the tile, so tiling changes no bits.
+// side by side. Accumulators of a row lie `gate_stride` apart for each gate. What is added to an accumulator is one FMA
+// chain for every kChain of k, each from zero, in ascending order, whatever the tile: so tiling changes no bits, and the
+// error grows with the root of k, not with k.
 #pragma once
+
+#include <algorithm>
 
 #include "simd.h"
 
 namespace recorrente::RECORRENTE_SIMD {
 
-// Where the chains of a product begin: at what is in memory, or at one vector for each column that all rows share.
+constexpr std::int64_t kChain = 64;
+
 template <class T>
 struct Product {
   const T* panel;             // (blocks, k_total, G * U vectors)
   std::int64_t panel_stride;  // from one block's panel to the next
   std::int64_t k;             // rows of the panel to run through
-  const T* start;             // (blocks, G * U vectors); null: continue from the accumulators
+  const T* start;             // (blocks, G * U vectors), what accumulators begin with; null: what they hold
   std::int64_t gate_stride;   // between gates of an accumulator row
   std::int64_t offset = 0;    // from where a row of accumulators points to where block 0 begins
-  bool add = false;           // with `start`: add the finished chains to what is in memory; k is at most kPanelSteps
 };
 
 // R rows by P blocks by G gates by U vectors, all in registers.
@@ -32,39 +35,42 @@ template <class T, int R, int P, int G, int U>
 #pragma GCC unroll 32
   for (int r = 0; r < R; ++r) row[r] = a[r] + from, to[r] = out[r] + (m.offset + unit);
   const auto place = [&](int r, int n) { return to[r] + (n % W / U) * m.gate_stride + (n / W * U + n % U) * lanes; };
+  for (std::int64_t k = 0; k < m.k;) {
+    const T* start = k == 0 ? m.start : nullptr;
+    const std::int64_t end = std::min(k + kChain, m.k);
 #pragma GCC unroll 32
-  for (int r = 0; r < R; ++r)
+    for (int r = 0; r < R; ++r)
 #pragma GCC unroll 32
-    for (int n = 0; n < N; ++n) acc[r][n] = load(m.start ? m.start + n * lanes : place(r, n));
-  std::int64_t k = 0;
-  do {
-    if constexpr (R <= N) {
-      Vec<T> value[R];
+      for (int n = 0; n < N; ++n) acc[r][n] = Vec<T>{};
+    do {
+      if constexpr (R <= N) {
+        Vec<T> value[R];
 #pragma GCC unroll 32
-      for (int r = 0; r < R; ++r) value[r] = broadcast(row[r] + k);
+        for (int r = 0; r < R; ++r) value[r] = broadcast(row[r] + k);
 #pragma GCC unroll 32
-      for (int n = 0; n < N; ++n) {
-        const Vec<T> column = load(panel + n / W * m.panel_stride + n % W * lanes);
+        for (int n = 0; n < N; ++n) {
+          const Vec<T> column = load(panel + n / W * m.panel_stride + n % W * lanes);
 #pragma GCC unroll 32
-        for (int r = 0; r < R; ++r) acc[r][n] = fma(value[r], column, acc[r][n]);
+          for (int r = 0; r < R; ++r) acc[r][n] = fma(value[r], column, acc[r][n]);
+        }
+      } else {
+        Vec<T> column[N];
+#pragma GCC unroll 32
+        for (int n = 0; n < N; ++n) column[n] = load(panel + n / W * m.panel_stride + n % W * lanes);
+#pragma GCC unroll 32
+        for (int r = 0; r < R; ++r) {
+          const Vec<T> value = broadcast(row[r] + k);
+#pragma GCC unroll 32
+          for (int n = 0; n < N; ++n) acc[r][n] = fma(value, column[n], acc[r][n]);
+        }
       }
-    } else {
-      Vec<T> column[N];
+      panel += W * lanes;
+    } while (++k < end);
 #pragma GCC unroll 32
-      for (int n = 0; n < N; ++n) column[n] = load(panel + n / W * m.panel_stride + n % W * lanes);
+    for (int r = 0; r < R; ++r)
 #pragma GCC unroll 32
-      for (int r = 0; r < R; ++r) {
-        const Vec<T> value = broadcast(row[r] + k);
-#pragma GCC unroll 32
-        for (int n = 0; n < N; ++n) acc[r][n] = fma(value, column[n], acc[r][n]);
-      }
-    }
-    panel += W * lanes;
-  } while (++k < m.k);
-#pragma GCC unroll 32
-  for (int r = 0; r < R; ++r)
-#pragma GCC unroll 32
-    for (int n = 0; n < N; ++n) store(place(r, n), m.add ? acc[r][n] + load(place(r, n)) : acc[r][n]);
+      for (int n = 0; n < N; ++n) store(place(r, n), acc[r][n] + load(start ? start + n * lanes : place(r, n)));
+  }
 }
 
 // Accumulators that leave registers for the operands.
@@ -76,9 +82,9 @@ constexpr int kTileRows = kAccumulators / W;
 template <int R, int W>
 constexpr int kTileBlocks = R * W * 4 <= kAccumulators ? 4 : R * W * 2 <= kAccumulators ? 2 : 1;
 
-// 24 KiB: what a panel may keep of a 32 KiB first-level cache while rows stream past it.
-template <class T, int W>
-constexpr std::int64_t kPanelSteps = 24 * 1024 / (W * kLanes<T> * sizeof(T));
+// Whole chains within 24 KiB: what a panel may keep of a 32 KiB first-level cache while rows stream past it.
+template <int W>
+constexpr std::int64_t kPanelSteps = std::max<std::int64_t>(24 * 1024 / (W * kVectorBytes) / kChain, 1) * kChain;
 
 template <class T, int R, int P, int G, int U>
 [[gnu::noinline]] void run_tile(const T* const* a, T* const* out, std::int64_t from, std::int64_t unit, const Product<T>& m) {
@@ -107,7 +113,8 @@ void run_blocks(const T* const* a, T* const* out, std::int64_t block, std::int64
 
 // Few rows, 1 <= n <= R: each panel is read once, from end to end.
 template <class T, int R, int G, int U>
-void few_rows(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, std::int64_t end, const Product<T>& m) {
+[[gnu::noinline]] void few_rows(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, std::int64_t end,
+                                const Product<T>& m) {
   if constexpr (R > 1)
     if (n < R) return few_rows<T, R - 1, G, U>(n, a, out, block, end, m);
   run_blocks<T, R, kTileBlocks<R, G * U>, G, U>(a, out, block, end, m);
@@ -115,13 +122,11 @@ void few_rows(std::int64_t n, const T* const* a, T* const* out, std::int64_t blo
 
 // Many rows: a stretch of the panel stays in the first-level cache while all rows pass.
 template <class T, int G, int U>
-void many_rows(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, Product<T> m) {
+[[gnu::noinline]] void many_rows(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, Product<T> m) {
   constexpr int W = G * U, R = kTileRows<W>, lanes = kLanes<T>;
-  const std::int64_t stretches = (m.k + kPanelSteps<T, W> - 1) / kPanelSteps<T, W>;
   const std::int64_t tiles = (n + R - 1) / R, k_total = m.k;
-  for (std::int64_t i = 0; i < stretches; ++i) {
-    const std::int64_t k = k_total * i / stretches;
-    m.k = k_total * (i + 1) / stretches - k;
+  for (std::int64_t k = 0; k < k_total; k += kPanelSteps<W>) {
+    m.k = std::min(k_total - k, kPanelSteps<W>);
     for (std::int64_t t = 0; t < tiles; ++t) {
       const std::int64_t first = n * t / tiles, rows = n * (t + 1) / tiles - first;
       up_to<T, R, G, U>(rows, a + first, out + first, k, block * U * lanes, m);

@@ -1,8 +1,7 @@
 // The gradients of the weights and biases: dW_ih = sum of dgates x^T, dW_hh = sum of dgates h_old^T over the N valid steps.
 //
 // N is cut into stretches of fixed length. In a stretch the gates are transposed, x and h become panels, and the recurrent
-// product does the rest; the sums of stretches are added in order. Threads share rows of the result, never N, so that their
-// number changes no bits.
+// product does the rest. Threads share rows of the result, never N, so that their number changes no bits.
 #pragma once
 
 #include "panel.h"
@@ -13,7 +12,7 @@ namespace recorrente::RECORRENTE_SIMD {
 // A thread's memory.
 template <class Cell, class T>
 struct GradientMemory {
-  static constexpr std::int64_t kStretch = kPanelSteps<T, kColumns>, kSlab = 96;  // N and rows of the result at a time
+  static constexpr std::int64_t kStretch = kPanelSteps<kColumns>, kSlab = 96;  // N and rows of the result at a time
   static constexpr int kBlock = kColumns * kLanes<T>;
 
   GradientMemory(const Problem& p, Arena& arena) : layout(p) {
@@ -118,11 +117,11 @@ class GradientThread {
   void add_product(std::int64_t rows, std::int64_t n, const T* panels, std::int64_t columns, T* gradient) {
     const std::int64_t whole = columns / kBlock, rest = columns % kBlock;
     for (std::int64_t i = 0; i < rows; ++i) m_.out[i] = gradient + i * columns;
-    Product<T> product = {panels, kStretch * kBlock, n, m_.zeros, 0, 0, !first_};
+    Product<T> product = {panels, kStretch * kBlock, n, first_ ? m_.zeros : nullptr, 0};
     multiply<T, 1, kColumns>(rows, m_.slab_rows, m_.out, 0, whole, product);
     if (rest == 0) return;
     for (std::int64_t i = 0; i < rows; ++i) m_.out[i] = m_.edge + i * kBlock;
-    product.offset = -whole * kBlock, product.add = false;
+    product.offset = -whole * kBlock, product.start = m_.zeros;
     multiply<T, 1, kColumns>(rows, m_.slab_rows, m_.out, whole, whole + 1, product);
     for (std::int64_t i = 0; i < rows; ++i)
       for (std::int64_t j = 0; j < rest; ++j) set_or_add(gradient[i * columns + whole * kBlock + j], m_.edge[i * kBlock + j]);

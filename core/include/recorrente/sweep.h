@@ -22,9 +22,9 @@
 // bound: small calls use fewer, and inside an OpenMP region there is one. The bits of every output are the same for any
 // number of threads, any order of rows in the batch and any chunking of a sequence in time.
 //
-// Numbers. One FMA chain in ascending input, then ascending unit, per pre-activation. Denormals are flushed to zero in
-// the core's threads during a call, and the caller's floating-point environment is as it was afterwards (the reference
-// engine leaves denormals alone). NaN and Inf propagate.
+// Numbers. A pre-activation is its bias, plus one FMA chain for each 64 inputs, then for each 64 units, in ascending order.
+// Denormals are flushed to zero in the core's threads during a call, and the caller's floating-point environment is as it
+// was afterwards (the reference engine leaves denormals alone). NaN and Inf propagate.
 //
 // Every function returns a status; none throws, prints or aborts. On any status but `ok` nothing has been written.
 #pragma once
