@@ -5,12 +5,11 @@
 
 namespace recorrente::RECORRENTE_SIMD {
 
-// The first `columns` of n rows, turned: element (row, column) goes to to[column * stride + row]. Rows n and above are zeros.
-template <class T, class RowOf>
-void transpose_rows(RowOf row_of, std::int64_t n, std::int64_t columns, T* to, std::int64_t stride) {
-  constexpr int L = kLanes<T>;
-  const T* row[L];
-  for (int i = 0; i < L; ++i) row[i] = i < n ? row_of(i) : nullptr;
+// The first `columns` of as many rows as a vector has lanes, turned: element (row, column) goes to to[column * stride + row].
+// A null row is zeros.
+template <class T, int L>
+[[gnu::noinline]] void transpose_rows(const T* const (&row)[L], std::int64_t columns, T* to, std::int64_t stride) {
+  static_assert(L == kLanes<T>);
   for (std::int64_t column = 0; column < columns; column += L) {
     const std::int64_t left = columns - column;
     Vec<T> square[L];
@@ -18,6 +17,14 @@ void transpose_rows(RowOf row_of, std::int64_t n, std::int64_t columns, T* to, s
     transpose<T>(square);
     for (int i = 0; i < L && i < left; ++i) store(to + (column + i) * stride, square[i]);
   }
+}
+
+// The same for the first n rows that row_of(i) finds; those from n on are zeros.
+template <class T, class RowOf>
+void transpose_rows(RowOf row_of, std::int64_t n, std::int64_t columns, T* to, std::int64_t stride) {
+  const T* row[kLanes<T>];
+  for (int i = 0; i < kLanes<T>; ++i) row[i] = i < n ? row_of(i) : nullptr;
+  transpose_rows(row, columns, to, stride);
 }
 
 // One block of forward panel: k-major, for each k the gates side by side.  // (k, G, U * lanes) from (G*H, columns)

@@ -95,11 +95,23 @@ inline Vec<double> broadcast(const double* from) { return *from - Vec<double>{};
 template <class V>
 using Scalar = std::remove_cv_t<std::remove_reference_t<decltype(V{}[0])>>;
 
+// The lesser and the greater of two; where one is NaN, the second.
+#if defined(__AVX2__) && !defined(__AVX512F__) && !defined(RECORRENTE_WIDE)
+inline Vec<float> least_of(Vec<float> a, Vec<float> b) { return (Vec<float>)_mm256_min_ps((__m256)a, (__m256)b); }
+inline Vec<float> most_of(Vec<float> a, Vec<float> b) { return (Vec<float>)_mm256_max_ps((__m256)a, (__m256)b); }
+inline Vec<double> least_of(Vec<double> a, Vec<double> b) { return (Vec<double>)_mm256_min_pd((__m256d)a, (__m256d)b); }
+inline Vec<double> most_of(Vec<double> a, Vec<double> b) { return (Vec<double>)_mm256_max_pd((__m256d)a, (__m256d)b); }
+#else
+template <class V>
+inline V least_of(V a, V b) { return a < b ? a : b; }
+template <class V>
+inline V most_of(V a, V b) { return a > b ? a : b; }
+#endif
+
 // v between least and most; NaN stays NaN.
 template <class V>
 inline V clamp(V v, Scalar<V> least, Scalar<V> most) {
-  v = v < least ? least - V{} : v;
-  return v > most ? most - V{} : v;
+  return least_of(most - V{}, most_of(least - V{}, v));
 }
 
 // Rows and columns of a square of vectors change places: in round s, blocks of s by s across the diagonal.

@@ -29,15 +29,17 @@ template <class T, int R, int P, int G, int U>
 [[gnu::always_inline]] inline void tile(const T* const* a, T* const* out, std::int64_t from, std::int64_t unit,
                                         const Product<T>& m) {
   constexpr int W = G * U, N = P * W, lanes = kLanes<T>;
+  // Copies: a store might otherwise change them, for all that the compiler knows.
+  const T *const start = m.start, *panel = m.panel, *row[R];
+  const std::int64_t steps = m.k, gate_stride = m.gate_stride, panel_stride = m.panel_stride;
   Vec<T> acc[R][N];
   T* to[R];
-  const T *row[R], *panel = m.panel;
 #pragma GCC unroll 32
   for (int r = 0; r < R; ++r) row[r] = a[r] + from, to[r] = out[r] + (m.offset + unit);
-  const auto place = [&](int r, int n) { return to[r] + (n % W / U) * m.gate_stride + (n / W * U + n % U) * lanes; };
-  for (std::int64_t k = 0; k < m.k;) {
-    const T* start = k == 0 ? m.start : nullptr;
-    const std::int64_t end = std::min(k + kChain, m.k);
+  const auto place = [&](int r, int n) { return to[r] + (n % W / U) * gate_stride + (n / W * U + n % U) * lanes; };
+  for (std::int64_t k = 0; k < steps;) {
+    const bool first = k == 0 && start;
+    const std::int64_t end = std::min(k + kChain, steps);
 #pragma GCC unroll 32
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 32
@@ -49,14 +51,14 @@ template <class T, int R, int P, int G, int U>
         for (int r = 0; r < R; ++r) value[r] = broadcast(row[r] + k);
 #pragma GCC unroll 32
         for (int n = 0; n < N; ++n) {
-          const Vec<T> column = load(panel + n / W * m.panel_stride + n % W * lanes);
+          const Vec<T> column = load(panel + n / W * panel_stride + n % W * lanes);
 #pragma GCC unroll 32
           for (int r = 0; r < R; ++r) acc[r][n] = fma(value[r], column, acc[r][n]);
         }
       } else {
         Vec<T> column[N];
 #pragma GCC unroll 32
-        for (int n = 0; n < N; ++n) column[n] = load(panel + n / W * m.panel_stride + n % W * lanes);
+        for (int n = 0; n < N; ++n) column[n] = load(panel + n / W * panel_stride + n % W * lanes);
 #pragma GCC unroll 32
         for (int r = 0; r < R; ++r) {
           const Vec<T> value = broadcast(row[r] + k);
@@ -69,7 +71,7 @@ template <class T, int R, int P, int G, int U>
 #pragma GCC unroll 32
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 32
-      for (int n = 0; n < N; ++n) store(place(r, n), acc[r][n] + load(start ? start + n * lanes : place(r, n)));
+      for (int n = 0; n < N; ++n) store(place(r, n), acc[r][n] + load(first ? start + n * lanes : place(r, n)));
   }
 }
 
