@@ -72,28 +72,32 @@ def train(
     ] = None,
     cell: Annotated[str, typer.Option(help="elman, gru or lstm.")] = "gru",
     activation: Annotated[str, typer.Option(help="Of an elman cell: tanh, relu or linear.")] = "tanh",
-    hidden: Annotated[int | None, typer.Option(min=1, help="Hidden units.", show_default="100")] = None,
-    layers: Annotated[int, typer.Option(min=1, help="Recurrent layers.")] = 1,
+    hidden: Annotated[int | None, typer.Option(min=1, help="Hidden units.", show_default="64; elman 110")] = None,
+    layers: Annotated[int, typer.Option(min=1, help="Recurrent layers.")] = 2,
     bidirectional: Annotated[bool, typer.Option("--bidirectional", help="Read the sequence both ways.")] = False,
     order: Annotated[str, typer.Option(help="How an image is read: rows, pixels or permuted.")] = "rows",
     size: Annotated[
         str | None,
         typer.Option(metavar="HxW", help="Bring pictures of a folder to this size.", show_default="their own"),
     ] = None,
-    initial: Annotated[str, typer.Option(help="W_hh at first: orthogonal or torch.")] = "orthogonal",
+    initial: Annotated[
+        str | None, typer.Option(help="W_hh at first: torch or orthogonal.", show_default="torch; elman orthogonal")
+    ] = None,
     steps: Annotated[str, typer.Option(help="Where the loss is taken: at the last step, or at every one.")] = "last",
     loss: Annotated[str, typer.Option(help="cross_entropy or half_square.")] = "cross_entropy",
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the data.", show_default="5; digits 40")
     ] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Sequences in a step.", show_default="32")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="The highest one.", show_default="0.004")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="The highest one.", show_default="0.004; elman 0.001")
+    ] = None,
     clip: Annotated[float | None, typer.Option(help="The largest norm of the gradient.", show_default="1")] = None,
     validation: Annotated[
         float | None, typer.Option(help="Share of the training set kept to validate on.", show_default="0.05")
     ] = None,
     shift: Annotated[
-        int | None, typer.Option(min=0, help="Move training pictures by up to so many pixels.", show_default="0")
+        int | None, typer.Option(min=0, help="Move training pictures by up to so many pixels.", show_default="1")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of all that is random.", show_default="0")] = None,
     device: Device = "cpu",
@@ -124,6 +128,7 @@ def train(
     assert data is not None
     plan = recipe.default_plan(
         data,
+        cell,
         **_given(
             epochs=epochs,
             batch=batch,
@@ -134,13 +139,12 @@ def train(
             seed=seed,
         ),
     )
-    shape = recipe.Shape(
+    shape = recipe.default_shape(
         cell,
         activation=activation,
         layers=layers,
         bidirectional=bidirectional,
-        initial=initial,
-        **_given(hidden=hidden),
+        **_given(hidden=hidden, initial=initial),
     )
     task = recipe.Classify(steps, loss)
     folder = out or recipe.new_folder(data, cell)
