@@ -90,7 +90,7 @@ def train(
     ] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Sequences in a step.", show_default="32")] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="The highest one.", show_default="0.004; elman 0.001")
+        float | None, typer.Option(help="The highest one.", show_default="0.004; elman 0.001, but for digits")
     ] = None,
     clip: Annotated[float | None, typer.Option(help="The largest norm of the gradient.", show_default="1")] = None,
     validation: Annotated[

@@ -204,12 +204,12 @@ def default_shape(cell: str, **given: Any) -> Shape:
 def default_plan(source: str, cell: str = "gru", **given: Any) -> Plan:
     """The plan for a data set and a cell, but for what is given; `docs/decisions` says where the numbers are from.
 
-    The embedded digits are so few that they are read more often; an Elman network wants a lower learning rate.
+    The embedded digits are so few that they are read more often; elsewhere an Elman network wants a lower learning rate.
     """
     defaults: dict[str, Any] = {"shift": 1}
     if source == "digits":
         defaults["epochs"] = 40
-    if cell == "elman":
+    elif cell == "elman":
         defaults["learning_rate"] = 1e-3
     return Plan(**defaults | given)
 
