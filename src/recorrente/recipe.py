@@ -198,13 +198,14 @@ class Trained:
 
 def default_shape(cell: str, **given: Any) -> Shape:
     """The network for a cell, but for what is given: an Elman network is wider, and starts from an orthogonal W_hh."""
-    return Shape(cell, **({"hidden": 110, "initial": "orthogonal"} if cell == "elman" else {}) | given)
+    defaults: dict[str, Any] = {"hidden": 110, "initial": "orthogonal"} if cell == "elman" else {}
+    return Shape(cell, **defaults | given)
 
 
 def default_plan(source: str, cell: str = "gru", **given: Any) -> Plan:
     """The plan for a data set and a cell, but for what is given; `docs/decisions` says where the numbers are from.
 
-    The embedded digits are so few that they are read more often; elsewhere an Elman network wants a lower learning rate.
+    The embedded digits are few, and read more often; elsewhere an Elman network wants a lower learning rate.
     """
     defaults: dict[str, Any] = {"shift": 1}
     if source == "digits":

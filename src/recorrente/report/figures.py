@@ -143,7 +143,8 @@ def gradient(content: Content) -> Figure:
         axes.plot(middle, color=colour, label=f"layer {number}" if len(norms) > 1 else "median")
         axes.fill_between(range(len(middle)), low, high, color=colour, alpha=0.2, lw=0)
     axes.set(xlabel="step", ylabel="norm of dL/dh", yscale="log")
-    axes.legend(frameon=False)
+    if axes.lines:
+        axes.legend(frameon=False)
     _quiet(axes)
     return figure
 

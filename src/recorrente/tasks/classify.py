@@ -39,6 +39,7 @@ class Classify:
         InputError: another word for either.
 
     Example:
+        >>> import torch
         >>> y = torch.zeros(3, 1, 2)  # (T, B, K): three steps of no opinion
         >>> Classify("every", "half_square").loss_of(y, torch.tensor([0]))
         tensor(0.7500)
