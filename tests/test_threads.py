@@ -20,13 +20,6 @@ PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 CALLS, ALLOWED_BYTES = 2000, 4_000_000
 
 
-@pytest.fixture
-def threads():
-    before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
-
-
 def step(layer, x):
     """Outputs and gradients of one training step."""
     x = x.clone().requires_grad_()

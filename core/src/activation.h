@@ -66,7 +66,8 @@ inline Exponential<V> exponential_of_minus(V x) {
   return {(V)((Bits)shifted << K::kMantissa), tail};
 }
 
-// t / (2 - t) for |x|, t = 1 - exp(-2 |x|), which keeps the bits of small x; then the sign of x.
+// With u = exp(-2 |x|): (1 - u) / (1 + u), which keeps the bits of small x, or from 0.7 on 1 - 2 u / (1 + u), where u is so
+// small that its rounding hardly counts; then the sign of x.
 template <class V>
 inline V tanh(V x) {
   using T = Scalar<V>;
@@ -74,8 +75,10 @@ inline V tanh(V x) {
   const Bits sign = (Bits)(static_cast<T>(-0.0) - V{}) & (Bits)x;
   const V size = (V)(sign ^ (Bits)x);
   const Exponential<V> e = exponential_of_minus(least_of(ExponentialConstants<T>::kMost - V{}, size + size));
-  const V t = fma(-e.scale, e.tail, 1 - e.scale);
-  return (V)((Bits)(t / (2 - t)) ^ sign);
+  const V u = fma(e.scale, e.tail, e.scale), t = fma(-e.scale, e.tail, 1 - e.scale);
+  const auto large = size > T(0.7);
+  const V quotient = (large ? u + u : t) / (1 + u);
+  return (V)((Bits)(large ? 1 - quotient : quotient) ^ sign);
 }
 
 template <class V>

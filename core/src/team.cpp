@@ -17,12 +17,17 @@ namespace {
 constexpr double kForkFlops = 1e6, kBarrierFlops = 1e5;
 constexpr int kSpins = 1000;
 
-// A wait breaks a team up when it is longer than this many nanoseconds and twice the work before it; so many calls by units
-// then run alone.
-constexpr std::int64_t kPatience = 200'000;
-constexpr int kCallsAlone = 200;
+// Weights that a core's second-level cache holds need only a tile of rows to be used at the speed of arithmetic; those from
+// afar need more, or each core its own part of them.
+constexpr double kNearBytes = 512 * 1024;
+constexpr std::int64_t kRowsFromAfar = 8;
 
-std::atomic<int> calls_alone{0};
+// A wait is lost time when it is longer than kPatience and twice the work before it. A team is broken up when more than
+// kLoss and half of its time is lost, and then none is formed for a while, the longer the more often this happens.
+constexpr std::int64_t kPatience = 200'000, kLoss = 2'000'000;                    // nanoseconds
+constexpr std::int64_t kShortestBreak = 20'000'000, kLongestBreak = 1'000'000'000;  // nanoseconds
+
+std::atomic<std::int64_t> alone_until{0}, next_break{kShortestBreak};
 std::atomic<bool> forked{false};
 [[maybe_unused]] const int watching_forks = pthread_atfork(nullptr, nullptr, [] { forked = true; });
 
@@ -30,6 +35,12 @@ std::int64_t nanoseconds() {
   timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return t.tv_sec * std::int64_t{1'000'000'000} + t.tv_nsec;
+}
+
+void take_a_break() {
+  const std::int64_t length = next_break.load(std::memory_order_relaxed);
+  alone_until.store(nanoseconds() + length, std::memory_order_relaxed);
+  next_break.store(std::min(2 * length, kLongestBreak), std::memory_order_relaxed);
 }
 
 void pause_thread() {
@@ -46,7 +57,9 @@ Team choose_team(const Problem& p, std::int64_t row_tile, double step_flops, std
   const Team alone = {Path::single, 1};
   if (p.threads < 2 || step_flops * static_cast<double>(steps) < kForkFlops) return alone;
   const std::int64_t by_rows = p.B < p.threads ? p.B : p.threads;
-  const bool enough_rows = p.B >= p.threads * row_tile;
+  const double weight_bytes = step_flops / (2.0 * static_cast<double>(p.B)) * (p.dtype == Dtype::f32 ? 4 : 8);
+  const bool near = weight_bytes <= kNearBytes;
+  const bool enough_rows = p.B >= p.threads * (near ? row_tile : std::max(row_tile, kRowsFromAfar));
   if (!enough_rows && step_flops > kBarrierFlops * p.threads) return {Path::units, p.threads};
   if (by_rows < 2) return alone;
   return {Path::rows, static_cast<int>(by_rows)};
@@ -54,9 +67,10 @@ Team choose_team(const Problem& p, std::int64_t row_tile, double step_flops, std
 
 bool can_share(Team team) {
   if (omp_in_parallel() || forked.load(std::memory_order_relaxed)) return false;
-  if (team.path != Path::units || calls_alone.load(std::memory_order_relaxed) == 0) return true;
-  calls_alone.fetch_sub(1, std::memory_order_relaxed);
-  return false;
+  if (team.path != Path::units) return true;
+  const std::int64_t since = nanoseconds() - alone_until.load(std::memory_order_relaxed);
+  if (since > kLongestBreak) next_break.store(kShortestBreak, std::memory_order_relaxed);
+  return since >= 0;
 }
 
 void Barrier::reset(int threads) {
@@ -66,15 +80,14 @@ void Barrier::reset(int threads) {
   round_.store(0, std::memory_order_relaxed);
 }
 
-bool Barrier::wait(std::int64_t work) {
+bool Barrier::wait(std::int64_t limit) {
   const unsigned round = round_.load(std::memory_order_relaxed);
   if (waiting_.fetch_add(1, std::memory_order_acq_rel) == threads_ - 1) {
-    if (crowded_.load(std::memory_order_relaxed)) together_ = false, calls_alone.store(kCallsAlone, std::memory_order_relaxed);
+    if (crowded_.load(std::memory_order_relaxed)) together_ = false, take_a_break();
     waiting_.store(0, std::memory_order_relaxed);
     round_.store(round + 1, std::memory_order_release);
     return together_;
   }
-  const std::int64_t limit = nanoseconds() + std::max(kPatience, 2 * work);
   for (int spins = 0; round_.load(std::memory_order_acquire) == round;) {
     if (++spins < kSpins) {
       pause_thread();
@@ -86,11 +99,14 @@ bool Barrier::wait(std::int64_t work) {
   return together_;
 }
 
-Meetings::Meetings(Barrier* barrier) : barrier_(barrier), last_(nanoseconds()) {}
+Meetings::Meetings(Barrier* barrier) : barrier_(barrier), start_(nanoseconds()), last_(start_) {}
 
 bool Meetings::wait() {
-  const bool together = barrier_->wait(nanoseconds() - last_);
+  const std::int64_t now = nanoseconds(), usual = std::max(kPatience, 2 * (now - last_));
+  const std::int64_t may_lose = std::max(kLoss, (now - start_) / 2) - lost_;
+  const bool together = barrier_->wait(now + std::max(usual, may_lose));
   last_ = nanoseconds();
+  if (last_ - now > usual) lost_ += last_ - now;
   return together;
 }
 

@@ -48,14 +48,14 @@ inline void meet(int threads) {
 
 // Meets every thread of a team at every step. Spins, then yields: a thread may share its core with other work.
 //
-// Where it does, a team would advance only while all of its threads happen to run. So a wait that takes far longer than the
-// work it ends breaks the team up: all threads learn it from the same meeting, thread 0 finishes the sweep alone, and the
-// next calls are not shared this way.
+// Where it does, a team would advance only while all of its threads happen to run. So a team that loses as much time to
+// waits as it works is broken up: all threads learn it from the same meeting, thread 0 finishes the sweep alone, and for a
+// while calls are not shared this way.
 class Barrier {
  public:
   void reset(int threads);
-  // Whether the team stays together. `work` is the time since the thread's last meeting, in nanoseconds.
-  bool wait(std::int64_t work);
+  // Whether the team stays together; not, if this thread waits beyond `limit`.
+  bool wait(std::int64_t limit);
 
  private:
   int threads_;
@@ -65,7 +65,7 @@ class Barrier {
   bool together_;
 };
 
-// A thread's own view of a barrier.
+// A thread's own view of a barrier: it keeps count of the time lost. All in nanoseconds.
 class Meetings {
  public:
   explicit Meetings(Barrier* barrier);
@@ -73,7 +73,7 @@ class Meetings {
 
  private:
   Barrier* barrier_;
-  std::int64_t last_;  // nanoseconds
+  std::int64_t start_, last_, lost_ = 0;
 };
 
 // Flushes denormals to zero in this thread for its own lifetime.
