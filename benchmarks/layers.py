@@ -3,9 +3,11 @@
     python benchmarks/layers.py [--threads 1 2] [--only GRU] [--peak-from BENCH] [--out FILE]
 
 For every shape and cell: a forward pass without gradient, and a training step (forward and backward). Each figure is
-the median over many calls, ours and torch's in turn, so that a machine that slows down slows both; the spread is the
-middle half. GFLOP/s count the useful products, 2 T B G H (C + H) forward and twice that backward, for every layer and
-direction. Losses are shown as they are.
+the median over many rounds, ours and torch's in turn, so that a machine that slows down slows both; a round is as many
+calls as take some milliseconds, for a loop that trains one model does not begin each step with the other's caches. The
+spread is the middle half. GFLOP/s count the useful products, 2 T B G H (C + H) forward and twice that backward, for
+every layer and direction; their share is of what one core gives of multiply and add alone, measured just before and
+after, times the threads. Losses are shown as they are.
 """
 
 from __future__ import annotations
@@ -15,7 +17,6 @@ import json
 import math
 import os
 import platform
-import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from statistics import median, quantiles
 
 import torch
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 from torch import nn
 
@@ -106,22 +108,48 @@ def training(layer: nn.Module, x: torch.Tensor) -> Callable[[], None]:
 MODES = {"inference": (inference, 1), "training": (training, 3)}
 
 
-def seconds_in_turn(calls: list[Callable[[], None]], budget: float) -> list[list[float]]:
-    """The times of each call, taken in turn for about `budget` seconds; at least 5 rounds after two that warm up."""
-    times: list[list[float]] = [[] for _ in calls]
+ROUND = 5e-3  # seconds
+
+
+def repeats(call: Callable[[], None]) -> int:
+    """How many calls make a round, after three that warm up."""
     for _ in range(2):
-        for call in calls:
-            call()
+        call()
+    before = time.perf_counter()
+    call()
+    return max(1, math.ceil(ROUND / (time.perf_counter() - before)))
+
+
+def seconds_in_turn(calls: list[Callable[[], None]], budget: float) -> list[list[float]]:
+    """The times of each call in rounds taken in turn, for about `budget` seconds for each, and at least 5 rounds."""
+    counts = [repeats(call) for call in calls]
+    times: list[list[float]] = [[] for _ in calls]
     started = time.perf_counter()
-    while len(times[0]) < 5 or (time.perf_counter() - started < budget and len(times[0]) < 400):
-        for call, taken in zip(calls, times, strict=True):
+    while len(times[0]) < 5 or time.perf_counter() - started < budget * len(calls):
+        for call, count, taken in zip(calls, counts, times, strict=True):
             before = time.perf_counter()
-            call()
-            taken.append(time.perf_counter() - before)
+            for _ in range(count):
+                call()
+            taken.append((time.perf_counter() - before) / count)
     return times
 
 
-def measure(shape: Shape, cell: str, mode: str, threads: int, budget: float) -> dict[str, object]:
+class Peak:
+    """GFLOP/s of one core doing nothing but multiply and add, now; the core's bench measures it. Zero without it."""
+
+    def __init__(self, bench: Path | None) -> None:
+        words = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen([bench, "peak"], **words) if bench else None
+
+    def __call__(self) -> float:
+        if self.process is None:
+            return 0.0
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+
+def measure(shape: Shape, cell: str, mode: str, threads: int, budget: float, peak: Peak) -> dict[str, object]:
     torch.set_num_threads(threads)
     options = {"num_layers": shape.L, "bidirectional": shape.ways == 2}
     ours = getattr(recorrente, cell)(shape.C, shape.H, **options)
@@ -129,7 +157,10 @@ def measure(shape: Shape, cell: str, mode: str, threads: int, budget: float) -> 
     theirs.load_state_dict(ours.state_dict())
     x = torch.randn(shape.T, shape.B, shape.C)
     make, passes = MODES[mode]
+    before = peak()
     times = seconds_in_turn([make(ours, x), make(theirs, x)], budget)
+    peak_gflops = threads * (before + peak()) / 2
+    gflops = passes * shape.flops(cell) / median(times[0]) / 1e9
     ratios = [torch_time / our_time for our_time, torch_time in zip(*times, strict=True)]
     low, _, high = quantiles(ratios, n=4)
     return {
@@ -140,26 +171,21 @@ def measure(shape: Shape, cell: str, mode: str, threads: int, budget: float) -> 
         "rounds": len(ratios),
         "ours_ms": 1e3 * median(times[0]),
         "torch_ms": 1e3 * median(times[1]),
-        "gflops": passes * shape.flops(cell) / median(times[0]) / 1e9,
+        "gflops": gflops,
+        "of_peak": gflops / peak_gflops if peak_gflops else None,
         "ratio": median(ratios),
         "ratio_low": low,
         "ratio_high": high,
     }
 
 
-def fma_peak(bench: Path) -> float:
-    """GFLOP/s of one core doing nothing but multiply and add, as the core's bench measures it."""
-    told = subprocess.run([bench, "1", "tanh", "1,1,8,8"], capture_output=True, text=True, check=True).stdout
-    return float(re.search(r"FMA peak (\d+)", told)[1])
-
-
-def every(threads: list[int], only: str | None, budget: float) -> Iterator[dict[str, object]]:
+def every(threads: list[int], only: str | None, budget: float, peak: Peak) -> Iterator[dict[str, object]]:
     for count in threads:
         for mode in MODES:
             for shape in SHAPES:
                 for cell in shape.cells:
                     if only in (None, cell):
-                        yield measure(shape, cell, mode, count, budget)
+                        yield measure(shape, cell, mode, count, budget, peak)
 
 
 def geometric_means(rows: list[dict[str, object]]) -> list[dict[str, object]]:
@@ -178,13 +204,13 @@ def geometric_means(rows: list[dict[str, object]]) -> list[dict[str, object]]:
     ]
 
 
-def show(rows: list[dict[str, object]], peak: float) -> None:
+def show(rows: list[dict[str, object]]) -> None:
     console = Console(width=130)
     table = Table(
         "threads", "mode", "cell", "shape", "ours ms", "torch ms", "GFLOP/s", "of peak", "torch / ours", box=None
     )
     for row in rows:
-        share = f"{100 * float(str(row['gflops'])) / (peak * int(str(row['threads']))):.0f} %" if peak else ""
+        share = f"{100 * float(str(row['of_peak'])):.0f} %" if row["of_peak"] else ""
         spread = f"{row['ratio']:.2f} ({row['ratio_low']:.2f}-{row['ratio_high']:.2f})"
         words = [str(row[name]) for name in ("threads", "mode", "cell", "shape")]
         table.add_row(*words, f"{row['ours_ms']:.3f}", f"{row['torch_ms']:.3f}", f"{row['gflops']:.1f}", share, spread)
@@ -203,11 +229,14 @@ def main() -> None:
     parser.add_argument("--peak-from", type=Path, help="the core's bench, which measures the FMA peak of one core")
     parser.add_argument("--out", type=Path)
     words = parser.parse_args()
-    peak = fma_peak(words.peak_from) if words.peak_from else 0.0
-    rows = list(every(words.threads, words.only, words.budget))
-    show(rows, peak)
+    peak = Peak(words.peak_from)
+    figures = every(words.threads, words.only, words.budget, peak)
+    wanted = sum(words.only in (None, cell) for shape in SHAPES for cell in shape.cells)
+    total = len(words.threads) * len(MODES) * wanted
+    rows = list(track(figures, "measuring", total, console=Console(stderr=True)))
+    show(rows)
     if words.out:
-        told = {**machine.describe(), "peak_gflops_a_core": peak, "date": date.today().isoformat()}
+        told = {**machine.describe(), "peak_gflops_a_core": peak(), "date": date.today().isoformat()}
         told["kernel"] = platform.release()
         told["load"] = os.getloadavg()[0]
         words.out.write_text(

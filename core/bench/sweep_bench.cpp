@@ -1,6 +1,7 @@
 // Sizes in, table out: GFLOP/s of useful work of a sweep, and its share of the FMA peak measured beside it.
 //
 //   sweep_bench [threads] [cells, e.g. gru,lstm] [T,B,C,H ...]
+//   sweep_bench peak      the FMA peak of one core now, in GFLOP/s, for every line of the standard input
 //
 // One thread is timed by its own processor time, more by the clock on the wall; the figure is the best of the runs, the
 // spread is from the best to the median.
@@ -105,6 +106,11 @@ void bench_size(Cell cell, const char* name, Size size, int threads, double peak
 int main(int argc, char** argv) {
   using namespace recorrente;
   using namespace recorrente::bench;
+  if (argc > 1 && argv[1] == std::string("peak")) {
+    for (int c; (c = std::getchar()) != EOF;)
+      if (c == '\n') std::printf("%.2f\n", fma_peak() / 1e9), std::fflush(stdout);
+    return 0;
+  }
   const int threads = argc > 1 ? std::atoi(argv[1]) : 1;
   const std::string wanted = argc > 2 ? argv[2] : "tanh,gru,lstm";
   const struct { const char* name; Cell cell; } cells[] = {{"tanh", Cell::elman_tanh}, {"gru", Cell::gru}, {"lstm", Cell::lstm}};

@@ -135,7 +135,8 @@ class BackwardThread {
         dh_[j] = m_.dh + b * layout_.units;
         next_[j] = cut ? m_.zeros : slots_of(s + 1, position) + Cell::kStateSlot * layout_.units;
       }
-    multiply<T, 1, kColumns>(n, next_, dh_, block, end, {m_.state_panels, layout_.backward_panel(), layout_.gate_rows(), m_.zeros, 0});
+    multiply<T, 1, kColumns>(n, next_, dh_, block, end,
+                             {m_.state_panels, layout_.backward_panel(), layout_.gate_rows(), m_.zeros, 0, 0, layout_.far()});
   }
 
   // Where the rows of step s find what they need.
@@ -188,7 +189,7 @@ class BackwardThread {
         tile_slots_[n] = slots_of(s, position);
         dx_[n] = at<T>(call_.dx, time_of(p_, s, length(p_, b)), b);
       }
-    Product<T> product = {m_.input_panels, layout_.backward_panel(), layout_.gate_rows(), m_.zeros, 0};
+    Product<T> product = {m_.input_panels, layout_.backward_panel(), layout_.gate_rows(), m_.zeros, 0, 0, layout_.far()};
     const Range blocks = part_.blocks(layout_.input_blocks());
     const std::int64_t whole = p_.C / kBlock, rest = p_.C % kBlock;
     multiply<T, 1, kColumns>(n, tile_slots_, dx_, blocks.first, std::min(blocks.end, whole), product);

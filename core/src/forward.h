@@ -121,7 +121,7 @@ class ForwardThread {
         slots_[n] = slots_of(s, rows_.position(j));
       }
     multiply<T, Cell::kGates, kUnits>(n, x_, slots_, blocks_.first, blocks_.end,
-                                      {m_.input_panels, layout_.input_panel(), layout_.inputs, m_.input_bias, layout_.units});
+                                      {m_.input_panels, layout_.input_panel(), layout_.inputs, m_.input_bias, layout_.units, 0, layout_.far()});
     const std::int64_t first = blocks_.first * kBlock, units = blocks_.end * kBlock - first;
     if constexpr (Cell::kLoaded > Cell::kGates)
       for (std::int64_t j = 0; j < n; ++j)
@@ -131,7 +131,8 @@ class ForwardThread {
   std::int64_t step(std::int64_t s, T* const* slots) {
     const std::int64_t n = rows_.active(m_.steps.rows(s));
     point_rows(s, n);
-    const Product<T> product = {m_.state_panels, layout_.state_panel(), p_.H, nullptr, layout_.units, Cell::kStateSlot * layout_.units};
+    const Product<T> product = {m_.state_panels, layout_.state_panel(), p_.H, nullptr, layout_.units, Cell::kStateSlot * layout_.units,
+                                layout_.far()};
     const std::int64_t group = n <= kTileRows<Cell::kGates * kUnits> ? blocks_.end - blocks_.first : 1;
     for (std::int64_t block = blocks_.first; block < blocks_.end; block += group) {
       multiply<T, Cell::kGates, kUnits>(n, h_, slots, block, block + group, product);

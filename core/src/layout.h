@@ -27,6 +27,8 @@ struct Layout {
   std::int64_t input_panel() const { return inputs * kForwardVectors * kLane; }  // elements of one block's panel
   std::int64_t state_panel() const { return H * kForwardVectors * kLane; }
 
+  bool far() const { return Cell::kGates * units * (C + H) * static_cast<std::int64_t>(sizeof(T)) > kNearBytes; }
+
   std::int64_t gate_rows() const { return Cell::kGates * units; }  // k of the backward products
   std::int64_t hidden_blocks() const { return units / (kColumns * kLane); }
   std::int64_t input_blocks() const { return round_up(C, kColumns * kLane) / (kColumns * kLane); }

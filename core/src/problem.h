@@ -1,9 +1,12 @@
-// What both engines ask of a problem: lengths, the time of a step, whether it can be run at all. Knows no arithmetic.
+// What is asked of a problem: lengths, the time of a step, whether it can be run at all. Knows no arithmetic.
 #pragma once
 
 #include "recorrente/sweep.h"
 
 namespace recorrente {
+
+// What a core's second-level cache holds. More is read from afar at every step.
+constexpr std::int64_t kNearBytes = 512 * 1024;
 
 inline std::int64_t length(const Problem& p, std::int64_t b) { return p.lengths ? p.lengths[b] : p.T; }
 

@@ -17,9 +17,8 @@ namespace {
 constexpr double kForkFlops = 1e6, kBarrierFlops = 1e5;
 constexpr int kSpins = 1000;
 
-// Weights that a core's second-level cache holds need only a tile of rows to be used at the speed of arithmetic; those from
-// afar need more, or each core its own part of them.
-constexpr double kNearBytes = 512 * 1024;
+// Near weights need only a tile of rows to be used at the speed of arithmetic; those from afar need more, or each core its
+// own part of them.
 constexpr std::int64_t kRowsFromAfar = 8;
 
 // A wait is lost time when it is longer than kPatience and twice the work before it. A team is broken up when more than
@@ -57,7 +56,7 @@ Team choose_team(const Problem& p, std::int64_t row_tile, double step_flops, std
   const Team alone = {Path::single, 1};
   if (p.threads < 2 || step_flops * static_cast<double>(steps) < kForkFlops) return alone;
   const std::int64_t by_rows = p.B < p.threads ? p.B : p.threads;
-  const double weight_bytes = step_flops / (2.0 * static_cast<double>(p.B)) * (p.dtype == Dtype::f32 ? 4 : 8);
+  const double weight_bytes = step_flops / (2.0 * static_cast<double>(p.B)) * static_cast<double>(element_bytes(p));
   const bool near = weight_bytes <= kNearBytes;
   const bool enough_rows = p.B >= p.threads * (near ? row_tile : std::max(row_tile, kRowsFromAfar));
   if (!enough_rows && step_flops > kBarrierFlops * p.threads) return {Path::units, p.threads};

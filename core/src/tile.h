@@ -22,6 +22,9 @@ struct Product {
   const T* start;             // (blocks, G * U vectors), what accumulators begin with; null: what they hold
   std::int64_t gate_stride;   // between gates of an accumulator row
   std::int64_t offset = 0;    // from where a row of accumulators points to where block 0 begins
+  bool far = false;           // whether the panels are more than kNearBytes
+  const char* ahead = nullptr;  // the stretch of panel after this one, which the tiles of this one bring near:
+  int ahead_lines = 0;          // so many cache lines with every chain
 };
 
 // R rows by P blocks by G gates by U vectors, all in registers.
@@ -32,6 +35,8 @@ template <class T, int R, int P, int G, int U>
   // Copies: a store might otherwise change them, for all that the compiler knows.
   const T *const start = m.start, *panel = m.panel, *row[R];
   const std::int64_t steps = m.k, gate_stride = m.gate_stride, panel_stride = m.panel_stride;
+  const char* ahead = m.ahead;
+  const int ahead_lines = m.ahead_lines;
   Vec<T> acc[R][N];
   T* to[R];
 #pragma GCC unroll 32
@@ -40,6 +45,7 @@ template <class T, int R, int P, int G, int U>
   for (std::int64_t k = 0; k < steps;) {
     const bool first = k == 0 && start;
     const std::int64_t end = std::min(k + kChain, steps);
+    for (int i = 0; i < ahead_lines; ++i, ahead += 64) __builtin_prefetch(ahead);
 #pragma GCC unroll 32
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 32
@@ -129,7 +135,10 @@ template <class T, int G, int U>
   const std::int64_t tiles = (n + R - 1) / R, k_total = m.k;
   for (std::int64_t k = 0; k < k_total; k += kPanelSteps<W>) {
     m.k = std::min(k_total - k, kPanelSteps<W>);
-    for (std::int64_t t = 0; t < tiles; ++t) {
+    const std::int64_t bytes = m.k * W * lanes * static_cast<std::int64_t>(sizeof(T)), chains = (m.k + kChain - 1) / kChain;
+    if (m.far) m.ahead_lines = static_cast<int>((bytes / 64 + tiles * chains - 1) / (tiles * chains));
+    m.ahead = reinterpret_cast<const char*>(m.panel) + bytes;
+    for (std::int64_t t = 0; t < tiles; ++t, m.ahead += m.ahead_lines * chains * 64) {
       const std::int64_t first = n * t / tiles, rows = n * (t + 1) / tiles - first;
       up_to<T, R, G, U>(rows, a + first, out + first, k, block * U * lanes, m);
     }

@@ -16,7 +16,9 @@ struct GradientMemory {
   static constexpr int kBlock = kColumns * kLanes<T>;
 
   GradientMemory(const Problem& p, Arena& arena) : layout(p) {
-    panels = arena.take<T>((layout.input_blocks() + layout.hidden_blocks()) * kStretch * kBlock);
+    const std::int64_t count = (layout.input_blocks() + layout.hidden_blocks()) * kStretch * kBlock;
+    far = count * static_cast<std::int64_t>(sizeof(T)) > kNearBytes;
+    panels = arena.take<T>(count);
     slab = arena.take<T>(kSlab * kStretch);
     edge = arena.take<T>(kSlab * kBlock);
     zeros = arena.take<T>(std::max(layout.input_blocks() * kBlock, layout.units));
@@ -25,6 +27,7 @@ struct GradientMemory {
   }
 
   Layout<Cell, T> layout;
+  bool far;                         // whether the panels are more than kNearBytes
   T *panels, *slab, *edge, *zeros;  // (blocks, kStretch, kBlock); (kSlab, kStretch); (kSlab, kBlock)
   const T **gates, **x, **h, **slab_rows;
   T** out;
@@ -117,7 +120,7 @@ class GradientThread {
   void add_product(std::int64_t rows, std::int64_t n, const T* panels, std::int64_t columns, T* gradient) {
     const std::int64_t whole = columns / kBlock, rest = columns % kBlock;
     for (std::int64_t i = 0; i < rows; ++i) m_.out[i] = gradient + i * columns;
-    Product<T> product = {panels, kStretch * kBlock, n, first_ ? m_.zeros : nullptr, 0};
+    Product<T> product = {panels, kStretch * kBlock, n, first_ ? m_.zeros : nullptr, 0, 0, m_.far};
     multiply<T, 1, kColumns>(rows, m_.slab_rows, m_.out, 0, whole, product);
     if (rest == 0) return;
     for (std::int64_t i = 0; i < rows; ++i) m_.out[i] = m_.edge + i * kBlock;
