@@ -85,6 +85,7 @@ class Shape:
 
     def build(self, inputs: int, outputs: int) -> Network:
         """The network of C `inputs` a step and K `outputs`, initialised from torch's random state."""
+        recurrence: layers.TorchLayer | layers.Recurrent
         if self.cell in TORCH_LAYERS:
             layer = TORCH_LAYERS[self.cell]
             recurrence = layer(inputs, self.hidden, num_layers=self.layers, bidirectional=self.bidirectional)

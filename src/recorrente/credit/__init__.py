@@ -1,5 +1,8 @@
-"""How the gradient is assigned through time, and what is seen of it."""
+"""How the gradient is assigned through time, one file a rule, and what is seen of it."""
 
+from recorrente.credit.checkpointed import Checkpointed
 from recorrente.credit.flow import Flow, gradient_flow
+from recorrente.credit.full import Full
+from recorrente.credit.truncated import Truncated
 
-__all__ = ["Flow", "gradient_flow"]
+__all__ = ["Checkpointed", "Flow", "Full", "Truncated", "gradient_flow"]
