@@ -149,12 +149,15 @@ class _Function(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, run: Segments, x: Tensor, *rest: Any) -> tuple[Tensor, ...]:
         weights, state = Weights(*rest[:5]), tuple(rest[5:])
-        kept: list[Tensor] = []
+        borders = run.borders(len(x))
         y = x.new_empty(*x.shape[:2], state[0].shape[-1])
-        for first, end in run.borders(len(x)):
-            kept += state
+        # One piece of memory for all: small ones between the large ones that come and go would hold those apart.
+        kept = [part.new_empty(len(borders), *part.shape) for part in state]
+        for i, (first, end) in enumerate(borders):
+            for all_of_it, part in zip(kept, state, strict=True):
+                all_of_it[i] = part
             y[first:end], state = run.run(x[first:end], state, weights, first, end)
-        ctx.run, ctx.parts = run, len(state)
+        ctx.run = run
         ctx.save_for_backward(x, *weights, *kept)
         ctx.set_materialize_grads(False)
         return y, *state
@@ -170,7 +173,7 @@ class _Function(torch.autograd.Function):
             )
         x, *rest = ctx.saved_tensors
         run, weights, wanted = ctx.run, rest[:5], ctx.needs_input_grad[1:]
-        kept = [tuple(rest[i : i + ctx.parts]) for i in range(5, len(rest), ctx.parts)]
+        kept = list(zip(*(part.unbind() for part in rest[5:]), strict=True))
         dx = torch.empty_like(x) if wanted[0] else None
         total: list[Tensor | None] = [None] * 5
         for (first, end), start in zip(run.borders(len(x))[::-1], kept[::-1], strict=True):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from recorrente.cells import Cell
+from recorrente.credit.order import turned
 from recorrente.errors import InputError
 from recorrente.notation import State, Weights
 from recorrente.sweep import Sweep
@@ -98,9 +99,9 @@ class Truncated:
             if len(x) <= self.k1 or not torch.is_grad_enabled():
                 return sweep(cell, x, state, weights, reverse=reverse, **_ragged(lengths))
             if reverse:
-                x = _turned(x, lengths)
+                x = turned(x, lengths)
             y, final = self._windows(sweep, cell, x, state, weights, lengths)
-            return (_turned(y, lengths) if reverse else y), final
+            return (turned(y, lengths) if reverse else y), final
 
         return truncated
 
@@ -140,16 +141,6 @@ def _inside(start: list[int], spans: list[int], w: int, B: int, lengths: Tensor 
     if lengths is not None:
         inside = torch.minimum(inside, lengths.cpu() - torch.tensor(start)[:, None]).clamp(min=0)
     return inside.reshape(-1).contiguous()
-
-
-def _turned(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """`x (T, B, C)` in the reverse order of each row's own steps; what lies past its end stays there."""
-    if lengths is None:
-        return x.flip(0)
-    t = torch.arange(len(x), device=x.device)[:, None]
-    ends = lengths.to(x.device)
-    order = torch.where(t < ends, ends - 1 - t, t)  # (T, B)
-    return x.gather(0, order[..., None].expand_as(x))
 
 
 def _states_at(
