@@ -6,6 +6,21 @@ from recorrente.credit.flow import Flow, gradient_flow
 from recorrente.credit.full import Full
 from recorrente.credit.rtrl import Rtrl
 from recorrente.credit.snap import SnAp1
+from recorrente.credit.spectrum import lyapunov_exponents, singular_values
 from recorrente.credit.truncated import Truncated
+from recorrente.credit.verdict import Verdict, judge
 
-__all__ = ["Checkpointed", "EProp", "Flow", "Full", "Rtrl", "SnAp1", "Truncated", "gradient_flow"]
+__all__ = [
+    "Checkpointed",
+    "EProp",
+    "Flow",
+    "Full",
+    "Rtrl",
+    "SnAp1",
+    "Truncated",
+    "Verdict",
+    "gradient_flow",
+    "judge",
+    "lyapunov_exponents",
+    "singular_values",
+]

@@ -47,13 +47,17 @@ class Step:
 
     @classmethod
     def of(cls, cell: Cell, x: Tensor, state: State, weights: Weights) -> tuple[State, Step]:
-        """The state after the step, and its derivatives by autograd: a unit's sum is the unit alone."""
+        """The state after a step that reads `x (B, C)`, and its derivatives."""
         w = [None if part is None else part.detach() for part in weights]
         assert w[0] is not None
         assert w[1] is not None
+        return cls.at(cell, linear(x, w[0], w[2]), linear(state[0], w[1], w[3]), state, x, w[1])
+
+    @classmethod
+    def at(cls, cell: Cell, a: Tensor, b: Tensor, state: State, x: Tensor, weight_hh: Tensor) -> tuple[State, Step]:
+        """The same from the pre-activations, (B, G*H), by autograd: the sum over units is for each unit its own."""
         with torch.enable_grad():
-            a = linear(x, w[0], w[2]).detach().requires_grad_()
-            b = linear(state[0], w[1], w[3]).detach().requires_grad_()
+            a, b = a.detach().requires_grad_(), b.detach().requires_grad_()
             s = tuple(part.detach().requires_grad_() for part in state)
             after = cell.pointwise(a, b, s)
             rows = [
@@ -68,7 +72,7 @@ class Step:
             return torch.stack([row[i].view(B, cell.gates, H).mT for row in rows], dim=1)
 
         direct = torch.stack([torch.stack(row[2:], dim=1) for row in rows], dim=1)
-        return tuple(part.detach() for part in after), cls(by_gate(0), by_gate(1), direct, x, state[0], w[1])
+        return tuple(part.detach() for part in after), cls(by_gate(0), by_gate(1), direct, x, state[0], weight_hh)
 
 
 class Online(ABC):
