@@ -20,13 +20,13 @@ import time
 import torch
 
 import recorrente
-from recorrente.credit import Checkpointed, Full, Truncated
+from recorrente.credit import Checkpointed, Full, Recompute, Truncated
 
 RULES = {
     "Full()": Full(),
     "Checkpointed()": Checkpointed(),
     "Checkpointed(segments=316)": Checkpointed(segments=316),
-    "Checkpointed(segments=64)": Checkpointed(segments=64),
+    "Recompute()": Recompute(),
     "Truncated(100)": Truncated(100),
 }
 
@@ -44,6 +44,7 @@ def measure(rule: str, words: argparse.Namespace) -> dict[str, float]:
     x.requires_grad_(words.dx)
     layer.credit = RULES[rule]
     layer(x[:300])[0].sum().backward()
+    layer.zero_grad()
     x.grad = None
     with torch.no_grad():
         y, _ = layer(x)

@@ -4,6 +4,8 @@ from recorrente.credit.checkpointed import Checkpointed
 from recorrente.credit.eprop import EProp
 from recorrente.credit.flow import Flow, gradient_flow
 from recorrente.credit.full import Full
+from recorrente.credit.names import named
+from recorrente.credit.recompute import Recompute
 from recorrente.credit.rtrl import Rtrl
 from recorrente.credit.snap import SnAp1
 from recorrente.credit.spectrum import lyapunov_exponents, singular_values
@@ -15,6 +17,7 @@ __all__ = [
     "EProp",
     "Flow",
     "Full",
+    "Recompute",
     "Rtrl",
     "SnAp1",
     "Truncated",
@@ -22,5 +25,6 @@ __all__ = [
     "gradient_flow",
     "judge",
     "lyapunov_exponents",
+    "named",
     "singular_values",
 ]

@@ -20,6 +20,8 @@ from recorrente.sweep import Sweep
 
 __all__ = ["Checkpointed"]
 
+SEGMENTS = 32  # each costs the packing of the weights three times
+
 
 @dataclass(frozen=True)
 class Checkpointed:
@@ -30,7 +32,8 @@ class Checkpointed:
 
         k B S H  (states, S of them a unit)   +   n B ((G + 3) H + C)  (what one segment saves)
 
-    values instead of T B (G + 1) H, and is least near k = sqrt(T (G + 3 + C/H) / S); time grows by one forward sweep.
+    values instead of T B (G + 1) H, and is least near k = sqrt(T (G + 3 + C/H) / S). Time grows by one forward sweep,
+    and by a little for each segment.
 
     Recomputation changes no bit: on the C++ core every gradient has the bits of sweeps over the same segments one after
     the other. Against `Full`, which is one sweep, y and the final state have the same bits, and so have the gradients
@@ -47,7 +50,7 @@ class Checkpointed:
         segments: k, at most T; more are T.
         memory: bytes that one layer and direction may hold beside y and dx, by the formula above; as few segments as
             that allows. It is the C++ core's; the reference, which runs other cells, keeps some three times as much.
-        Neither: the k of least memory.
+        Neither: 32 segments, or the k of least memory where that is fewer: some 3 % of what `Full` keeps.
 
     Raises:
         InputError: both, or a number under 1; on the first call, less memory than the least.
@@ -78,7 +81,7 @@ class Checkpointed:
         border, step = len(cell.state_names) * H, (cell.gates + 3) * H + C  # values, a row
         least = max(1, min(T, round(math.sqrt(T * step / border))))
         if self.memory is None:
-            return least
+            return min(least, SEGMENTS)
 
         def held(k: int) -> int:
             return B * itemsize * (k * border + -(-T // k) * step)
