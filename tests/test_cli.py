@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 
 import recorrente
 
-COMMANDS = ("train", "evaluate", "predict", "info")
+COMMANDS = ("train", "evaluate", "predict", "inspect", "info")
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -154,6 +154,30 @@ def test_evaluate_tells_what_the_run_holds(command, run_folder):
     table = command("evaluate", run_folder).stdout.splitlines()
     assert table[0].startswith(f"accuracy {metrics['accuracy']:.4f}")
     assert len(table) == 2 + 10
+
+
+def test_a_run_keeps_its_credit_rule_and_inspect_tells_the_gradient(command, tmp_path):
+    words = ("--cell", "lstm", "--hidden", "8", "--epochs", "1", "--bidirectional", "--credit", "truncated:3,2")
+    outcome = command("train", "digits", *words, "--out", "run")
+    assert outcome.returncode == 0, outcome.stderr
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["training"]["credit"] == "truncated:3,2"
+    told = json.loads(command("inspect", "run", "--json").stdout)
+    assert [layer["name"] for layer in told["layers"]] == ["layer 1", "layer 1 reverse", "layer 2", "layer 2 reverse"]
+    first = told["layers"][0]
+    assert len(first["norms"]) == told["steps"] == 8
+    assert sum(first["shares"]) == pytest.approx(1, rel=1e-4)
+    assert [gate["name"] for gate in first["gates"]] == ["i", "f", "g", "o"]
+    assert [row["lag"] for row in first["jacobian"]] == [1, 2, 4, 8]
+    assert len(first["lyapunov"]) == 3
+    outcome = command("inspect", "run")
+    assert outcome.returncode == 0, outcome.stderr
+    assert first["verdict"]["sentence"] in outcome.stdout
+
+
+def test_a_credit_rule_that_is_none_is_refused(command):
+    outcome = command("train", "digits", "--credit", "truncated")
+    assert outcome.returncode == 2
+    assert "--credit: got 'truncated', wanted one of full, truncated:WINDOW" in outcome.stderr
 
 
 def test_predict_says_what_it_did(command, run_folder, tmp_path):

@@ -37,6 +37,24 @@ def test_both_readmes_show_the_same_code_and_commands():
     assert commands(readme) == commands(leiame)
 
 
+@pytest.mark.parametrize("name", ["rules", "flow", "choose"])
+def test_the_guides_python_runs_and_says_what_the_page_says(name, capsys):
+    code = examples("docs/guide/bptt.md")[name]
+    assert examples("docs/guia/bptt.md")[name] == code
+    exec(compile(code, "docs/guide/bptt.md", "exec"), {})
+    if name == "rules":
+        degrees = int(capsys.readouterr().out.split()[0])
+        assert 20 < degrees < 90
+
+
+def test_the_guides_figures_are_made_by_their_script(tmp_path):
+    script = ROOT / "docs" / "guide" / "figures.py"
+    words = ["--data", "digits", "--steps", "3", "--out", str(tmp_path)]
+    outcome = subprocess.run([sys.executable, script, *words], capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stderr
+    assert {path.name for path in tmp_path.glob("*.png")} == {path.name for path in script.parent.glob("*.png")}
+
+
 def test_the_recipe_for_a_cell_works(tmp_path):
     """In a copy of the package: the document's file, one line in BY_NAME, and it trains and has a right gradient."""
     package = Path(shutil.copytree(ROOT / "src" / "recorrente", tmp_path / "recorrente"))

@@ -30,6 +30,7 @@ ORDER = [
     "training",
     "evaluation",
     "observation",
+    "inspection",
     "report",
     "exchange",
     "recipe",

@@ -100,6 +100,15 @@ def train(
         int | None, typer.Option(min=0, help="Move training pictures by up to so many pixels.", show_default="1")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of all that is random.", show_default="0")] = None,
+    credit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RULE",
+            help="How the gradient goes back: full, truncated:WINDOW[,STRIDE], checkpointed[:SEGMENTS], recompute, "
+            "rtrl, snap1 or eprop.",
+            show_default="full",
+        ),
+    ] = None,
     device: Device = "cpu",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run folder that is there.")] = False,
 ) -> None:
@@ -137,6 +146,7 @@ def train(
             validation=validation,
             shift=shift,
             seed=seed,
+            credit=credit,
         ),
     )
     shape = recipe.default_shape(
@@ -201,6 +211,39 @@ def predict(
         return
     columns = ("file", "prediction", "confidence", "preparation")
     _table(columns, [[str(one.path), one.label, f"{one.confidence:.4f}", one.preparation] for one in said])
+
+
+@app.command()
+def inspect(run: RunFolder, as_json: AsJson = False) -> None:
+    """Show the gradient through time of a trained network: how far it reaches, what the gates do, how fast it fades."""
+    from recorrente import recipe
+
+    told = recipe.inspect(run)
+    if as_json:
+        print(json.dumps(told, indent=2))
+        return
+    for layer in told["layers"]:
+        print(f"{layer['name']}: {layer['verdict']['sentence']}")
+    _table(
+        ("layer", "gate", "passes", "saturated"),
+        [
+            [layer["name"], gate["name"], f"{gate['passes']:.3g}", f"{gate['saturated']:.1%}"]
+            for layer in told["layers"]
+            for gate in layer["gates"]
+        ],
+    )
+    _table(
+        ("layer", "lag", "largest singular values of dh_T/dh_{T-lag}"),
+        [
+            [layer["name"], str(row["lag"]), " ".join(f"{value:.3g}" for value in row["singular_values"])]
+            for layer in told["layers"]
+            for row in layer["jacobian"]
+        ],
+    )
+    _table(
+        ("layer", "Lyapunov exponents a step"),
+        [[layer["name"], " ".join(f"{value:+.3f}" for value in layer["lyapunov"])] for layer in told["layers"]],
+    )
 
 
 @app.command()

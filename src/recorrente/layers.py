@@ -18,7 +18,7 @@ from recorrente.compiling import let_dynamo_trace
 from recorrente.errors import InputError
 from recorrente.native import automatic, lack, native, transform
 from recorrente.notation import State, Weights
-from recorrente.sweep import Sweep
+from recorrente.sweep import Credit, Sweep
 
 __all__ = ["GRU", "LSTM", "RNN", "Network", "Recurrent", "ShapeError", "TorchLayer", "stack"]
 
@@ -80,6 +80,23 @@ class _Layer(nn.Module):
     bidirectional: bool
     dropout: float
     proj_size: int = 0
+    _credit: Credit | None = None
+
+    @property
+    def credit(self) -> Credit | None:
+        """How the gradient is assigned through time, a rule of `recorrente.credit`; None is `Full()`."""
+        return self._credit
+
+    @credit.setter
+    def credit(self, rule: Credit | None) -> None:
+        if rule is not None and (isinstance(rule, type) or not isinstance(rule, Credit)):
+            wanted = "a rule of recorrente.credit, such as Truncated(20), or None"
+            raise InputError("credit", came=repr(rule), wanted=wanted)
+        self._credit = rule
+
+    def credited(self, sweep: Sweep) -> Sweep:
+        """`sweep` with the gradient of this layer's rule."""
+        return sweep if self._credit is None else self._credit.through(sweep)
 
     @property
     def directions(self) -> int:
@@ -164,15 +181,24 @@ class TorchLayer(_Layer):
 
     weight_ih_l0: Tensor
 
+    def __init__(self, *args: Any, credit: Credit | None = None, **kwargs: Any) -> None:
+        """Torch's arguments, which torch's constructor reads, and the credit rule."""
+        super().__init__(*args, **kwargs)
+        self.credit = credit
+
+    def extra_repr(self) -> str:
+        """Torch's, and the credit rule where there is one."""
+        return super().extra_repr() + ("" if self._credit is None else f", credit={self._credit!r}")
+
     def path(self, x: Tensor, *, lengths: bool = False) -> tuple[str, str]:
         """Where `forward` goes with this input, now: `native`, `reference` or `torch`, and what keeps it from the core.
 
-        Torch's own forward takes what the core lacks, but for `lengths`, which it does not know. Those, and the ways
-        of differentiating that the core has no rule for, go to the reference.
+        Torch's own forward takes what the core lacks, but for `lengths` and credit rules, which it does not know.
+        Those, and the ways of differentiating that the core has no rule for, go to the reference.
         """
         lacking = lack(self.cell, x, projection=self.proj_size > 0)
         if lacking:
-            return ("reference" if lengths else "torch"), lacking
+            return ("reference" if lengths or self._credit is not None else "torch"), lacking
         special = transform()
         return ("reference" if special else "native"), special
 
@@ -197,7 +223,7 @@ class TorchLayer(_Layer):
         path, _ = self.path(x, lengths=lengths is not None)
         if path == "torch":
             return super().forward(input, hx)
-        sweep = native if path == "native" else automatic
+        sweep = self.credited(native if path == "native" else automatic)
         return self._packed(input, hx, lengths, sweep) if packed else self._padded(input, hx, lengths, sweep)
 
     def _padded(
@@ -269,6 +295,7 @@ class Recurrent(_Layer):
         cell: the step.
         input_size, hidden_size: C and H.
         num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.RNN`.
+        credit: how the gradient is assigned through time, a rule of `recorrente.credit`.
 
     Example:
         >>> layer = Recurrent(cells.Elman(torch.sin), 4, 8, num_layers=2)
@@ -288,8 +315,10 @@ class Recurrent(_Layer):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        credit: Credit | None = None,
     ) -> None:
         super().__init__()
+        self.credit = credit
         for name, value in {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}.items():
             if not isinstance(value, int) or value < 1:
                 raise InputError(name, came=value, wanted="an integer of 1 or more")
@@ -321,7 +350,7 @@ class Recurrent(_Layer):
     ) -> tuple[Tensor, State]:
         x = x.transpose(0, 1) if self.batch_first else x
         ends = None if lengths is None else _lengths(lengths, *x.shape[:2])
-        y, state = self.run(x, self.start(state, x), automatic, lengths=ends)
+        y, state = self.run(x, self.start(state, x), self.credited(automatic), lengths=ends)
         return (y.transpose(0, 1) if self.batch_first else y), state
 
 

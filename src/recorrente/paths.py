@@ -27,6 +27,7 @@ class Where:
         target: the vector code of the core (`avx2`, ...); empty on the other paths.
         threads: the most that it may use.
         reason: what keeps it from the core; on the core, whether it saves for a backward pass.
+        credit: the credit rule, as it prints itself; empty where the layer has none, which is the full gradient.
     """
 
     name: str
@@ -35,10 +36,12 @@ class Where:
     target: str
     threads: int
     reason: str
+    credit: str = ""
 
     def __str__(self) -> str:
         where = f"{self.path} ({self.target}, up to {self.threads} threads)" if self.target else self.path
-        return f"{self.name + ': ' if self.name else ''}{self.layer} -> {where}: {self.reason}"
+        rule = f"; credit: {self.credit}" if self.credit else ""
+        return f"{self.name + ': ' if self.name else ''}{self.layer} -> {where}: {self.reason}{rule}"
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,14 @@ def _where(name: str, layer: nn.Module, inputs: tuple[Any, ...], keywords: dict[
     if path == "native":
         saves = grad and any(tensor.requires_grad for tensor in (x, *layer.parameters()))
         reason = "saves for the backward pass" if saves else "saves nothing, for no gradient can come"
-    return Where(name, str(layer), path, target() if path == "native" else "", torch.get_num_threads(), reason)
+    return Where(
+        name, str(layer), path, target() if path == "native" else "", torch.get_num_threads(), reason, _credit(layer)
+    )
+
+
+def _credit(layer: nn.Module) -> str:
+    rule = getattr(layer, "credit", None)
+    return "" if rule is None else repr(rule)
 
 
 def _path(layer: nn.Module, x: Tensor, ragged: bool) -> tuple[str, str]:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 import recorrente
-from recorrente import cells, evaluation, initial, layers, report, training
+from recorrente import cells, evaluation, initial, inspection, layers, report, training
 from recorrente.data import image
 from recorrente.data.batch import Batch
 from recorrente.data.image import ImageData, ImageSet, Reader
@@ -39,6 +39,7 @@ __all__ = [
     "Trained",
     "default_plan",
     "default_shape",
+    "inspect",
     "load",
     "new_folder",
     "of_run",
@@ -47,6 +48,7 @@ __all__ = [
 ]
 
 EVALUATION_BATCH = 500
+INSPECTED = 32  # sequences that `inspect` reads
 TORCH_LAYERS = {"gru": layers.GRU, "lstm": layers.LSTM}
 
 
@@ -85,6 +87,7 @@ class Shape:
 
     def build(self, inputs: int, outputs: int) -> Network:
         """The network of C `inputs` a step and K `outputs`, initialised from torch's random state."""
+        recurrence: layers.TorchLayer | layers.Recurrent
         if self.cell in TORCH_LAYERS:
             layer = TORCH_LAYERS[self.cell]
             recurrence = layer(inputs, self.hidden, num_layers=self.layers, bidirectional=self.bidirectional)
@@ -297,6 +300,18 @@ def load(folder: str | Path) -> Trained:
         raise RunError(str(path), came="weights of other shapes", wanted="those that config.json tells of") from error
     network.eval()
     return Trained(run, recipe, network)
+
+
+def inspect(folder: str | Path) -> dict[str, Any]:
+    """The gradient through time of a run's network, on the first of its training data; see `recorrente.inspection`.
+
+    Raises:
+        RunError: as `load`.
+    """
+    trained = load(folder)
+    images, reader = _load_data(trained.recipe).train, trained.recipe.reader
+    batch = Batch(reader(images.images[:INSPECTED]), torch.from_numpy(images.labels[:INSPECTED]))
+    return inspection.inspect(trained.network, trained.recipe.task, batch)
 
 
 def _check_device(device: str) -> None:

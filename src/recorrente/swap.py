@@ -59,7 +59,11 @@ def accelerate(module: M) -> M:
 def restore(module: M) -> M:
     """Undoes `accelerate`: every layer of exactly our classes inside `module` is torch's again, in place."""
     theirs = {ours: torchs for torchs, ours in OURS.items()}
-    for child in list(module.modules()):
+    for name, child in list(module.named_modules()):
         if type(child) in theirs:
+            if getattr(child, "credit", None) is not None:
+                warnings.warn(
+                    f"{name or 'the module'} loses {child.credit!r}: torch's layers know no such rule", stacklevel=2
+                )
             child.__class__ = theirs[type(child)]
     return module

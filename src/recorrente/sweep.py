@@ -7,6 +7,7 @@ good as the twin that judges every faster path. `native` has the C++ core behind
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -15,12 +16,23 @@ from torch.nn.functional import linear
 from recorrente.cells.base import Cell
 from recorrente.notation import State, Weights
 
-__all__ = ["Sweep", "reference"]
+__all__ = ["Credit", "Sweep", "reference"]
 
 Sweep = Callable[..., tuple[Tensor, State]]
 """`(cell, x, state, weights, *, reverse=False, lengths=None) -> (y, state)`; `layers` is handed one, and stacks it.
 
 `lengths` is passed only where there are some, so that a sweep without them need not know the word."""
+
+
+@runtime_checkable
+class Credit(Protocol):
+    """A credit rule: how the gradient goes back through a sweep. They are in `recorrente.credit`.
+
+    What goes forward is the sweep's own; a layer hands its sweep to its rule, for each layer and direction.
+    """
+
+    def through(self, sweep: Sweep) -> Sweep:
+        """`sweep` with the same outputs, and the gradient of this rule."""
 
 
 def reference(

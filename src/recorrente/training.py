@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from recorrente.credit import named
 from recorrente.data.batch import Batch
 from recorrente.errors import InputError, RunError
 from recorrente.layers import Network
@@ -70,6 +71,7 @@ class Plan:
         validation: the share of the training set that is kept apart to validate on.
         shift: move each training picture by up to so many pixels, at random; 0 leaves it as it is.
         seed: of the weights, the order of the batches and all else that is random.
+        credit: how the gradient goes back through time, a rule by name; see `recorrente.credit.named`.
 
     Raises:
         InputError: a number out of its range.
@@ -82,8 +84,10 @@ class Plan:
     validation: float = 0.05
     shift: int = 0
     seed: int = 0
+    credit: str = "full"
 
     def __post_init__(self) -> None:
+        named(self.credit)
         for name, least in (("epochs", 1), ("batch", 1), ("shift", 0), ("seed", 0)):
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
@@ -142,6 +146,8 @@ class _Trainer:
 
     def __init__(self, network: Network, task: Task, feed: Feed, plan: Plan, device: str) -> None:
         self.network, self.task, self.feed, self.plan, self.device = network.to(device), task, feed, plan, device
+        if plan.credit != "full":  # a network that came with a rule of its own keeps it
+            network.recurrence.credit = named(plan.credit)  # type: ignore[assignment]
         self.optimizer = torch.optim.Adam(network.parameters(), lr=plan.learning_rate, fused=True)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, max_lr=plan.learning_rate, total_steps=plan.epochs * feed.steps

@@ -1,11 +1,12 @@
-"""The gradient seen: how much of it reaches each step.
+"""The gradient seen: how much of it reaches each step, what the gates pass of it, how each step adds to dL/dW_hh.
 
-Knows what dL/dh_t is. It runs the reference sweep, which keeps every h_t, and asks autograd for them all.
+Knows what dL/dh_t is. It runs a sweep that keeps every step, and asks autograd for them all; it shows the whole
+gradient, whatever the layer's credit rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,49 +14,151 @@ import torch
 from torch import Tensor, nn
 
 from recorrente.cells import Cell
+from recorrente.credit.trace import Trace, traced
+from recorrente.errors import InputError
 from recorrente.layers import Network
-from recorrente.notation import State, Weights
+from recorrente.notation import State
 
 __all__ = ["Flow", "gradient_flow"]
+
+SLOPE = 0.05  # of the steepest: a gate with less is saturated
+SHIFTS = torch.arange(-8.0, 8.5, 0.5)  # where the steepest is looked for, in units of the pre-activation
 
 
 @dataclass(frozen=True)
 class Flow:
-    """What `gradient_flow` saw."""
+    """What `gradient_flow` saw. L counts layers and directions in torch's order: a bidirectional layer counts twice.
 
-    norms: Tensor  # (L, T, B): the norm of dL/dh_t; a bidirectional layer counts twice, its reverse second
+    Attributes:
+        norms: `(L, T, B)`, the norm of dL/dh_t over all paths from h_t to the loss; 0 past a row's end.
+        gate_names: the cell's.
+        gates: `(L, G, T, B)`, the norm of dL/da_t of each gate, a its pre-activation: what it passes on to W_ih and x.
+        saturation: `(L, G, T, B)`, the share of units whose gate is saturated: its slope ds'/da, with all else held, is
+            under 5 % of the steepest within 8 of a.
+        shares: `(L, T, B)`, how each step and row adds to the dL/dW_hh of its layer: the part of its own gradient along
+            the sum, as a share of the sum; they add up to 1 (to 0 where dL/dW_hh is 0).
+        reverse: for each of L, whether it reads from the last step to the first.
+
+    The last four are empty, `(L, 0)`, for a cell that is not pointwise, and without `gates=True`.
+    """
+
+    norms: Tensor
+    gate_names: tuple[str, ...]
+    gates: Tensor
+    saturation: Tensor
+    shares: Tensor
+    reverse: tuple[bool, ...]
+
+    def median(self) -> Tensor:
+        """(L, T): the median norm over the rows, in the order in which each direction reads the steps."""
+        middle = self.norms.median(dim=2).values
+        return torch.stack([m.flip(0) if back else m for m, back in zip(middle, self.reverse, strict=True)])
 
 
-def gradient_flow(module: nn.Module, x: Tensor, loss: Callable[[Tensor], Tensor]) -> Flow:
-    """The norm of dL/dh_t for every layer, step and sequence, over all paths that lead from h_t to the loss.
+def gradient_flow(
+    module: nn.Module,
+    x: Tensor,
+    loss: Callable[[Tensor], Tensor],
+    lengths: Tensor | Sequence[int] | None = None,
+    *,
+    gates: bool = True,
+) -> Flow:
+    """The norm of dL/dh_t for every layer, step and sequence, what the gates do, and each step's share of dL/dW_hh.
 
     Args:
         module: a layer of `recorrente.layers`, or a `Network` of one and a head.
-        x: `(T, B, C)`.
+        x: `(T, B, C)`, whatever the layer's `batch_first`.
         loss: from the module's outputs, `(T, B, H)` or a network's `(T, B, K)`, to a number.
+        lengths: `(B,)`, the steps of each row; None where all have T.
+        gates: False for `norms` alone, which takes a fraction of the time.
+
+    Raises:
+        InputError: an x without steps, or a loss that is not one number.
 
     Example:
         >>> import recorrente
         >>> flow = gradient_flow(recorrente.GRU(3, 5, num_layers=2), torch.zeros(7, 2, 3), lambda y: y[-1].sum())
-        >>> flow.norms.shape
-        torch.Size([2, 7, 2])
+        >>> flow.norms.shape, flow.gate_names, flow.gates.shape
+        (torch.Size([2, 7, 2]), ('r', 'z', 'n'), torch.Size([2, 3, 7, 2]))
     """
+    if x.dim() != 3 or not x.shape[0]:
+        raise InputError("x", came=f"shape {tuple(x.shape)}", wanted="(T, B, C), T of 1 or more")
     layer: Any = module.recurrence if isinstance(module, Network) else module
-    seen: list[list[Tensor]] = []
-
-    def traced(cell: Cell, x: Tensor, state: State, weights: Weights, *, reverse: bool = False) -> tuple[Tensor, State]:
-        hidden: list[Tensor] = [x.new_empty(0)] * len(x)
-        from_input = nn.functional.linear(x, weights.weight_ih, weights.bias_ih)  # (T, B, G*H)
-        for t in reversed(range(len(x))) if reverse else range(len(x)):
-            state = cell.step(from_input[t], state, weights)
-            hidden[t] = state[0]
-        seen.append(hidden)
-        return torch.stack(hidden), state
-
+    ends = None if lengths is None else torch.as_tensor(lengths)
+    seen: list[Trace] = []
     with torch.enable_grad():
-        y, _ = layer.run(x, layer.zero_state(x), traced)
+        y, _ = layer.run(x, layer.zero_state(x), traced(seen), lengths=ends)
         value = loss(module.head(y) if isinstance(module, Network) else y)
-        flat = [h for hidden in seen for h in hidden]
-        gradients = torch.autograd.grad(value, flat, allow_unused=True)
-    norms = [torch.zeros(len(h)) if d is None else d.norm(dim=-1) for h, d in zip(flat, gradients, strict=True)]
-    return Flow(torch.stack(norms).view(len(seen), len(x), -1))
+        if not isinstance(value, Tensor) or value.numel() != 1:
+            raise InputError("loss", came=f"a function that gave {value!r:.60}", wanted="one that gives one number")
+        gates = gates and all(trace.pointwise for trace in seen)
+        found = [_gradients(value, trace, gates) for trace in seen]
+    norms = torch.stack([d.norm(dim=-1) for d, *_ in found])
+    nothing = norms.new_zeros(len(seen), 0)
+    if not gates:
+        return Flow(norms, layer.cell.gate_names, nothing, nothing, nothing, tuple(trace.reverse for trace in seen))
+    passed = [
+        da.unflatten(-1, (trace.cell.gates, -1)).norm(dim=-1) for trace, (_, da, _) in zip(seen, found, strict=True)
+    ]
+    return Flow(
+        norms,
+        layer.cell.gate_names,
+        torch.stack([part.permute(2, 0, 1) for part in passed]),
+        torch.stack([_saturation(trace) for trace in seen]),
+        torch.stack([_shares(trace, db) for trace, (_, _, db) in zip(seen, found, strict=True)]),
+        tuple(trace.reverse for trace in seen),
+    )
+
+
+def _gradients(value: Tensor, trace: Trace, gates: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """dL/dh (T, B, H), and where `gates` dL/da and dL/db (T, B, G*H); zero past each row's end."""
+    asked = [*trace.hidden, *([trace.from_input, *trace.from_state] if gates else [])]
+    found = torch.autograd.grad(value, asked, retain_graph=True, allow_unused=True)  # type: ignore[arg-type]
+    whole = [torch.zeros_like(t) if d is None else d for d, t in zip(found, asked, strict=True)]
+    T, out = len(trace.hidden), ~trace.inside[..., None]
+    dh = torch.stack(whole[:T]).masked_fill(out, 0)
+    if not gates:
+        return dh, dh, dh
+    return dh, whole[T].masked_fill(out, 0), torch.stack(whole[T + 1 :]).masked_fill(out, 0)
+
+
+def _shares(trace: Trace, db: Tensor) -> Tensor:
+    """(T, B): <db_t h_{t-1}^T, D> / <D, D> with D their sum; no T x H x H."""
+    before = torch.stack([state[0] for state in trace.before]).detach()  # (T, B, H)
+    total = torch.einsum("tbi,tbj->ij", db, before)
+    size = total.square().sum()
+    along = ((db @ total) * before).sum(-1)
+    return along / size if size > 0 else torch.zeros_like(along)
+
+
+def _saturation(trace: Trace) -> Tensor:
+    """(G, T, B): the share of units under `SLOPE` of the steepest slope; NaN past a row's end."""
+    assert trace.from_input is not None
+    a, b = trace.from_input.detach(), torch.stack(trace.from_state).detach()  # (T, B, G*H)
+    before = tuple(torch.stack(parts).detach() for parts in zip(*trace.before, strict=True))  # each (T, B, H)
+    now = _slopes(trace.cell, a, b, before)
+    steepest = now
+    for g in range(trace.cell.gates):
+        for shift in SHIFTS.tolist():
+            moved = a.unflatten(-1, (trace.cell.gates, -1)).clone()
+            moved[..., g, :] += shift
+            there = _slopes(trace.cell, moved.flatten(-2), b, before)
+            steepest = torch.cat(
+                [steepest[:g], torch.maximum(steepest[g : g + 1], there[g : g + 1]), steepest[g + 1 :]]
+            )
+    share = ((now < SLOPE * steepest) | (steepest == 0)).to(a.dtype).mean(-1)  # (G, T, B)
+    return share.masked_fill(~trace.inside, float("nan"))
+
+
+def _slopes(cell: Cell, a: Tensor, b: Tensor, before: State) -> Tensor:
+    """|ds'/da| of each gate, (G, T, B, H): of the last part of the state that the gate moves; c of an LSTM, h for o."""
+    a = a.requires_grad_()
+    after = cell.pointwise(a, b, before)
+    slopes = torch.zeros(())
+    for part in after:  # h first: a later part, where a gate moves it, has the last word
+        (d,) = torch.autograd.grad(part.sum(), a, retain_graph=True, allow_unused=True, materialize_grads=True)
+        d = d.unflatten(-1, (cell.gates, -1)).abs().movedim(-2, 0)
+        moved = d.flatten(1).any(1).view(-1, 1, 1, 1)
+        slopes = torch.where(moved, d, slopes)
+    a.requires_grad_(False)
+    return slopes

@@ -1,0 +1,61 @@
+"""What a gradient's norms amount to, in a sentence with numbers and advice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+__all__ = ["Verdict", "judge"]
+
+FAINT, LOUD = 0.01, 100.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a layer's gradient fares on its way back.
+
+    Attributes:
+        word: `vanishing`, `exploding`, `carried` or `none`.
+        reach: over how many steps back from where it is largest among the last that has any it stays at 1 % or more.
+        factor: by what it is multiplied a step, on the geometric mean over the way back.
+        sentence: the same in words, with what to try.
+    """
+
+    word: str
+    reach: int
+    factor: float
+    sentence: str
+
+
+def judge(norms: Tensor) -> Verdict:
+    """The verdict on `norms (T,)`, dL/dh_t in the order in which the sweep reads the steps.
+
+    The way back starts at the last step that has any gradient. Vanishing: a norm on the way is under 1 % of the one
+    there. Exploding: the first step's is over 100 times as large.
+
+    Example:
+        >>> import torch
+        >>> print(judge(0.5 ** torch.arange(30.0).flip(0)).sentence)
+        The gradient falls under 1 % after 7 steps (x 0.5 a step): vanishing. Try an LSTM or GRU, an orthogonal start \
+or a larger bias of the forget gate.
+    """
+    sizes = norms.double().tolist()
+    present = [t for t, size in enumerate(sizes) if size > 0]
+    if not present:
+        return Verdict("none", 0, 0.0, "No gradient reaches this layer. Is the loss a function of its outputs?")
+    last, first = present[-1], sizes[present[0]]
+    way = last - present[0]
+    factor = (first / sizes[last]) ** (1 / way) if way else 1.0
+    faint = next((t for t in range(last, -1, -1) if sizes[t] < FAINT * sizes[last]), None)
+    if faint is not None:
+        reach = last - faint
+        said = f"The gradient falls under 1 % after {reach} steps (x {factor:.3g} a step): vanishing. "
+        cure = "Try an LSTM or GRU, an orthogonal start or a larger bias of the forget gate."
+        return Verdict("vanishing", reach, factor, said + cure)
+    if first > LOUD * sizes[last]:
+        said = (
+            f"The gradient grows {first / sizes[last]:.3g} times over {way} steps (x {factor:.3g} a step): exploding. "
+        )
+        return Verdict("exploding", way, factor, said + "Clip its norm, start from smaller weights, or truncate.")
+    return Verdict("carried", way, factor, f"The gradient reaches back {way} steps (x {factor:.3g} a step): carried.")

@@ -1,0 +1,71 @@
+"""A network's gradient through time on one batch: what `recorrente inspect` tells, as plain values.
+
+Knows a network, a task and a batch; the figures are those of `credit`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recorrente.credit import Flow, gradient_flow, judge, lyapunov_exponents, singular_values
+from recorrente.data.batch import Batch
+from recorrente.layers import Network
+from recorrente.tasks.classify import Classify
+
+__all__ = ["inspect"]
+
+EXPONENTS, VALUES = 3, 4
+
+
+def inspect(network: Network, task: Classify, batch: Batch) -> dict[str, Any]:
+    """How the gradient of the batch's loss goes back through each layer and direction.
+
+    The network is left in evaluation mode. Medians are over the sequences of the batch, in the order in which each
+    direction reads the steps; singular values and exponents are means over them.
+
+    Returns:
+        `steps`, `sequences`, and `layers`: for each a `name`, a `verdict` (`word`, `reach`, `factor`, `sentence`), the
+        `norms` of dL/dh_t (T), the `shares` of dL/dW_hh (T, their sum 1), the `gates` (`name`, `passes`: the mean norm
+        of dL/da; `saturated`: the mean share of units), the `jacobian` (`lag`, `singular_values` of dh_T/dh_{T-lag})
+        and the `lyapunov` exponents.
+    """
+    network.eval()
+
+    def loss(y: Tensor) -> Tensor:
+        return task.loss_of(y[-1:] if task.steps == "last" else y, batch.target) * len(batch.target)
+
+    flow = gradient_flow(network, batch.x, loss, batch.lengths)
+    lags = _lags(len(batch.x))
+    spectra = torch.stack([singular_values(network, batch.x, lag=lag, most=VALUES).mean(1) for lag in lags], dim=1)
+    exponents = lyapunov_exponents(network, batch.x, most=EXPONENTS).mean(1)
+    layers = [_layer(flow, k, lags, spectra[k], exponents[k]) for k in range(len(flow.reverse))]
+    return {"steps": len(batch.x), "sequences": len(batch), "layers": layers}
+
+
+def _layer(flow: Flow, k: int, lags: list[int], spectra: Tensor, exponents: Tensor) -> dict[str, Any]:
+    median, shares = flow.median()[k], flow.shares[k].sum(1)
+    verdict = judge(median)
+    passes, saturated = flow.gates[k].flatten(1).mean(1), flow.saturation[k].flatten(1).nanmean(1)
+    directions = 2 if any(flow.reverse) else 1
+    return {
+        "name": f"layer {k // directions + 1}" + (" reverse" if flow.reverse[k] else ""),
+        "verdict": vars(verdict),
+        "norms": median.tolist(),
+        "shares": (shares.flip(0) if flow.reverse[k] else shares).tolist(),
+        "gates": [
+            {"name": name, "passes": float(passes[g]), "saturated": float(saturated[g])}
+            for g, name in enumerate(flow.gate_names)
+        ],
+        "jacobian": [
+            {"lag": lag, "singular_values": values.tolist()} for lag, values in zip(lags, spectra, strict=True)
+        ],
+        "lyapunov": exponents.tolist(),
+    }
+
+
+def _lags(T: int) -> list[int]:
+    """1, 2, 4, ... and T."""
+    return [1 << i for i in range(T.bit_length()) if 1 << i < T] + [T]

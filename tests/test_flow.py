@@ -1,0 +1,212 @@
+"""The gradient seen, against autograd asked one step at a time, dense Jacobians and exponents that are known."""
+
+import math
+
+import pytest
+import torch
+from table import problem
+from test_online import ALL
+from torch import nn
+
+import recorrente
+from recorrente import cells, layers
+from recorrente.credit import Truncated, gradient_flow, judge, lyapunov_exponents, singular_values
+from recorrente.credit.trace import traced
+from recorrente.errors import InputError
+from recorrente.sweep import reference
+
+T, B, C, H = 6, 3, 4, 5
+DOUBLE = torch.float64
+
+
+def hooked(layer, x, loss):
+    """dL/dh_t of a plain loop with a hook on every h_t, of one layer in one direction."""
+    weights, state, seen, outputs = layer.weights()[0], tuple(part[0] for part in layer.zero_state(x)), {}, []
+    for t in range(len(x)):
+        _, state = reference(layer.cell, x[t : t + 1], state, weights)
+        h = state[0]
+        h.register_hook(lambda d, t=t: seen.__setitem__(t, d))
+        outputs.append(h)
+    loss(torch.stack(outputs)).backward()
+    return torch.stack([seen[t] for t in range(len(x))])
+
+
+@pytest.mark.parametrize("kind", [recorrente.RNN, recorrente.GRU, recorrente.LSTM])
+def test_norms_are_those_of_hooks(kind):
+    layer, x = kind(C, H, dtype=DOUBLE), torch.randn(T, B, C, dtype=DOUBLE)
+    weight = torch.randn(T, B, H, dtype=DOUBLE)
+
+    def loss(y):
+        return (weight * y.tanh()).sum()
+
+    truth = hooked(layer, x, loss)
+    for layer.credit in (None, Truncated(2)):  # what is seen is the whole gradient
+        assert torch.allclose(gradient_flow(layer, x, loss).norms[0], truth.norm(dim=-1), rtol=1e-12)
+
+
+def test_lengths_layers_and_directions():
+    layer = recorrente.LSTM(C, H, 2, bidirectional=True, dtype=DOUBLE)
+    x, lengths = torch.randn(T, B, C, dtype=DOUBLE), [T, 2, 4]
+    flow = gradient_flow(layer, x, lambda y: y.square().sum(), lengths)
+    assert flow.norms.shape == (4, T, B)
+    assert flow.reverse == (False, True, False, True)
+    for b, n in enumerate(lengths):
+        alone = gradient_flow(layer, x[:n, b : b + 1], lambda y: y.square().sum())
+        assert torch.allclose(flow.norms[:, :n, b], alone.norms[..., 0], rtol=1e-11)
+        assert torch.allclose(flow.gates[..., :n, b], alone.gates[..., 0], rtol=1e-11)
+        assert torch.equal(flow.saturation[..., :n, b], alone.saturation[..., 0])
+        assert not flow.norms[:, n:, b].any()
+    assert flow.median()[1].tolist() == flow.norms[1].median(1).values.flip(0).tolist()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_traced_sweep_is_the_reference(name):
+    x, state, weights = problem(ALL[name], (T, B, C, H))
+    for how in ({}, {"reverse": True}, {"lengths": torch.tensor([T, 0, 2])}):
+        one, two = (sweep(ALL[name], x, state, weights, **how) for sweep in (traced([]), reference))
+        assert torch.allclose(one[0], two[0], rtol=1e-13, atol=1e-15)
+        assert all(torch.allclose(a, b, rtol=1e-13, atol=1e-15) for a, b in zip(one[1], two[1], strict=True))
+
+
+@pytest.mark.parametrize("kind", [recorrente.RNN, recorrente.GRU, recorrente.LSTM])
+def test_gates_and_shares_are_what_the_weights_gradients_are_made_of(kind):
+    """One row alone: dL/db_ih of a gate is the sum over t of its dL/da; for one step their norms are equal."""
+    layer, x = kind(C, H, dtype=DOUBLE), torch.randn(1, 1, C, dtype=DOUBLE)
+    flow = gradient_flow(layer, x, lambda y: y.square().sum())
+    (d,) = torch.autograd.grad(layer(x)[0].square().sum(), layer.bias_ih_l0)
+    assert torch.allclose(flow.gates[0, :, 0, 0], d.view(-1, H).norm(dim=1), rtol=1e-12)
+
+    x = torch.randn(T, B, C, dtype=DOUBLE)
+    flow = gradient_flow(layer, x, lambda y: y.square().sum())
+    (whole,) = torch.autograd.grad(layer(x)[0].square().sum(), layer.weight_hh_l0)
+    assert flow.shares.sum().item() == pytest.approx(1, rel=1e-12)
+    for t in range(T):  # W_hh that only step t reads
+        weights = [w.detach().clone().requires_grad_() for w in layer.weights()[0][:4]]
+        state, outputs, own = tuple(part[0] for part in layer.zero_state(x)), [], weights[1].detach().requires_grad_()
+        for s in range(T):
+            used = layer.weights()[0]._replace(weight_hh=own if s == t else weights[1])
+            y, state = reference(layer.cell, x[s : s + 1], state, used)
+            outputs.append(y)
+        (part,) = torch.autograd.grad(torch.cat(outputs).square().sum(), own)
+        share = (part * whole).sum() / whole.square().sum()
+        assert flow.shares[0, t].sum().item() == pytest.approx(share.item(), rel=1e-10, abs=1e-13)
+
+
+def test_saturation_of_gates_that_are_driven():
+    """An input of 0 leaves every gate at its bias: sigmoid is saturated beyond 4.36, tanh beyond 2.18."""
+    layer = recorrente.LSTM(C, H, dtype=DOUBLE)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.zero_()
+        layer.bias_ih_l0.view(4, H).copy_(torch.tensor([4.2, -4.5, 2.1, 4.5])[:, None].expand(4, H))
+        layer.bias_ih_l0[2 * H] = -2.3  # one unit's g
+    x = torch.zeros(3, 1, C, dtype=DOUBLE)
+    seen = gradient_flow(layer, x, lambda y: y.sum()).saturation[0, :, 1:, 0]
+    assert seen.tolist() == [[0, 0], [1, 1], [0.2, 0.2], [1, 1]]
+    linear = layers.Recurrent(cells.Elman("linear"), C, H).double()
+    assert not gradient_flow(linear, x, lambda y: y.sum()).saturation.any()
+
+
+def dense(layer, x, first):
+    """dh_T / dh_first of one row, by autograd through a loop, entry by entry."""
+    weights, state = layer.weights()[0], tuple(part[0] for part in layer.zero_state(x))
+    for t in range(first):
+        _, state = reference(layer.cell, x[t : t + 1], state, weights)
+    h, rest = state[0].detach(), tuple(part.detach() for part in state[1:])
+
+    def end(h):
+        return reference(layer.cell, x[first:], (h, *rest), weights)[1][0][0]
+
+    return torch.autograd.functional.jacobian(end, h)[:, 0]
+
+
+@pytest.mark.parametrize("hidden", [5, 29, 50])
+@pytest.mark.parametrize("kind", [recorrente.RNN, recorrente.GRU, recorrente.LSTM])
+def test_singular_values_are_those_of_the_dense_jacobian(kind, hidden):
+    layer, x = kind(C, hidden, dtype=DOUBLE), torch.randn(9, 2, C, dtype=DOUBLE)
+    for lag in (1, 3, 9):
+        came = singular_values(layer, x, lag=lag, most=5)
+        for b in range(2):
+            truth = torch.linalg.svdvals(dense(layer, x[:, b : b + 1], 9 - lag))[:5]
+            assert torch.allclose(came[0, b], truth, rtol=1e-3 if hidden > 29 else 1e-10), (lag, b)
+    assert torch.allclose(singular_values(layer, x, lag=0, most=3), torch.ones(1, 2, 3, dtype=DOUBLE), rtol=1e-12)
+
+
+def test_singular_values_of_the_reverse_direction_run_the_other_way():
+    layer, x = recorrente.GRU(C, H, bidirectional=True, dtype=DOUBLE), torch.randn(7, 1, C, dtype=DOUBLE)
+    alone = recorrente.GRU(C, H, dtype=DOUBLE)
+    alone.load_state_dict({name: layer.state_dict()[f"{name}_reverse"] for name in alone.state_dict()})
+    one, two = singular_values(layer, x, lag=4)[1], singular_values(alone, x.flip(0), lag=4)[0]
+    assert torch.allclose(one, two, rtol=1e-10)
+
+
+def test_exponents_of_a_linear_network_are_the_logarithms_of_its_eigenvalues():
+    layer = layers.Recurrent(cells.Elman("linear"), 1, H).double()
+    with torch.no_grad():
+        basis, sizes = torch.linalg.qr(torch.randn(H, H, dtype=DOUBLE)).Q, torch.tensor([1.3, 0.9, 0.5, 0.2, 0.1])
+        layer.weight_hh_l0.copy_(basis @ torch.diag(sizes.double()) @ basis.T)
+    came = lyapunov_exponents(layer, torch.zeros(200, 1, 1, dtype=DOUBLE), most=3, settle=100)[0, 0]
+    assert torch.allclose(came, sizes[:3].double().log(), atol=1e-9)
+
+
+def test_exponents_of_a_random_tanh_network():
+    """Gain 0.5: at rest, log of the spectral radius. Gain 3: chaos, as two trajectories that part show."""
+    torch.manual_seed(1)
+    layer, n = layers.Recurrent(cells.Elman("tanh"), 1, 60, bias=False).double(), 600
+    x = torch.zeros(n, 1, 1, dtype=DOUBLE)
+    whole = torch.randn(60, 60, dtype=DOUBLE) / math.sqrt(60)
+    with torch.no_grad():
+        layer.weight_hh_l0.copy_(0.5 * whole)
+    radius = torch.linalg.eigvals(0.5 * whole).abs().max().item()
+    assert lyapunov_exponents(layer, x, most=2, settle=100)[0, 0, 0].item() == pytest.approx(math.log(radius), abs=0.01)
+
+    x[0] = 1
+    with torch.no_grad():
+        layer.weight_hh_l0.copy_(3 * whole)
+    came = lyapunov_exponents(layer, x, most=2, settle=100)[0, 0, 0].item()
+    assert came == pytest.approx(parting(layer, x, 100), abs=0.01)
+    assert came > 0.05
+
+
+def parting(layer, x, settle):
+    """The mean growth of a difference of 1e-7, brought back to that size at every step."""
+    state, weights, total = layer.zero_state(x)[0][0], layer.weights()[0], 0.0
+    with torch.no_grad():
+        _, (near,) = reference(layer.cell, x[:1], (state,), weights)
+        state = near
+        near = state + 1e-7 * torch.nn.functional.normalize(torch.randn_like(state), dim=1)
+        for t in range(1, len(x)):
+            (state,), (near,) = (reference(layer.cell, x[t : t + 1], (h,), weights)[1] for h in (state, near))
+            apart = (near - state).norm()
+            near = state + (near - state) * (1e-7 / apart)
+            total += math.log(apart / 1e-7) if t >= settle else 0.0
+    return total / (len(x) - settle)
+
+
+def test_verdicts():
+    t = torch.arange(40.0)
+    vanishing = judge(0.75 ** t.flip(0))
+    assert (vanishing.word, vanishing.reach) == ("vanishing", 17)
+    assert vanishing.factor == pytest.approx(0.75)
+    assert "under 1 % after 17 steps" in vanishing.sentence
+    assert judge(1.2 ** t.flip(0)).word == "exploding"
+    assert judge(0.99 ** t.flip(0)).word == "carried"
+    assert judge(torch.cat([0.5 ** t.flip(0), torch.zeros(20)])).reach == 7  # a loss in the middle
+    assert judge(torch.zeros(5)).word == "none"
+    assert judge(torch.ones(1)).word == "carried"
+
+
+def test_what_cannot_be_seen_is_refused():
+    layer, x = recorrente.GRU(C, H), torch.randn(T, B, C)
+    with pytest.raises(InputError, match="loss"):
+        gradient_flow(layer, x, lambda y: y)
+    with pytest.raises(InputError, match="x: got"):
+        gradient_flow(layer, x[:0], lambda y: y.sum())
+    with pytest.raises(InputError, match="lag"):
+        singular_values(layer, x, lag=T + 1)
+    with pytest.raises(InputError, match="settle"):
+        lyapunov_exponents(layer, x, settle=T)
+    assert gradient_flow(layers.Network(layer, nn.Linear(H, 2)), x, lambda y: y.sum(), gates=False).gates.shape == (
+        1,
+        0,
+    )

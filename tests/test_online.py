@@ -1,0 +1,191 @@
+"""Rules that go forward in time: against the full gradient, against their definitions with dense Jacobians, at work."""
+
+import pytest
+import torch
+from table import CELLS, assert_close, problem
+from test_credit import EVERY_CELL, run
+from torch.autograd.functional import jacobian
+
+import recorrente
+from recorrente import cells, layers, native
+from recorrente.cells import BY_NAME
+from recorrente.credit import EProp, Rtrl, SnAp1, Truncated
+from recorrente.errors import InputError
+from recorrente.notation import Weights
+
+T, B, C, H = 7, 2, 3, 4
+
+
+class MGU(cells.Cell):
+    """A cell of one's own, as CONTRIBUTING has it."""
+
+    name, gate_names, state_names = "mgu", ("f", "n"), ("h",)
+
+    def pointwise(self, from_input, from_state, state):
+        (h,) = state
+        xf, xn = from_input.chunk(2, dim=-1)
+        hf, hn = from_state.chunk(2, dim=-1)
+        f = torch.sigmoid(xf + hf)
+        return ((1 - f) * h + f * torch.tanh(xn + f * hn),)
+
+
+ALL = {**EVERY_CELL, "mgu": MGU(), **{name: make() for name, make in BY_NAME.items()}}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_rtrl_is_the_full_gradient(name):
+    """Weights, first state, losses of every output and of the final state; whole and ragged, both ways."""
+    single = problem(ALL[name], (T, 3, C, H))
+    for reverse in (False, True):
+        for lengths in (None, torch.tensor([T, 0, 3])):
+            how = {"reverse": reverse, "lengths": lengths}
+            full, came = (
+                run(s, ALL[name], *single, **how) for s in (native.automatic, Rtrl().through(native.automatic))
+            )
+            for part in full.keys() - {"dx"}:
+                assert torch.allclose(came[part], full[part], rtol=1e-10, atol=1e-10), part
+
+
+@pytest.mark.parametrize("rule", [Rtrl(), SnAp1(), EProp()], ids=repr)
+@pytest.mark.parametrize("name", ["gru", "lstm", "tanh"])
+def test_x_is_credited_for_its_own_step(name, rule):
+    single = problem(ALL[name], (T, B, C, H))
+    cut, came = (run(r.through(native.automatic), ALL[name], *single) for r in (Truncated(1), rule))
+    assert torch.allclose(came["dx"], cut["dx"], rtol=1e-12)
+
+
+def by_definition(cell, x, state, weights, dy, kept):
+    """Dense influence matrices, row by row; `kept(J, direct)` gives what a step lets pass and a mask on (s, weight)."""
+    found = [torch.zeros_like(w) for w in weights[:4]]
+    for b in range(x.shape[1]):
+        s = torch.cat([part[b] for part in state])
+        M = [torch.zeros(len(s), *w.shape, dtype=s.dtype) for w in weights[:4]]
+        for t in range(len(x)):
+
+            def step(s, *w, xt=x[t, b : b + 1]):
+                return torch.cat(cell.step(xt @ w[0].T + w[2], split(s), Weights(*w)), dim=1)[0]
+
+            def beside(s, h=s[:H], xt=x[t, b : b + 1]):
+                w = weights
+                return torch.cat(cell.pointwise(xt @ w[0].T + w[2], h[None] @ w[1].T + w[3], split(s)), dim=1)[0]
+
+            J, *own = jacobian(step, (s, *weights[:4]))
+            passing, mask = kept(J, jacobian(beside, s))
+            M = [(torch.tensordot(passing, m, 1) + o) * mask(m) for m, o in zip(M, own, strict=True)]
+            s = step(s, *weights[:4])
+            for f, m in zip(found, M, strict=True):
+                f += torch.tensordot(dy[t, b], m[:H], 1)
+    return found
+
+
+def split(s):
+    return tuple(part[None] for part in s.split(H))
+
+
+def own_rows(m):
+    """1 where the weight's row belongs to the unit of s, else 0."""
+    unit_of_state, unit_of_row = torch.arange(m.shape[0]) % H, torch.arange(m.shape[1]) % H
+    mask = (unit_of_state[:, None] == unit_of_row).to(m.dtype)
+    return mask.view(*mask.shape, *[1] * (m.dim() - 2))
+
+
+DEFINITIONS = {
+    "rtrl": (Rtrl(), lambda J, direct: (J, torch.ones_like)),
+    "snap1": (SnAp1(), lambda J, direct: (J, own_rows)),
+    "eprop": (EProp(), lambda J, direct: (direct, torch.ones_like)),
+}
+
+
+@pytest.mark.parametrize("rule", DEFINITIONS)
+@pytest.mark.parametrize("name", ["tanh", "gru", "lstm", "mgu"])
+def test_each_rule_is_its_definition(name, rule):
+    ours, kept = DEFINITIONS[rule]
+    x, state, weights = problem(ALL[name], (T, B, C, H))
+    y, _ = ours.through(native.automatic)(ALL[name], x, state, weights)
+    dy = torch.randn_like(y)
+    came = torch.autograd.grad(y, weights[:4], dy)
+    plain = Weights(*(w.detach() for w in weights[:4]))
+    truth = by_definition(ALL[name], x.detach(), tuple(part.detach() for part in state), plain, dy, kept)
+    assert_close(*({str(k): d for k, d in enumerate(found)} for found in (came, truth)))
+
+
+def test_eprop_of_an_elman_network_is_a_window_of_one():
+    single = problem(CELLS["tanh"], (T, B, C, H))
+    one, two = (run(rule.through(native.automatic), CELLS["tanh"], *single) for rule in (EProp(), Truncated(1)))
+    assert_close(*({part: found[part] for part in found if part[:2] == "dw"} for found in (one, two)))
+
+
+@pytest.mark.parametrize("rule", [Rtrl(), SnAp1(), EProp()], ids=repr)
+def test_a_learner_gives_step_by_step_what_the_layer_gives_at_once(rule):
+    layer = recorrente.LSTM(C, H, credit=rule, dtype=torch.float64)
+    x = torch.randn(T, B, C, dtype=torch.float64)
+    y, _ = layer(x)
+    truth = torch.autograd.grad(y.square().sum(), list(layer.parameters()))
+    zero = torch.zeros(B, H, dtype=torch.float64)
+    learner, total = rule.learner(layer.cell, layer.weights()[0], (zero, zero)), None
+    for t in range(T):
+        h = learner.step(x[t])
+        assert torch.allclose(h, y[t], rtol=1e-12)
+        d = [part for part in learner.gradient(2 * h) if part is not None]
+        total = d if total is None else [a + b for a, b in zip(total, d, strict=True)]
+    assert all(torch.allclose(one, two, rtol=1e-10, atol=1e-14) for one, two in zip(total, truth, strict=True))
+
+
+def error_after(rule, steps, *, every_step):
+    """A sign seen at the first of 20 steps is to be told at the last, amid noise; the share of rows that fail."""
+    torch.manual_seed(3)
+    layer, head = recorrente.LSTM(2, 12), torch.nn.Linear(12, 1)
+    with torch.no_grad():
+        layer.bias_hh_l0[12:24] = 1.5  # a memory of some steps to begin with
+    parameters = [*layer.parameters(), *head.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=0.02)
+    layer.credit = rule
+
+    def batch():
+        x, sign = torch.zeros(20, 32, 2), torch.randint(0, 2, (32,)) * 2.0 - 1
+        x[0, :, 0], x[..., 1] = sign, 0.3 * torch.randn(20, 32)
+        return x, sign
+
+    for _ in range(steps):
+        x, sign = batch()
+        optimizer.zero_grad()
+        if every_step:
+            learn_by_steps(rule, layer, head, x, sign)
+        else:
+            torch.nn.functional.soft_margin_loss(head(layer(x)[0][-1])[:, 0], sign).backward()
+        optimizer.step()
+    x, sign = batch()
+    return (head(layer(x)[0][-1])[:, 0].sign() != sign).float().mean().item()
+
+
+def learn_by_steps(rule, layer, head, x, sign):
+    """Nothing of the past but the influence: the loss of the last step alone, credited by the learner."""
+    zero = torch.zeros(x.shape[1], layer.hidden_size)
+    learner = rule.learner(layer.cell, layer.weights()[0], (zero, zero))
+    for now in x:
+        h = learner.step(now).requires_grad_()
+    torch.nn.functional.soft_margin_loss(head(h)[:, 0], sign).backward()
+    for parameter, d in zip(layer.parameters(), learner.gradient(h.grad), strict=False):
+        parameter.grad = d
+
+
+@pytest.mark.parametrize("every_step", [False, True], ids=["layer", "learner"])
+@pytest.mark.parametrize("rule", [SnAp1(), EProp()], ids=repr)
+def test_a_delayed_task_is_learnt(rule, every_step):
+    """The window of one step, which sees no delay, is the control: it guesses."""
+    assert error_after(rule, 60, every_step=every_step) < 0.1
+    if not every_step:
+        assert error_after(Truncated(1), 60, every_step=False) > 0.25
+
+
+class NotPointwise(cells.GRU):
+    def step(self, from_input, state, weights):
+        return super().step(from_input, state, weights)
+
+
+def test_what_is_not_pointwise_is_refused():
+    layer = layers.Recurrent(NotPointwise(), C, H, credit=SnAp1())
+    with pytest.raises(InputError, match="pointwise"):
+        layer(torch.randn(T, B, C))
+    with pytest.raises(InputError, match="step"):
+        Rtrl().learner(cells.GRU(), recorrente.GRU(C, H).weights()[0], (torch.zeros(B, H),)).gradient(torch.zeros(B, H))
