@@ -232,7 +232,7 @@ def test_checkpointed_keeps_to_its_memory():
         return 4 * (k * 32 + -(-10_000 // k) * (7 * 16 + 8))
 
     assert held(k) <= 400_000 < held(k - 1)
-    assert Checkpointed().segments_for(cell, 10_000, 1, 8, 16) == 32
+    assert Checkpointed().segments_for(cell, 10_000, 1, 8, 16) == 64
     least = min(map(held, range(1, 10_000)))
     assert Checkpointed(memory=int(1.02 * least)).segments_for(cell, 10_000, 1, 8, 16) > 100
     with pytest.raises(InputError, match=r"memory: got \d+ bytes, wanted \d+"):

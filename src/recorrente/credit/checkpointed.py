@@ -20,7 +20,7 @@ from recorrente.sweep import Sweep
 
 __all__ = ["Checkpointed"]
 
-SEGMENTS = 32  # each costs the packing of the weights three times
+SEGMENTS = 64  # each costs the packing of the weights three times
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Checkpointed:
         segments: k, at most T; more are T.
         memory: bytes that one layer and direction may hold beside y and dx, by the formula above; as few segments as
             that allows. It is the C++ core's; the reference, which runs other cells, keeps some three times as much.
-        Neither: 32 segments, or the k of least memory where that is fewer: some 3 % of what `Full` keeps.
+        Neither: 64 segments, or the k of least memory where that is fewer: some 3 % of what `Full` keeps.
 
     Raises:
         InputError: both, or a number under 1; on the first call, less memory than the least.
