@@ -19,6 +19,7 @@ ORDER = [
     "native",
     "compiling",
     "layers",
+    "encoders",
     "swap",
     "paths",
     "initial",
@@ -27,8 +28,12 @@ ORDER = [
     "tasks",
     "runs",
     "training",
+    "shape",
     "evaluation",
+    "generation",
+    "baselines",
     "observation",
+    "kinds",
     "report",
     "exchange",
     "recipe",
@@ -41,7 +46,7 @@ ORDER = [
 WITHOUT_TORCH = ["__init__", "errors", "machine", "runs", "progress", "report", "cli"]
 """Rooms that load without torch, as `--help` and the report do."""
 
-OPTIONAL: set[str] = set()
+OPTIONAL = {"tokenizers"}
 """Libraries of the extras: imported in the one function that needs them."""
 
 
