@@ -248,7 +248,7 @@ def _columns(path: Path, rows: Sequence[Sequence[str]], text: str | None, label:
         free.remove(found["text"])
     if "label" not in found:
         found["label"] = min(free, key=lambda column: len({row[column] for row in body}))
-    counts = Counter(row[found["label"]].strip() for row in body)
+    counts = Counter(row[found["label"]].strip() for row in body if row[found["label"]].strip())
     if len(counts) > max(2, len(body) // 2):
         came = f"{len(counts)} different values in {len(body)} rows of column {names[found['label']]!r}"
         cure = "Name the columns: --text NAME --label NAME"

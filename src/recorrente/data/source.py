@@ -7,7 +7,7 @@ from pathlib import Path
 from recorrente.data.known import KNOWN, shelf, suggest
 from recorrente.errors import InputError
 
-__all__ = ["locate", "of_known"]
+__all__ = ["is_file", "locate", "of_known"]
 
 
 def of_known(source: str | Path) -> bool:
@@ -32,3 +32,11 @@ def locate(source: str | Path) -> Path:
         wanted=f"one of {', '.join(KNOWN)}, or a file or folder of your own",
         cure=suggest(path.name),
     )
+
+
+def is_file(given: str) -> bool:
+    """Whether a string that may be a text is the path of a file."""
+    try:
+        return Path(given).is_file()
+    except OSError:  # a text too long to be a path
+        return False

@@ -44,6 +44,7 @@ class WordFeatures:
     def __init__(self, values: Sequence[Sequence[str]]) -> None:
         self.values = tuple(tuple(column) for column in values)
         self._ids = [{value: number for number, value in enumerate(column, 1)} for column in self.values]
+        self._rows: dict[str, list[int]] = {}  # of words that were asked for before
 
     @classmethod
     def of(cls, sentences: Iterable[Sequence[str]], *, least: int = 2) -> WordFeatures:
@@ -62,8 +63,12 @@ class WordFeatures:
 
     def encode(self, words: Sequence[str]) -> NDArray[np.int64]:
         """`(T, F)` of T words."""
-        rows = [[ids.get(value, 0) for ids, value in zip(self._ids, _features(word), strict=True)] for word in words]
-        return np.array(rows, np.int64).reshape(len(words), len(self.values))
+        return np.array([self._row(word) for word in words], np.int64).reshape(len(words), len(self.values))
+
+    def _row(self, word: str) -> list[int]:
+        if word not in self._rows:
+            self._rows[word] = [ids.get(value, 0) for ids, value in zip(self._ids, _features(word), strict=True)]
+        return self._rows[word]
 
     def to_config(self) -> dict[str, Any]:
         """Plain values, for a config file."""

@@ -20,6 +20,7 @@ from recorrente.data.imageset import hold_out
 from recorrente.data.labelled import LabelledTexts, Texts
 from recorrente.data.progress import Progress
 from recorrente.data.reading import read_text
+from recorrente.data.source import is_file
 from recorrente.data.words import WordFeatures, split_words
 from recorrente.errors import InputError
 from recorrente.evaluation import Predictions, gradient_norms, step_by_step
@@ -203,7 +204,7 @@ class Text:
 def _items(one: str | Path, recipe: Recipe) -> list[tuple[str, Path | None]]:
     """A text and its file; a string that is no file is a text itself."""
     path = Path(one)
-    if not isinstance(one, Path) and not _is_file(path):
+    if not isinstance(one, Path) and not is_file(one):
         if not one.strip():
             raise InputError("text", came=repr(one), wanted="a text with something in it")
         return [(one, None)]
@@ -211,13 +212,6 @@ def _items(one: str | Path, recipe: Recipe) -> list[tuple[str, Path | None]]:
     if recipe.reader.whole_files:
         return [(" ".join(content.split()), path)]
     return [(line.strip(), path) for line in content.splitlines() if line.strip()]
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a text too long to be a path
-        return False
 
 
 def _in_order(recipe: Recipe, texts: Texts) -> Any:

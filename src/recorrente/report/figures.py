@@ -205,6 +205,7 @@ SHOWN = {
     "image": ("grid", "learning", "confusion", "mistakes", "steps", "hidden", "gradient"),
     "language": ("perplexity", "gradient"),
     "text": ("arriving", "learning", "confusion", "gradient"),
+    "tags": ("learning", "confusion", "gradient"),
 }
 """Those that the report on each kind of data shows."""
 

@@ -62,7 +62,20 @@ def _mistaken(seen: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     return {"mistakes": list(zip(*columns, strict=True))}
 
 
-PARTS: dict[str, Callable[[Mapping[str, NDArray[Any]]], dict[str, Any]]] = {"language": _written, "text": _mistaken}
+def _tagged(seen: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """Some sentences with their tags, and which tags are taken for which."""
+    names = ("words", "target", "prediction", "confidence")
+    count = sum(name.endswith("_words") for name in seen)
+    columns = [[seen[f"sentence_{number}_{name}"].tolist() for name in names] for number in range(count)]
+    sentences = [list(zip(*parts, strict=True)) for parts in columns]
+    return {"sentences": sentences, "confused": seen["confused"].tolist()}
+
+
+PARTS: dict[str, Callable[[Mapping[str, NDArray[Any]]], dict[str, Any]]] = {
+    "language": _written,
+    "text": _mistaken,
+    "tags": _tagged,
+}
 """What the page of a kind shows as text."""
 
 
