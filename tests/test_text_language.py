@@ -224,3 +224,9 @@ def test_tied_weights_are_one(tmp_path):
     network = Shape("lstm", hidden=8, layers=1, embedding=4, tied=True).build_for_ids((5,), 5)
     assert network.head[1].weight is network.encoder.weight
     assert isinstance(network.recurrence, LSTM)
+
+
+def test_a_short_text_is_read_more_often(song, tmp_path):
+    (tmp_path / "long.txt").write_text(PORTUGUESE * 30_000)
+    often, seldom = (recorrente.recipe.default_plan(path).epochs for path in (str(song), str(tmp_path / "long.txt")))
+    assert seldom < often <= 60

@@ -73,7 +73,7 @@ class Language:
 
     def plan(self, source: str, cell: str, given: Mapping[str, Any]) -> Plan:
         defaults: dict[str, Any] = {
-            "epochs": 12,
+            "epochs": _epochs(source),
             "batch": 32,
             "learning_rate": 3e-3,
             "validation": 0.1,
