@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 
 import recorrente
 
-COMMANDS = ("train", "evaluate", "predict", "inspect", "info")
+COMMANDS = ("train", "evaluate", "predict", "generate", "inspect", "data", "info")
 
 
 def rows(path: Path) -> list[dict[str, str]]:

@@ -20,6 +20,7 @@ ORDER = [
     "native",
     "compiling",
     "layers",
+    "encoders",
     "swap",
     "paths",
     "initial",
@@ -28,9 +29,13 @@ ORDER = [
     "tasks",
     "runs",
     "training",
+    "shape",
     "evaluation",
+    "generation",
+    "baselines",
     "observation",
     "inspection",
+    "kinds",
     "report",
     "exchange",
     "recipe",
@@ -43,7 +48,7 @@ ORDER = [
 WITHOUT_TORCH = ["__init__", "errors", "machine", "runs", "progress", "report", "cli"]
 """Rooms that load without torch, as `--help` and the report do."""
 
-OPTIONAL: set[str] = set()
+OPTIONAL = {"tokenizers"}
 """Libraries of the extras: imported in the one function that needs them."""
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from recorrente import report
 from recorrente.errors import RunError
-from recorrente.report.figures import FIGURES
+from recorrente.report.figures import SHOWN
 from recorrente.report.page import gradient_in_words
 
 
@@ -53,13 +53,13 @@ def test_the_page_tells_the_runs_numbers_and_needs_nothing_else(run_folder):
     assert f"{metrics['parameters']:,}" in page.text
     for row in metrics["per_class"]:
         assert f"{row['f1']:.4f}" in page.text
-    assert len(page.sources) == len(FIGURES)
+    assert len(page.sources) == len(SHOWN["image"])
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
     assert not page.tags & {"script", "link", "iframe"}
 
 
 def test_every_picture_shows_something(run_folder):
-    for name in FIGURES:
+    for name in SHOWN["image"]:
         with Image.open(run_folder / "figures" / f"{name}.png") as image:
             assert min(image.size) > 80
             assert len(np.unique(np.asarray(image.convert("L")))) > 10

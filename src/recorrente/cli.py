@@ -36,6 +36,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+sets = typer.Typer(help="The data sets that have a name.", no_args_is_help=True)
+app.add_typer(sets, name="data")
+
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder of a training.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Device = Annotated[str, typer.Option(help="Where torch computes: cpu, cuda, ...")]
@@ -61,7 +64,9 @@ def train(
     data: Annotated[
         str | None,
         typer.Argument(
-            metavar="DATA", help="A known name (digits, mnist) or a folder of your own.", show_default=False
+            metavar="DATA",
+            help="A known name (see: recorrente data list), or a file or folder of your own.",
+            show_default=False,
         ),
     ] = None,
     out: Annotated[
@@ -70,31 +75,59 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with an interrupted training.", show_default=False)
     ] = None,
-    cell: Annotated[str, typer.Option(help="elman, gru or lstm.")] = "gru",
-    activation: Annotated[str, typer.Option(help="Of an elman cell: tanh, relu or linear.")] = "tanh",
-    hidden: Annotated[int | None, typer.Option(min=1, help="Hidden units.", show_default="64; elman 110")] = None,
-    layers: Annotated[int, typer.Option(min=1, help="Recurrent layers.")] = 2,
-    bidirectional: Annotated[bool, typer.Option("--bidirectional", help="Read the sequence both ways.")] = False,
-    order: Annotated[str, typer.Option(help="How an image is read: rows, pixels or permuted.")] = "rows",
+    kind: Annotated[
+        str | None,
+        typer.Option(help="Of the data: image, language, text or tags.", show_default="found by looking"),
+    ] = None,
+    cell: Annotated[str | None, typer.Option(help="elman, gru or lstm.", show_default="gru; running text lstm")] = None,
+    activation: Annotated[str | None, typer.Option(help="Of an elman cell: tanh, relu or linear.")] = None,
+    hidden: Annotated[int | None, typer.Option(min=1, help="Hidden units.", show_default="by kind")] = None,
+    layers: Annotated[int | None, typer.Option(min=1, help="Recurrent layers.", show_default="by kind")] = None,
+    bidirectional: Annotated[
+        bool | None,
+        typer.Option("--bidirectional/--one-way", help="Read the sequence both ways.", show_default="by kind"),
+    ] = None,
+    embedding: Annotated[int | None, typer.Option(min=1, help="Length of a token's vector.")] = None,
+    dropout: Annotated[float | None, typer.Option(help="Probability of a zero in training.")] = None,
+    tied: Annotated[
+        bool | None, typer.Option("--tied/--untied", help="Running text: the head uses the tokens' vectors.")
+    ] = None,
+    order: Annotated[
+        str | None, typer.Option(help="How an image is read: rows, pixels or permuted.", show_default="rows")
+    ] = None,
     size: Annotated[
         str | None,
         typer.Option(metavar="HxW", help="Bring pictures of a folder to this size.", show_default="their own"),
     ] = None,
+    units: Annotated[
+        str | None, typer.Option(help="What text is cut into: characters, bytes, words or pieces.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of text files.", show_default="UTF-8, else found by looking")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="The column of a table that holds the text.")] = None,
+    label: Annotated[str | None, typer.Option(help="The column of a table that holds the class.")] = None,
+    skip_bad: Annotated[
+        bool | None, typer.Option("--skip-bad", help="Leave out, and name, what cannot be read.", show_default=False)
+    ] = None,
     initial: Annotated[
         str | None, typer.Option(help="W_hh at first: torch or orthogonal.", show_default="torch; elman orthogonal")
     ] = None,
-    steps: Annotated[str, typer.Option(help="Where the loss is taken: at the last step, or at every one.")] = "last",
-    loss: Annotated[str, typer.Option(help="cross_entropy or half_square.")] = "cross_entropy",
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the data.", show_default="5; digits 40")
+    steps: Annotated[
+        str | None, typer.Option(help="Where the loss of a class is taken: last or every step.", show_default="last")
     ] = None,
+    loss: Annotated[
+        str | None, typer.Option(help="cross_entropy or half_square.", show_default="cross_entropy")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data.", show_default="by kind")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Sequences in a step.", show_default="32")] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="The highest one.", show_default="0.004; elman 0.001, but for digits")
+    window: Annotated[
+        int | None, typer.Option(min=1, help="Running text: steps that the gradient goes back.", show_default="64")
     ] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="The highest one.", show_default="by kind")] = None,
     clip: Annotated[float | None, typer.Option(help="The largest norm of the gradient.", show_default="1")] = None,
     validation: Annotated[
-        float | None, typer.Option(help="Share of the training set kept to validate on.", show_default="0.05")
+        float | None, typer.Option(help="Share kept to validate on.", show_default="0.05; running text 0.1")
     ] = None,
     shift: Annotated[
         int | None, typer.Option(min=0, help="Move training pictures by up to so many pixels.", show_default="1")
@@ -114,6 +147,8 @@ def train(
 ) -> None:
     """Train a network and write a run folder with a report.
 
+    What kind of data it is - pictures, running text, labelled texts, tagged words - is found by looking, and told.
+
     Examples:
       recorrente train digits
 
@@ -121,11 +156,15 @@ def train(
 
       recorrente train my-pictures/ --epochs 20
 
+      recorrente train my-novel.txt
+
+      recorrente train reviews.csv --text review --label stars
+
       recorrente train --resume runs/elman
     """
     if (data is None) == (resume is None):
         raise typer.BadParameter("give either DATA to start a training, or --resume RUN to go on with one")
-    from recorrente import recipe
+    from recorrente import kinds, recipe
     from recorrente.progress import Display
 
     if resume is not None:
@@ -135,12 +174,19 @@ def train(
         _tell_run(trained)
         return
     assert data is not None
-    plan = recipe.default_plan(
+    found = kinds.Found(kind, "as --kind says") if kind else kinds.find(data)
+    chosen = kinds.of_name(found.kind)
+    cell = cell or chosen.cell
+    reading = recipe.Reading(
+        order=order, size=_size(size), units=units, encoding=encoding, text=text, label=label, skip_bad=skip_bad
+    )
+    plan = chosen.plan(
         data,
         cell,
-        **_given(
+        _given(
             epochs=epochs,
             batch=batch,
+            window=window,
             learning_rate=learning_rate,
             clip=clip,
             validation=validation,
@@ -149,21 +195,29 @@ def train(
             credit=credit,
         ),
     )
-    shape = recipe.default_shape(
+    shape = chosen.shape(
         cell,
-        activation=activation,
-        layers=layers,
-        bidirectional=bidirectional,
-        **_given(hidden=hidden, initial=initial),
+        reading,
+        _given(
+            activation=activation,
+            hidden=hidden,
+            layers=layers,
+            bidirectional=bidirectional,
+            embedding=embedding,
+            dropout=dropout,
+            tied=tied,
+            initial=initial,
+        ),
     )
-    task = recipe.Classify(steps, loss)
+    task = chosen.task(_given(steps=steps, loss=loss))
     folder = out or recipe.new_folder(data, cell)
+    print(f"{data}: {found.kind} ({found.why})", file=sys.stderr)
     with Display(sys.stderr, plan.epochs) as display, _interruptible(folder):
         trained = recipe.train(
             data,
             out=folder,
-            order=order,
-            size=_size(size),
+            kind=found.kind,
+            reading=reading,
             shape=shape,
             task=task,
             plan=plan,
@@ -186,31 +240,97 @@ def evaluate(
     """Score a trained network on a test set."""
     from recorrente import recipe
 
-    scores = recipe.load(run).evaluate(data)
+    trained = recipe.load(run)
+    scores = trained.evaluate(data)
     if as_json:
         print(json.dumps(scores, indent=2, ensure_ascii=False))
         return
-    print(f"accuracy {scores['accuracy']:.4f}  loss {scores['loss']:.4f}  test size {scores['test_size']}")
-    columns = ("class", "precision", "recall", "f1", "support")
-    _table(columns, [[_short(row[column]) for column in columns] for row in scores["per_class"]])
+    print(trained.kind.summary(scores).replace("test accuracy", "accuracy").replace("  (", "  test size ("))
+    if "per_class" in scores:
+        columns = ("class", "precision", "recall", "f1", "support")
+        _table(columns, [[_short(row[column]) for column in columns] for row in scores["per_class"]])
 
 
 @app.command()
 def predict(
     run: RunFolder,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Pictures, of any size.", show_default=False)],
+    given: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="Pictures of any size; texts, or files of text.", show_default=False),
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """Tell the class of pictures of your own, and what was done to them before they were read."""
+    """Tell the class of pictures or texts of your own, and what was done to them before they were read."""
     from recorrente import recipe
 
-    said = recipe.load(run).predict(files)
+    said = recipe.load(run).predict(given)
     if as_json:
-        rows = [{**asdict(prediction), "path": str(prediction.path)} for prediction in said]
+        rows = [{**asdict(one), "path": str(one.path) if one.path else None} for one in said]
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     columns = ("file", "prediction", "confidence", "preparation")
-    _table(columns, [[str(one.path), one.label, f"{one.confidence:.4f}", one.preparation] for one in said])
+    named = [one.text or str(one.path) for one in said]
+    _table(
+        columns,
+        [[name, one.label, f"{one.confidence:.4f}", one.preparation] for name, one in zip(named, said, strict=True)],
+    )
+
+
+@app.command()
+def generate(
+    run: RunFolder,
+    prompt: Annotated[str, typer.Option(help="What the text goes on from.", show_default="a new line")] = "",
+    length: Annotated[int, typer.Option(min=1, help="How many tokens to write.")] = 500,
+    temperature: Annotated[float, typer.Option(min=0, help="Under 1 more of what is likely; 0 the likeliest.")] = 0.8,
+    top_k: Annotated[int, typer.Option(min=0, help="Draw among the k likeliest; 0 among all.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+) -> None:
+    """Write text with a model of running text, as it comes.
+
+    Example:
+      recorrente generate runs/shakespeare-lstm --prompt "ROMEO:" --temperature 0.7
+    """
+    from recorrente import recipe
+
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8")
+    pieces = recipe.load(run).generate(prompt, length=length, temperature=temperature, top_k=top_k, seed=seed)
+    try:
+        print(prompt, end="", flush=True)
+        for piece in pieces:
+            print(piece, end="", flush=True)
+    except KeyboardInterrupt:
+        pass
+    print()
+
+
+@sets.command("list")
+def list_sets(as_json: AsJson = False) -> None:
+    """List the data sets that have a name, and whether they are here already."""
+    from recorrente.data import known
+
+    rows = [(one.name, one.kind, known.whereabouts(one), one.licence, one.about) for one in known.KNOWN.values()]
+    columns = ("name", "kind", "here", "licence", "about")
+    if as_json:
+        print(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=2, ensure_ascii=False))
+        return
+    _table(columns, rows)
+
+
+@sets.command("show")
+def show_set(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A known name.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Tell of one data set: what is in it, its size, licence and citation, and where it comes from."""
+    from recorrente.data import known
+
+    told = known.describe(name)
+    if as_json:
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+        return
+    for key, value in told.items():
+        print(f"{key:10}{_words(value)}")
 
 
 @app.command()
@@ -284,8 +404,7 @@ def _interruptible(folder: Path) -> Iterator[None]:
 
 
 def _tell_run(trained: Trained) -> None:
-    metrics = trained.run.read_json("metrics.json")
-    print(f"test accuracy {metrics['accuracy']:.4f}  loss {metrics['loss']:.4f}  ({metrics['test_size']} sequences)")
+    print(trained.summary())
     print(f"report: {(trained.run / 'report.html').resolve()}")
 
 

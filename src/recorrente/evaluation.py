@@ -18,8 +18,9 @@ from recorrente.credit.flow import gradient_flow
 from recorrente.data.batch import Batch
 from recorrente.layers import Network
 from recorrente.tasks.classify import Classify
+from recorrente.training import Task
 
-__all__ = ["Predictions", "StepByStep", "gradient_norms", "predict", "scores", "step_by_step"]
+__all__ = ["Predictions", "StepByStep", "foretold", "gradient_norms", "predict", "scores", "step_by_step"]
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,12 @@ class StepByStep:
 
 @torch.inference_mode()
 def step_by_step(network: Network, x: Tensor) -> StepByStep:
-    """What the network holds and says after each step of `x (T, 1, C)`.
+    """What the network holds and says after each step of `x`, one sequence: `(T, 1, C)`, or ids.
 
     A network that reads both ways reads every beginning of the sequence anew.
     """
     network.eval()
-    hidden, _ = network.recurrence(x)
+    hidden, _ = network.hidden(x)
     if getattr(network.recurrence, "directions", 1) == 1:
         y = network.head(hidden)
     else:
@@ -107,4 +108,20 @@ def gradient_norms(network: Network, task: Classify, batch: Batch) -> NDArray[np
     def loss(y: Tensor) -> Tensor:
         return task.loss_of(y[-1:] if task.steps == "last" else y, batch.target) * len(batch.target)
 
-    return gradient_flow(network, batch.x, loss, gates=False).norms.cpu().numpy()
+    with torch.no_grad():
+        x = network.encoder(batch.x)
+    return gradient_flow(Network(network.recurrence, network.head), x, loss, gates=False).norms.cpu().numpy()
+
+
+@torch.inference_mode()
+def foretold(network: Network, task: Task, batches: Iterable[Batch]) -> tuple[float, float, int]:
+    """The mean loss, the share that was right, and how many there were, of a task with a target at each step."""
+    network.eval()
+    loss, right, count = 0.0, 0, 0
+    for batch in batches:
+        logits = task.logits(network, batch)
+        here = task.count(batch.target)
+        loss += float(task.loss_of(logits, batch.target)) * here
+        right += int(task.correct(logits, batch.target))
+        count += here
+    return loss / count, right / count, count

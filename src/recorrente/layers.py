@@ -360,6 +360,7 @@ class Network(nn.Module):
     Args:
         recurrence: a layer of this file, or any module that maps `(x, state)` to `(h, state)`.
         head: from h_t to y_t; a `torch.nn.Linear` of H inputs (2H when bidirectional).
+        encoder: what x goes through first, step by step: an embedding, say; None leaves it as it is.
 
     Example:
         >>> net = Network(GRU(28, 16), nn.Linear(16, 10))
@@ -368,18 +369,24 @@ class Network(nn.Module):
         (torch.Size([28, 4, 10]), torch.Size([4, 10]))
     """
 
-    def __init__(self, recurrence: nn.Module, head: nn.Module) -> None:
+    def __init__(self, recurrence: nn.Module, head: nn.Module, encoder: nn.Module | None = None) -> None:
         super().__init__()
         self.recurrence, self.head = recurrence, head
+        self.encoder = nn.Identity() if encoder is None else encoder
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def hidden(self, x: Tensor, state: State | None = None, *, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+        """H of every step, `(T, B, H)`, and the final state; `lengths (B,)` where the rows are not all of T steps."""
+        ragged = {} if lengths is None else {"lengths": lengths}
+        return self.recurrence(self.encoder(x), state, **ragged)
+
+    def forward(self, x: Tensor, state: State | None = None, *, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Y of every step, `(T, B, K)`, and the final state."""
-        h, state = self.recurrence(x, state)
+        h, state = self.hidden(x, state, lengths=lengths)
         return self.head(h), state
 
-    def last(self, x: Tensor, state: State | None = None) -> Tensor:
-        """Y of the top layer's final state, `(B, K)`: after the last step, and in reverse after the first."""
-        _, final = self.recurrence(x, state)
+    def last(self, x: Tensor, state: State | None = None, *, lengths: Tensor | None = None) -> Tensor:
+        """Y of the top layer's final state, `(B, K)`: after each row's last step, and in reverse after the first."""
+        _, final = self.hidden(x, state, lengths=lengths)
         h = final[0] if isinstance(final, tuple) else final  # (L*directions, B, H)
         y: Tensor = self.head(torch.cat(tuple(h[-getattr(self.recurrence, "directions", 1) :]), dim=-1))
         return y

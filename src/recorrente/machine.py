@@ -14,7 +14,7 @@ from recorrente import _core
 
 __all__ = ["EXTRAS", "describe"]
 
-EXTRAS: dict[str, tuple[str, ...]] = {}
+EXTRAS: dict[str, tuple[str, ...]] = {"text": ("tokenizers",)}
 """The optional extras, and the modules that each of them brings."""
 
 

@@ -45,6 +45,7 @@ class Task(Protocol):
     def logits(self, network: Network, batch: Batch) -> Tensor: ...
     def loss_of(self, logits: Tensor, target: Tensor) -> Tensor: ...
     def correct(self, logits: Tensor, target: Tensor) -> Tensor: ...
+    def count(self, target: Tensor) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Feed:
 class Plan:
     """How to train: Adam under one rise and fall of the learning rate, with the gradient's norm clipped.
 
-    The rate rises to `learning_rate` over the first 30 % of all steps and falls to nothing by the last, each half a
+    The rate rises to `learning_rate` over the first part of all steps and falls to nothing by the last, each half a
     cosine (the one-cycle schedule, L. N. Smith, arXiv 1708.07120).
 
     Args:
@@ -69,6 +70,9 @@ class Plan:
         learning_rate: the highest one.
         clip: the largest norm of the whole gradient; a longer one is scaled down to it.
         validation: the share of the training set that is kept apart to validate on.
+        rise: the share of all steps over which the learning rate rises.
+        window: steps of a batch of running text, over which the gradient goes back; the state goes on from one to the
+            next.
         shift: move each training picture by up to so many pixels, at random; 0 leaves it as it is.
         seed: of the weights, the order of the batches and all else that is random.
         credit: how the gradient goes back through time, a rule by name; see `recorrente.credit.named`.
@@ -84,19 +88,22 @@ class Plan:
     validation: float = 0.05
     shift: int = 0
     seed: int = 0
+    rise: float = 0.3
+    window: int = 64
     credit: str = "full"
 
     def __post_init__(self) -> None:
         named(self.credit)
-        for name, least in (("epochs", 1), ("batch", 1), ("shift", 0), ("seed", 0)):
+        for name, least in (("epochs", 1), ("batch", 1), ("shift", 0), ("seed", 0), ("window", 1)):
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
                 raise InputError(name, came=value, wanted=f"an integer of {least} or more")
         for name in ("learning_rate", "clip"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(name, came=getattr(self, name), wanted="a number above 0")
-        if not 0 < self.validation < 1:
-            raise InputError("validation", came=self.validation, wanted="a share between 0 and 1")
+        for name in ("validation", "rise"):
+            if not 0 < getattr(self, name) < 1:
+                raise InputError(name, came=getattr(self, name), wanted="a share between 0 and 1")
 
 
 class Watcher(Protocol):
@@ -150,7 +157,7 @@ class _Trainer:
             network.recurrence.credit = named(plan.credit)  # type: ignore[assignment]
         self.optimizer = torch.optim.Adam(network.parameters(), lr=plan.learning_rate, fused=True)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, max_lr=plan.learning_rate, total_steps=plan.epochs * feed.steps
+            self.optimizer, max_lr=plan.learning_rate, total_steps=plan.epochs * feed.steps, pct_start=plan.rise
         )
 
     def epoch(self, epoch: int, watcher: Watcher | None) -> dict[str, float]:
@@ -187,7 +194,7 @@ class _Trainer:
         nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.clip)
         self.optimizer.step()
         self.schedule.step()
-        return loss.detach(), self.task.correct(logits, batch.target), len(batch.target)
+        return loss.detach(), self.task.correct(logits, batch.target), self.task.count(batch.target)
 
     @torch.inference_mode()
     def validate(self) -> _Tally:
@@ -197,7 +204,7 @@ class _Trainer:
             batch = batch.to(self.device)
             logits = self.task.logits(self.network, batch)
             loss = self.task.loss_of(logits, batch.target)
-            tally.add(loss, self.task.correct(logits, batch.target), len(batch.target))
+            tally.add(loss, self.task.correct(logits, batch.target), self.task.count(batch.target))
         return tally
 
     def checkpoint(self, history: list[dict[str, float]]) -> bytes:

@@ -14,9 +14,11 @@ class Batch:
     """B sequences of up to T steps, and what is to be said of each.
 
     Attributes:
-        x: `(T, B, C)` float32; the steps after a sequence's own length hold zeros.
-        target: `(B,)` int64 class of each sequence.
+        x: `(T, B, C)` float32, or ids: `(T, B)` or `(T, B, F)` int64; the steps after a sequence's own length hold
+            zeros.
+        target: int64 classes: `(B,)`, one of each sequence, or `(T, B)`, one of each step.
         lengths: `(B,)` int64 steps of each sequence, or None when all have T.
+        continues: each row goes on where the same row of the batch before ended.
 
     Example:
         >>> import torch
@@ -28,12 +30,12 @@ class Batch:
     x: Tensor
     target: Tensor
     lengths: Tensor | None = None
+    continues: bool = False
 
     def __len__(self) -> int:
         """B, the number of sequences."""
         return self.x.shape[1]
 
     def to(self, device: str) -> Batch:
-        """The same on another device."""
-        lengths = None if self.lengths is None else self.lengths.to(device)
-        return Batch(self.x.to(device), self.target.to(device), lengths)
+        """The same on another device; the lengths stay on the CPU, where the layers want them."""
+        return Batch(self.x.to(device), self.target.to(device), self.lengths, self.continues)

@@ -24,7 +24,7 @@ from recorrente.data.picture import SUFFIXES, extent, prepare_resize
 from recorrente.data.progress import Progress
 from recorrente.errors import InputError
 
-__all__ = ["load_folder"]
+__all__ = ["Listing", "Wanted", "each", "load_folder", "split_folder"]
 
 HELD_OUT = 0.2
 LARGEST_KEPT = 64
@@ -35,11 +35,33 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class _Listing:
-    """Picture files and the class number of each."""
+class Wanted:
+    """Which files of a class folder are items.
+
+    Attributes:
+        noun: what they are called, in the plural.
+        suffixes: of their names, in small letters.
+        otherwise: what else a folder of this kind may be, for the error.
+    """
+
+    noun: str
+    suffixes: tuple[str, ...]
+    otherwise: str = ""
+
+
+PICTURES = Wanted("pictures", SUFFIXES, ", or the four IDX files of a set like MNIST")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Files and the class number of each."""
 
     paths: list[Path]
     labels: list[int]
+
+    def numbers(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """The class numbers, `(N,)` int64."""
+        return np.array(self.labels, np.int64)
 
 
 def load_folder(folder: Path, *, size: tuple[int, int] | None, seed: int, progress: Progress) -> ImageData:
@@ -56,31 +78,35 @@ def load_folder(folder: Path, *, size: tuple[int, int] | None, seed: int, progre
         InputError: no pictures, an empty class folder, a single class, a `train/` without `test/` or other classes in
             it, or pictures that cannot be read (which are named).
     """
-    parts = _parts(folder)
-    if parts is None:
-        classes, listing = _list_classes(folder)
-        held = hold_out(_labels(listing), HELD_OUT, seed, classes)
-        train, test = (_pick(listing, indices.tolist()) for indices in held)
-    else:
-        classes, train = _list_classes(parts[0])
-        _, test = _list_classes(parts[1], classes)
+    classes, train, test = split_folder(folder, PICTURES, seed)
     paths = train.paths + test.paths
     height, width = size or _common_size(paths, progress)
-    images = np.stack(_each(lambda path: prepare_resize(path, height, width)[0], paths, "read pictures", progress))
+    images = np.stack(each(lambda path: prepare_resize(path, height, width)[0], paths, "read pictures", progress))
     return ImageData(
         folder.resolve().name,
         classes,
-        ImageSet(images[: len(train.paths)], _labels(train)),
-        ImageSet(images[len(train.paths) :], _labels(test)),
+        ImageSet(images[: len(train.paths)], train.numbers()),
+        ImageSet(images[len(train.paths) :], test.numbers()),
     )
 
 
-def _labels(listing: _Listing) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    return np.array(listing.labels, np.int64)
+def split_folder(folder: Path, wanted: Wanted, seed: int) -> tuple[tuple[str, ...], Listing, Listing]:
+    """The classes of a folder of class folders, what is learnt from, and what is tested on.
+
+    Raises:
+        InputError: no such files, an empty class folder, a single class, a `train/` without `test/`.
+    """
+    parts = _parts(folder)
+    if parts is not None:
+        classes, train = _list_classes(parts[0], wanted)
+        return classes, train, _list_classes(parts[1], wanted, classes)[1]
+    classes, listing = _list_classes(folder, wanted)
+    kept, held = hold_out(listing.numbers(), HELD_OUT, seed, classes, of=wanted.noun)
+    return classes, _pick(listing, kept.tolist()), _pick(listing, held.tolist())
 
 
-def _pick(listing: _Listing, indices: Sequence[int]) -> _Listing:
-    return _Listing([listing.paths[k] for k in indices], [listing.labels[k] for k in indices])
+def _pick(listing: Listing, indices: Sequence[int]) -> Listing:
+    return Listing([listing.paths[k] for k in indices], [listing.labels[k] for k in indices])
 
 
 def _natural(path: Path) -> tuple[tuple[int, int, str], ...]:
@@ -100,13 +126,13 @@ def _folders(folder: Path) -> list[Path]:
     return [path for path in _visible(folder.iterdir()) if path.is_dir()]
 
 
-def _pictures(folder: Path) -> list[Path]:
-    """All pictures below a folder, at any depth."""
+def _items(folder: Path, wanted: Wanted) -> list[Path]:
+    """All items below a folder, at any depth."""
     found: list[Path] = []
     for path in _visible(folder.iterdir()):
         if path.is_dir():
-            found += _pictures(path)
-        elif path.suffix.lower() in SUFFIXES:
+            found += _items(path, wanted)
+        elif path.suffix.lower() in wanted.suffixes:
             found.append(path)
     return found
 
@@ -126,11 +152,13 @@ def _parts(folder: Path) -> tuple[Path, Path] | None:
     return named["train"], named["test"]
 
 
-def _list_classes(folder: Path, classes: tuple[str, ...] | None = None) -> tuple[tuple[str, ...], _Listing]:
-    """The class folders and their pictures; with `classes`, no others are allowed."""
+def _list_classes(
+    folder: Path, wanted: Wanted, classes: tuple[str, ...] | None = None
+) -> tuple[tuple[str, ...], Listing]:
+    """The class folders and their items; with `classes`, no others are allowed."""
     folders = _folders(folder)
     if not folders:
-        raise _no_classes(folder)
+        raise _no_classes(folder, wanted)
     names = [unicodedata.normalize("NFC", path.name) for path in folders]
     if classes is None and len(folders) < 2:
         raise InputError(
@@ -144,29 +172,30 @@ def _list_classes(folder: Path, classes: tuple[str, ...] | None = None) -> tuple
             wanted="only those to learn from",
             cure=f"train/ has {', '.join(classes or ())}",
         )
-    listing = _Listing([], [])
+    listing = Listing([], [])
     order = classes or tuple(names)
     for name, path in zip(names, folders, strict=True):
-        pictures = _pictures(path)
-        if not pictures:
+        items = _items(path, wanted)
+        if not items:
             raise InputError(
                 str(path),
-                came="a class folder without pictures",
-                wanted=f"files named {', '.join(SUFFIXES[:5])}, ...",
-                cure="Put pictures in, or remove the folder",
+                came=f"a class folder without {wanted.noun}",
+                wanted=f"files named {', '.join(wanted.suffixes[:5])}, ...",
+                cure=f"Put {wanted.noun} in, or remove the folder",
             )
-        listing.paths.extend(pictures)
-        listing.labels.extend([order.index(name)] * len(pictures))
+        listing.paths.extend(items)
+        listing.labels.extend([order.index(name)] * len(items))
     return order, listing
 
 
-def _no_classes(folder: Path) -> InputError:
-    loose = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
+def _no_classes(folder: Path, wanted: Wanted) -> InputError:
+    loose = [path for path in folder.iterdir() if path.suffix.lower() in wanted.suffixes]
+    noun, one = wanted.noun, wanted.noun.removesuffix("s")
     return InputError(
         str(folder),
-        came=f"{len(loose)} pictures but no class folders" if loose else "a folder without pictures",
-        wanted="a folder for each class with its pictures in it, or the four IDX files of a set like MNIST",
-        cure="Move each picture into a folder named after its class" if loose else "",
+        came=f"{len(loose)} {noun} but no class folders" if loose else f"a folder without {noun}",
+        wanted=f"a folder for each class with its {noun} in it{wanted.otherwise}",
+        cure=f"Move each {one} into a folder named after its class" if loose else "",
     )
 
 
@@ -182,10 +211,10 @@ def _common_size(paths: Sequence[Path], progress: Progress) -> tuple[int, int]:
     first = measure(paths[0])
     if first is None or max(first) > LARGEST_KEPT:
         return DEFAULT_SIZE
-    return first if set(_each(measure, paths, "measure pictures", progress)) == {first} else DEFAULT_SIZE
+    return first if set(each(measure, paths, "measure pictures", progress)) == {first} else DEFAULT_SIZE
 
 
-def _each(read: Callable[[Path], Item], paths: Sequence[Path], what: str, progress: Progress) -> list[Item]:
+def each(read: Callable[[Path], Item], paths: Sequence[Path], what: str, progress: Progress) -> list[Item]:
     """`read` of every path, in order, on all cores; all that fail are named together."""
 
     def attempt(path: Path) -> Item | InputError:

@@ -143,7 +143,7 @@ def split_validation(train: ImageSet, fraction: float, seed: int) -> tuple[Image
 
 
 def hold_out(
-    labels: Labels, fraction: float, seed: int, names: Sequence[str] | None = None
+    labels: Labels, fraction: float, seed: int, names: Sequence[str] | None = None, *, of: str = "pictures"
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Indices to keep and to hold out, ascending, every class in both parts in its own share.
 
@@ -152,6 +152,7 @@ def hold_out(
         fraction: the share to hold out, rounded up.
         seed: which ones.
         names: of the classes, for the error.
+        of: what is held out, in the plural, for the error.
 
     Raises:
         InputError: a class has a single picture.
@@ -162,10 +163,10 @@ def hold_out(
     if counts.min() < 2:
         lonely = int(classes[counts.argmin()])
         raise InputError(
-            "pictures",
+            of,
             came=f"a single one of class {names[lonely] if names else lonely}",
             wanted="two or more of each class, one to learn from and one to hold out",
-            cure="Add pictures of that class, or leave the class out",
+            cure=f"Add {of} of that class, or leave the class out",
         )
     # Both parts get room for every class, however small the set.
     held = min(max(math.ceil(round(fraction * len(labels), 6)), len(classes)), len(labels) - len(classes))

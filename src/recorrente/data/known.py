@@ -1,6 +1,7 @@
-"""The public data sets that have a name: their files, checksums, hosts, licence, and where they lie on this machine.
+"""Where the files of the known data sets lie on this machine: found, verified, or downloaded.
 
-Knows nothing of what is in the files, nor of torch or numpy; each kind of data reads its own.
+Which sets there are is `catalogue`'s matter. Knows nothing of what is in the files, nor of torch or numpy; each kind of
+data reads its own.
 """
 
 from __future__ import annotations
@@ -8,129 +9,18 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from recorrente.data.catalogue import KNOWN, KnownFile, KnownSet
 from recorrente.data.progress import Progress, silent
 from recorrente.errors import InputError
 
-__all__ = ["KNOWN", "KnownFile", "KnownSet", "cache", "files", "shelf", "suggest"]
+__all__ = ["KNOWN", "KnownFile", "KnownSet", "cache", "describe", "files", "shelf", "suggest", "whereabouts"]
 
 TIMEOUT_SECONDS = (5, 30)
 """To connect, and between two pieces of a download: a machine without a network is told so soon."""
-
-
-@dataclass(frozen=True)
-class KnownFile:
-    """A file as its hosts serve it.
-
-    Attributes:
-        name: the file's name at every host.
-        sha256: of the file as it is served.
-        unpacked_sha256: of its content without gzip, which is then accepted under the name without `.gz`.
-    """
-
-    name: str
-    sha256: str
-    unpacked_sha256: str = ""
-
-
-@dataclass(frozen=True)
-class KnownSet:
-    """A public data set. One without files is embedded in a library we depend on."""
-
-    name: str
-    kind: str
-    about: str
-    classes: tuple[str, ...]
-    licence: str
-    citation: str
-    files: tuple[KnownFile, ...] = ()
-    hosts: tuple[str, ...] = ()
-
-
-_DIGITS = tuple("0123456789")
-
-_SETS = (
-    KnownSet(
-        name="digits",
-        kind="image",
-        about="1,797 handwritten digits of 8 x 8 pixels, 0..16; embedded, no download",
-        classes=_DIGITS,
-        licence="CC BY 4.0",
-        citation="E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, "
-        "UCI Machine Learning Repository (1998)",
-    ),
-    KnownSet(
-        name="mnist",
-        kind="image",
-        about="60,000 + 10,000 handwritten digits of 28 x 28 pixels",
-        classes=_DIGITS,
-        licence="CC BY-SA 3.0",
-        citation="Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-Based Learning Applied to Document Recognition, "
-        "Proceedings of the IEEE 86 (1998)",
-        files=(
-            KnownFile(
-                "train-images-idx3-ubyte.gz",
-                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-            ),
-            KnownFile(
-                "train-labels-idx1-ubyte.gz",
-                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-            ),
-            KnownFile(
-                "t10k-images-idx3-ubyte.gz",
-                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-            ),
-            KnownFile(
-                "t10k-labels-idx1-ubyte.gz",
-                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-            ),
-        ),
-        hosts=(
-            "https://storage.googleapis.com/cvdf-datasets/mnist/",
-            "https://ossci-datasets.s3.amazonaws.com/mnist/",
-        ),
-    ),
-    KnownSet(
-        name="fashion-mnist",
-        kind="image",
-        about="60,000 + 10,000 pictures of clothes of 28 x 28 pixels",
-        classes=(
-            "T-shirt/top",
-            "trouser",
-            "pullover",
-            "dress",
-            "coat",
-            "sandal",
-            "shirt",
-            "sneaker",
-            "bag",
-            "ankle boot",
-        ),
-        licence="MIT",
-        citation="H. Xiao, K. Rasul, R. Vollgraf: Fashion-MNIST, arXiv 1708.07747 (2017)",
-        files=(
-            KnownFile("train-images-idx3-ubyte.gz", "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
-            KnownFile("train-labels-idx1-ubyte.gz", "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
-            KnownFile("t10k-images-idx3-ubyte.gz", "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
-            KnownFile("t10k-labels-idx1-ubyte.gz", "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
-        ),
-        hosts=(
-            "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
-            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-        ),
-    ),
-)
-
-KNOWN: dict[str, KnownSet] = {known.name: known for known in _SETS}
-"""Every known set by its name."""
 
 
 def shelf() -> Path | None:
@@ -174,7 +64,57 @@ def files(known: KnownSet, progress: Progress = silent) -> tuple[Path, ...]:
     if folder is not None and (folder / known.name).is_dir():
         return tuple(_verified(_on_shelf(folder / known.name, file), file) for file in known.files)
     hosts = list(known.hosts)
+    if not hosts and any(_present(cache() / known.name, file) is None for file in known.files):
+        raise InputError(
+            known.name,
+            came="a set that cannot be fetched from here",
+            wanted=", ".join(file.name for file in known.files),
+            cure=f"Take it from {known.origin} and put it into {cache() / known.name}",
+        )
     return tuple(_cached(cache() / known.name, file, hosts, progress) for file in known.files)
+
+
+def whereabouts(known: KnownSet) -> str:
+    """Where a set is now, in a word: `embedded`, `shelf`, `cache`, or `no`; the files are not read."""
+    if not known.files:
+        return "embedded"
+    own = shelf()
+    for name, folder in (("shelf", own), ("cache", cache())):
+        if folder and all(_present(folder / known.name, file) for file in known.files):
+            return name
+    return "no"
+
+
+def describe(name: str) -> dict[str, str | list[str]]:
+    """What there is to know of a known set.
+
+    Raises:
+        InputError: no set of that name.
+    """
+    if name not in KNOWN:
+        raise InputError(name, came="no known data set", wanted=f"one of {', '.join(KNOWN)}", cure=suggest(name))
+    known = KNOWN[name]
+    return {
+        "name": known.name,
+        "kind": known.kind,
+        "about": known.about,
+        "licence": known.licence,
+        "citation": known.citation,
+        "origin": known.origin or (known.hosts[0] if known.hosts else "in a library that is installed"),
+        "here": whereabouts(known),
+        "size": _size(known),
+        "classes": list(known.classes),
+        "files": [file.name for file in known.files],
+    }
+
+
+def _size(known: KnownSet) -> str:
+    own = shelf()
+    for folder in (own, cache()):
+        found = [_present(folder / known.name, file) for file in known.files] if folder else []
+        if found and all(found):
+            return f"{sum(path.stat().st_size for path in found if path):,} bytes in {len(found)} files"
+    return "told when it is here"
 
 
 def _on_shelf(folder: Path, file: KnownFile) -> Path:

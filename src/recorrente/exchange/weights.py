@@ -14,8 +14,13 @@ __all__ = ["from_bytes", "to_bytes"]
 
 
 def to_bytes(weights: Mapping[str, Tensor]) -> bytes:
-    """A `state_dict` as the content of a `.safetensors` file."""
-    return safetensors.torch.save({name: weight.detach().cpu().contiguous() for name, weight in weights.items()})
+    """A `state_dict` as the content of a `.safetensors` file; a weight that stands under two names is written twice."""
+    kept: dict[str, Tensor] = {}
+    for name, weight in weights.items():
+        plain = weight.detach().cpu().contiguous()
+        shared = any(plain.data_ptr() == other.data_ptr() for other in kept.values() if other.numel())
+        kept[name] = plain.clone() if shared else plain
+    return safetensors.torch.save(kept)
 
 
 def from_bytes(content: bytes, path: str) -> dict[str, Tensor]:

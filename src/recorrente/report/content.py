@@ -38,6 +38,11 @@ class Content:
         return cls(run.config, run.read_json("metrics.json"), history, _arrays(run))
 
     @property
+    def kind(self) -> str:
+        """The kind of the data: `image`, `language`, ..."""
+        return str(self.config["data"]["kind"])
+
+    @property
     def classes(self) -> list[str]:
         """The names of the classes, in the order of their indices."""
         return list(self.config["data"]["classes"])

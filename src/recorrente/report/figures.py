@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from recorrente.report.content import Content
 
-__all__ = ["FIGURES", "png"]
+__all__ = ["FIGURES", "SHOWN", "png"]
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#777777"
 CELLS_WITH_NUMBERS = 20  # a confusion matrix of more classes than this is shown by colour alone
@@ -61,6 +61,22 @@ def learning(content: Content) -> Figure:
             epochs, values = content.history["epoch"], content.history[f"{part}_{score}"]
             axes.plot(epochs, values, "o-", ms=3, color=colour, label=part)
         axes.set(xlabel="epoch", title=score)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend(frameon=False)
+        _quiet(axes)
+    return figure
+
+
+def perplexity(content: Content) -> Figure:
+    """Loss and perplexity over the epochs, of the text that is learnt and the text held out."""
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    for axes, name in zip(figure.subplots(1, 2), ("loss, nats a token", "perplexity"), strict=True):
+        for part, colour in (("train", GREY), ("validation", BLUE)):
+            losses = np.array(content.history[f"{part}_loss"])
+            values = np.exp(losses) if name == "perplexity" else losses
+            label = "held out" if part == "validation" else part
+            axes.plot(content.history["epoch"], values, "o-", ms=3, color=colour, label=label)
+        axes.set(xlabel="epoch", title=name)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False)
         _quiet(axes)
@@ -114,6 +130,29 @@ def steps(content: Content) -> Figure:
     return figure
 
 
+def arriving(content: Content) -> Figure:
+    """Some texts, and the probability of each class after every step of reading them."""
+    seen, classes = content.seen, content.classes
+    targets = seen["arriving_target"]
+    figure = Figure(figsize=(8, 2.6 * len(targets)), layout="constrained")
+    for number, axes in enumerate(figure.subplots(len(targets), 1, squeeze=False)[:, 0]):
+        probabilities = seen[f"arriving_{number}_probabilities"]  # (T, K)
+        for rank, k in enumerate(np.argsort(-probabilities.max(axis=0))):
+            named = rank < CLASSES_NAMED
+            style: dict[str, Any] = {"label": _plain(classes[k])} if named else {"color": "#dddddd", "zorder": 0}
+            axes.plot(probabilities[:, k], ".-", **style)
+        tokens = [_plain(token) for token in seen[f"arriving_{number}_steps"].tolist()]
+        upright = max(map(len, tokens)) == 1
+        axes.set_xticks(range(len(tokens)), tokens, rotation=0 if upright else 60, fontsize=8)
+        if not upright:
+            for tick in axes.get_xticklabels():
+                tick.set_ha("right")
+        axes.set(ylabel="probability", ylim=(-0.03, 1.03), title=f"is {_plain(classes[int(targets[number])])}")
+        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+        _quiet(axes)
+    return figure
+
+
 def hidden(content: Content) -> Figure:
     """h_t of that image: a column a step, a row a unit, in the order of when each unit is most active."""
     h = content.seen["steps_hidden"].T  # (H, T)
@@ -152,13 +191,23 @@ def gradient(content: Content) -> Figure:
 FIGURES = {
     "grid": grid,
     "learning": learning,
+    "perplexity": perplexity,
     "confusion": confusion,
     "mistakes": mistakes,
     "steps": steps,
+    "arriving": arriving,
     "hidden": hidden,
     "gradient": gradient,
 }
-"""Every picture of the report, by the name of its file."""
+"""Every picture, by the name of its file."""
+
+SHOWN = {
+    "image": ("grid", "learning", "confusion", "mistakes", "steps", "hidden", "gradient"),
+    "language": ("perplexity", "gradient"),
+    "text": ("arriving", "learning", "confusion", "gradient"),
+    "tags": ("learning", "confusion", "gradient"),
+}
+"""Those that the report on each kind of data shows."""
 
 
 def _gallery(images: NDArray[Any], titles: list[str], columns: int) -> Figure:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from recorrente.report.content import Content
-from recorrente.report.figures import FIGURES, png
+from recorrente.report.figures import FIGURES, SHOWN, png
 from recorrente.runs import write_bytes, write_text
 
 __all__ = ["gradient_in_words", "write"]
@@ -23,7 +25,7 @@ def write(folder: Path) -> Path:
         RunError: a file of the run is missing or broken, or the folder cannot be written.
     """
     content = Content.of(folder)
-    pictures = {name: png(draw(content)) for name, draw in FIGURES.items()}
+    pictures = {name: png(FIGURES[name](content)) for name in SHOWN[content.kind]}
     for name, picture in pictures.items():
         write_bytes(folder / "figures" / f"{name}.png", picture)
     page = folder / "report.html"
@@ -35,13 +37,46 @@ def _html(content: Content, pictures: dict[str, bytes]) -> str:
     environment = Environment(
         loader=PackageLoader("recorrente.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    return environment.get_template("report.html").render(
+    return environment.get_template(f"{content.kind}.html").render(
         config=content.config,
         metrics=content.metrics,
         classes=content.classes,
         gradient=gradient_in_words(content.seen["gradient_norms"]),
         pictures={name: base64.b64encode(picture).decode() for name, picture in pictures.items()},
+        **PARTS.get(content.kind, lambda seen: {})(content.seen),
     )
+
+
+def _written(seen: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """What a model of running text wrote, and how it foretold what was held out."""
+    columns = (seen[f"shown_{name}"].tolist() for name in ("tokens", "bits", "expected"))
+    return {
+        "samples": list(zip(seen["temperatures"].tolist(), seen["samples"].tolist(), strict=True)),
+        "foretelling": list(zip(*columns, strict=True)),
+    }
+
+
+def _mistaken(seen: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """The texts that were read wrong, the surest first."""
+    columns = (seen[f"mistake_{name}"].tolist() for name in ("texts", "target", "prediction", "confidence"))
+    return {"mistakes": list(zip(*columns, strict=True))}
+
+
+def _tagged(seen: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """Some sentences with their tags, and which tags are taken for which."""
+    names = ("words", "target", "prediction", "confidence")
+    count = sum(name.endswith("_words") for name in seen)
+    columns = [[seen[f"sentence_{number}_{name}"].tolist() for name in names] for number in range(count)]
+    sentences = [list(zip(*parts, strict=True)) for parts in columns]
+    return {"sentences": sentences, "confused": seen["confused"].tolist()}
+
+
+PARTS: dict[str, Callable[[Mapping[str, NDArray[Any]]], dict[str, Any]]] = {
+    "language": _written,
+    "text": _mistaken,
+    "tags": _tagged,
+}
+"""What the page of a kind shows as text."""
 
 
 def gradient_in_words(norms: NDArray[np.floating]) -> str:

@@ -54,9 +54,15 @@ class Classify:
                 raise InputError(name, came=repr(value), wanted=f"one of {', '.join(wanted)}")
 
     def logits(self, network: Network, batch: Batch) -> Tensor:
-        """Y of the steps that count: `(1, B, K)` for the last, `(T, B, K)` for every one."""
+        """Y of the steps that count: `(1, B, K)` for the last, `(T, B, K)` for every one.
+
+        Raises:
+            InputError: every step, of sequences that are not all of one length.
+        """
         if self.steps == "last":
-            return network.last(batch.x).unsqueeze(0)
+            return network.last(batch.x, lengths=batch.lengths).unsqueeze(0)
+        if batch.lengths is not None:
+            raise InputError("steps", came="'every' with sequences of unequal lengths", wanted="last")
         y, _ = network(batch.x)
         return y
 
@@ -79,3 +85,8 @@ class Classify:
     def correct(logits: Tensor, target: Tensor) -> Tensor:
         """How many of the batch are right, a tensor of one number."""
         return (logits[-1].argmax(-1) == target).sum()
+
+    @staticmethod
+    def count(target: Tensor) -> int:
+        """How many are classified: B."""
+        return len(target)

@@ -1,0 +1,231 @@
+"""The public data sets that have a name: files, checksums, hosts, licence and citation of each.
+
+A table and nothing else; `known` finds the files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["KNOWN", "KnownFile", "KnownSet"]
+
+
+@dataclass(frozen=True)
+class KnownFile:
+    """A file as its hosts serve it.
+
+    Attributes:
+        name: the file's name at every host.
+        sha256: of the file as it is served.
+        unpacked_sha256: of its content without gzip, which is then accepted under the name without `.gz`.
+    """
+
+    name: str
+    sha256: str
+    unpacked_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class KnownSet:
+    """A public data set. One without files is embedded in a library we depend on.
+
+    Attributes:
+        name, kind, about: what it is called, what kind of data it is, and what is in it.
+        classes: their names where the files hold numbers.
+        licence, citation: the set's own.
+        files: in the order in which they are read.
+        hosts: folders of the web that hold all files under their names.
+        origin: where a person finds it.
+    """
+
+    name: str
+    kind: str
+    about: str
+    classes: tuple[str, ...]
+    licence: str
+    citation: str
+    files: tuple[KnownFile, ...] = ()
+    hosts: tuple[str, ...] = ()
+    origin: str = ""
+
+
+_DIGITS = tuple("0123456789")
+
+_SETS = (
+    KnownSet(
+        name="digits",
+        kind="image",
+        about="1,797 handwritten digits of 8 x 8 pixels, 0..16; embedded, no download",
+        classes=_DIGITS,
+        licence="CC BY 4.0",
+        citation="E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, "
+        "UCI Machine Learning Repository (1998)",
+    ),
+    KnownSet(
+        name="mnist",
+        kind="image",
+        about="60,000 + 10,000 handwritten digits of 28 x 28 pixels",
+        classes=_DIGITS,
+        licence="CC BY-SA 3.0",
+        citation="Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-Based Learning Applied to Document Recognition, "
+        "Proceedings of the IEEE 86 (1998)",
+        files=(
+            KnownFile(
+                "train-images-idx3-ubyte.gz",
+                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            ),
+            KnownFile(
+                "train-labels-idx1-ubyte.gz",
+                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            ),
+            KnownFile(
+                "t10k-images-idx3-ubyte.gz",
+                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            ),
+            KnownFile(
+                "t10k-labels-idx1-ubyte.gz",
+                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+            ),
+        ),
+        hosts=(
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        ),
+    ),
+    KnownSet(
+        name="fashion-mnist",
+        kind="image",
+        about="60,000 + 10,000 pictures of clothes of 28 x 28 pixels",
+        classes=(
+            "T-shirt/top",
+            "trouser",
+            "pullover",
+            "dress",
+            "coat",
+            "sandal",
+            "shirt",
+            "sneaker",
+            "bag",
+            "ankle boot",
+        ),
+        licence="MIT",
+        citation="H. Xiao, K. Rasul, R. Vollgraf: Fashion-MNIST, arXiv 1708.07747 (2017)",
+        files=(
+            KnownFile("train-images-idx3-ubyte.gz", "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
+            KnownFile("train-labels-idx1-ubyte.gz", "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
+            KnownFile("t10k-images-idx3-ubyte.gz", "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
+            KnownFile("t10k-labels-idx1-ubyte.gz", "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
+        ),
+        hosts=(
+            "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        ),
+    ),
+    KnownSet(
+        name="shakespeare",
+        kind="language",
+        about="1.1 million characters of Shakespeare's plays",
+        classes=(),
+        licence="public domain",
+        citation="A. Karpathy: The Unreasonable Effectiveness of Recurrent Neural Networks (2015)",
+        files=(KnownFile("input.txt", "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"),),
+        hosts=("https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/",),
+        origin="https://github.com/karpathy/char-rnn",
+    ),
+    KnownSet(
+        name="machado",
+        kind="language",
+        about="ten novels of Machado de Assis in Portuguese, 3.1 million characters",
+        classes=(),
+        licence="public domain",
+        citation="J. M. Machado de Assis (1839-1908), by the portal machado.mec.gov.br",
+        files=(
+            KnownFile("casaVelha.txt", "5defe6c618f2d0538523e3f6fec112d46b1656b1c7a896ec18c57d1eeb99bd64"),
+            KnownFile("domCasmurro.txt", "d2d0da51e599361f12347905e9aedd32527912e0676111131bd919f792ef9360"),
+            KnownFile("esau.txt", "2c6c40a46e0b37157438a0652a859b265c90fcb3f8992dc68035c427dc365ea2"),
+            KnownFile("helena.txt", "13cb0ae9ac7915a745d3d8a5aa7caa6f73eaadaa3ac1640aa3d988434a1e121b"),
+            KnownFile("iaia.txt", "e7089fa955d334b5cc26ceb3e0e681695ffd18c74d86b3bf64965314f20cda9c"),
+            KnownFile("maoLuva.txt", "b15a6fb8db0291c4e3228a24534907d5b38344b4ecfae4301b3d8041de16e3b7"),
+            KnownFile("memorial-de-aires.txt", "76343d1bb6ab6dd58cc9623d3862f852ebb706b1b6dc827066d83bffa3e78289"),
+            KnownFile("memoriasBras.txt", "3cb24e357d9c5ae7c95b4efb4949e7b8838a528577281bc875f6e8e9a9780bba"),
+            KnownFile("quincas.txt", "dc7b6452a1aa0f9bfe170035b25bcdef8d2b528fe081fe2aa2d5a6d76a2b5be1"),
+            KnownFile("ressurreicao.txt", "ffc33c6f6adf780b16e7a81b8a128b9a1bab86523cca9d111bb9214fc95a6f60"),
+        ),
+        hosts=("https://raw.githubusercontent.com/luxedo/dataset-machado-de-assis/master/txt/romance/",),
+        origin="https://machado.mec.gov.br",
+    ),
+    KnownSet(
+        name="sms_spam",
+        kind="text",
+        about="5,574 short messages in English, spam or not",
+        classes=(),
+        licence="CC BY 4.0",
+        citation="T. A. Almeida, J. M. Gomez Hidalgo: SMS Spam Collection, UCI Machine Learning Repository (2011)",
+        files=(KnownFile("SMSSpamCollection", "7d039a24a6083ed9ef0f806ebad56bbb976e3aeb8de05669173bfdc4996c239d"),),
+        hosts=(),
+        origin="https://archive.ics.uci.edu/dataset/228/sms+spam+collection",
+    ),
+    KnownSet(
+        name="trec",
+        kind="text",
+        about="5,452 + 500 questions in English of 6 types",
+        classes=(),
+        licence="none stated; for research",
+        citation="X. Li, D. Roth: Learning Question Classifiers, COLING (2002)",
+        files=(
+            KnownFile("train_5500.label", "9e4c8bdcaffb96ed61041bd64b564183d52793a8e91d84fc3a8646885f466ec3"),
+            KnownFile("TREC_10.label", "033f22c028c2bbba9ca682f68ffe204dc1aa6e1cf35dd6207f2d4ca67f0d0e8e"),
+        ),
+        hosts=("https://cogcomp.seas.upenn.edu/Data/QA/QC/",),
+        origin="https://cogcomp.seas.upenn.edu/Data/QA/QC/",
+    ),
+    KnownSet(
+        name="names",
+        kind="text",
+        about="20,050 surnames of 18 languages",
+        classes=(),
+        licence="MIT",
+        citation="S. Robertson: Practical PyTorch, classifying names with a character-level RNN (2017)",
+        files=(
+            KnownFile("Arabic.txt", "6f424a8dbe51cbbbabab7a57d38b617210125e4e3991f3c657cb79b8f104bafc"),
+            KnownFile("Chinese.txt", "09ba8f1f7e38dbc99372d461b26ad4433b811fc6bfa6a3ecca6fe11a9a777465"),
+            KnownFile("Czech.txt", "e17ab0ec47616a72c39cb85c783f70c3663ab64488721e5d8378f146d2226be7"),
+            KnownFile("Dutch.txt", "924f32b635170eae561f84538632138fc07d4c8bbd70ba3fb980de1ecc4d2af3"),
+            KnownFile("English.txt", "9cca037066d3d5989e24bc01801416162de506b5e28e15b7c092a47905d29bf2"),
+            KnownFile("French.txt", "81e65b36c60ed5b89a17422f6edcadbb89546f38ad69e960e64e7ba682012a95"),
+            KnownFile("German.txt", "7449cd590b97a733e18d613a4155decd77ec35dc5f8aadd7a82204dce4f051db"),
+            KnownFile("Greek.txt", "3555b5186de7f401e6d991b088e9e644ca3099116477818c25ab5793801389e6"),
+            KnownFile("Irish.txt", "cf8c7013256252a88d2503127b87282a11f21b2ff6db1bded68834c19a1ec058"),
+            KnownFile("Italian.txt", "f88414c27d0606a11a678b4859277828c2565d6cc4d9ee932deef6e94f3b35e4"),
+            KnownFile("Japanese.txt", "e0e717e114fec3e7eade4d9dabe0067c475f43147e36a22b47902ee76ad9e67f"),
+            KnownFile("Korean.txt", "cd54221ccb362a6cba4c78828838cf3268a0e59744767a37cf6ec4b74036b136"),
+            KnownFile("Polish.txt", "45bab898af2f60ed3a728bbf6980e28821011a7caa53227553b5785903a40826"),
+            KnownFile("Portuguese.txt", "50a8735f41f4f73757c8ce5b16cb0275cd86b2b214bcbc8c9805f508cb131c53"),
+            KnownFile("Russian.txt", "0cfe53ac18041e8f63666aa77313e0a3ff378facb132abee052d8ebdc8c3d62c"),
+            KnownFile("Scottish.txt", "78d0252711d87d948ea86fe34826c51d2d794a8e52d15b5d6f7b6244d45d62dd"),
+            KnownFile("Spanish.txt", "1bcb462ed3316756a85781d68232bddae04498fdddd5d9219c53fd1fbdeba7a7"),
+            KnownFile("Vietnamese.txt", "f3f9e4164ab47601178a6e45b216464a64122f49d05541f24bf18a757253281d"),
+        ),
+        hosts=("https://raw.githubusercontent.com/spro/practical-pytorch/master/data/names/",),
+        origin="https://github.com/spro/practical-pytorch",
+    ),
+    KnownSet(
+        name="mac_morpho",
+        kind="tags",
+        about="1,221,466 words of Brazilian news with their parts of speech",
+        classes=(),
+        licence="for research",
+        citation="S. Aluisio et al.: An Account of the Challenge of Tagging a Reference Corpus "
+        "for Brazilian Portuguese, PROPOR (2003)",
+        files=(KnownFile("mac_morpho.zip", "1c6138beba28b9c71edfd4b54991c5e1cf36a4d6b0ad8c66f8aa27c57b07547b"),),
+        hosts=("https://raw.githubusercontent.com/nltk/nltk_data/gh-pages/packages/corpora/",),
+        origin="https://www.nltk.org/nltk_data/",
+    ),
+)
+
+KNOWN: dict[str, KnownSet] = {known.name: known for known in _SETS}
+"""Every known set by its name."""

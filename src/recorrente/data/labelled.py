@@ -1,0 +1,257 @@
+"""Texts with a class each: tables, labelled lines, class folders, a file a class.
+
+    reviews.csv, .tsv         a column of texts and one of classes
+    FILE                      CLASS<tab>text or text<tab>CLASS on each line
+    FOLDER/CLASS/*.txt        a text a file; or FOLDER/train/CLASS/*.txt and FOLDER/test/CLASS/*.txt
+    FOLDER/CLASS.txt          a text a line
+
+Where nothing says what to test on, a fifth of each class is held out; equal texts all go to one side.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from recorrente.data.folder import Listing, Wanted, each, split_folder
+from recorrente.data.imageset import hold_out
+from recorrente.data.known import KNOWN, files
+from recorrente.data.progress import Progress
+from recorrente.data.reading import read_text
+from recorrente.data.source import locate, of_known
+from recorrente.errors import InputError
+
+__all__ = ["LabelledTexts", "Texts", "load", "split"]
+
+HELD_OUT = 0.2
+TEXT_FILES = Wanted("texts", (".txt",))
+DELIMITERS = ",;\t|"
+NAMED = 5
+"""Bad rows that an error names; the others are counted."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """N texts and the class number of each."""
+
+    texts: tuple[str, ...]
+    labels: tuple[int, ...]
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.labels)
+
+    def subset(self, indices: Iterable[int]) -> Texts:
+        """Those, in that order."""
+        chosen = list(indices)
+        return Texts(tuple(self.texts[k] for k in chosen), tuple(self.labels[k] for k in chosen))
+
+
+@dataclass(frozen=True)
+class LabelledTexts:
+    """A data set of texts.
+
+    Attributes:
+        name: for the report.
+        classes: the name of each class number.
+        train, test: no text is in both.
+        skipped: what was left out, one line each.
+        whole_files: a file is a text; else each of its lines is.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train: Texts
+    test: Texts
+    skipped: tuple[str, ...] = ()
+    whole_files: bool = False
+
+
+def load(
+    source: str | Path,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    encoding: str | None = None,
+    skip_bad: bool = False,
+    seed: int = 0,
+    progress: Progress,
+) -> LabelledTexts:
+    """Labelled texts from a known name, a file or a folder.
+
+    Args:
+        source: see the top of this file.
+        text, label: the columns of a table; found by looking where they are None.
+        encoding: of the files; None finds it out.
+        skip_bad: leave out rows without a text or a class, and files that are no text, instead of refusing them all.
+        seed: what is held out.
+        progress: told of files read.
+
+    Raises:
+        InputError: what cannot be read, a missing column, a single class.
+    """
+    if of_known(source):
+        return _known(str(source), files(KNOWN[str(source)], progress))
+    path = locate(source)
+    name = path.resolve().name
+    if path.is_dir():
+        lists = sorted(file for file in path.glob("*.txt"))
+        if lists:
+            return split(name, _a_file_a_class(lists, encoding), seed)
+        return _class_folders(path, encoding, skip_bad, seed, progress)
+    pairs, skipped = _table(path, read_text(path, encoding), text, label, skip_bad)
+    return split(name, pairs, seed, skipped)
+
+
+def split(name: str, pairs: Sequence[tuple[str, str]], seed: int, skipped: Sequence[str] = ()) -> LabelledTexts:
+    """Pairs of a text and its class, a fifth of each class held out; equal texts all go to one side.
+
+    Raises:
+        InputError: a single class, or one with a single text.
+    """
+    classes = tuple(sorted({label for _, label in pairs}))
+    if len(classes) < 2:
+        came = f"a single class, {classes[0]!r}" if classes else "no texts"
+        raise InputError(name, came=came, wanted="texts of two classes or more")
+    numbers = {label: number for number, label in enumerate(classes)}
+    frequency = Counter(label for _, label in pairs)
+    rarest: dict[str, str] = {}  # a text of several classes counts for the one that can least do without it
+    for text, label in pairs:
+        rarest[text] = min(rarest.get(text, label), label, key=frequency.__getitem__)
+    of_each = np.array([numbers[label] for label in rarest.values()], np.int64)
+    _, held = hold_out(of_each, HELD_OUT, seed, classes, of="texts")
+    different = list(rarest)
+    kept_out = {different[k] for k in held}
+    every = Texts(tuple(text for text, _ in pairs), tuple(numbers[label] for _, label in pairs))
+    train = every.subset(k for k, text in enumerate(every.texts) if text not in kept_out)
+    test = every.subset(k for k, text in enumerate(every.texts) if text in kept_out)
+    return LabelledTexts(name, classes, train, test, tuple(skipped))
+
+
+def _known(name: str, paths: Sequence[Path]) -> LabelledTexts:
+    if name == "names":
+        return split(name, _a_file_a_class(paths, None), seed=0)
+    if name == "trec":
+        train, test = ([_question(line) for line in read_text(path).splitlines()] for path in paths)
+        classes = tuple(sorted({label for _, label in train}))
+        return LabelledTexts(name, classes, _numbered(train, classes), _numbered(test, classes))
+    pairs, _ = _table(paths[0], read_text(paths[0]), None, None, skip_bad=False)
+    return split(name, pairs, seed=0)
+
+
+def _question(line: str) -> tuple[str, str]:
+    """A line of TREC: `COARSE:fine question`."""
+    kind, _, text = line.partition(" ")
+    return text.strip(), kind.partition(":")[0]
+
+
+def _numbered(pairs: Sequence[tuple[str, str]], classes: Sequence[str]) -> Texts:
+    return Texts(tuple(text for text, _ in pairs), tuple(classes.index(label) for _, label in pairs))
+
+
+def _a_file_a_class(paths: Sequence[Path], encoding: str | None) -> list[tuple[str, str]]:
+    return [
+        (line.strip(), path.stem) for path in paths for line in read_text(path, encoding).splitlines() if line.strip()
+    ]
+
+
+def _class_folders(folder: Path, encoding: str | None, skip_bad: bool, seed: int, progress: Progress) -> LabelledTexts:
+    classes, train, test = split_folder(folder, TEXT_FILES, seed)
+    skipped: list[str] = []
+
+    def read(path: Path) -> str | None:
+        try:
+            return " ".join(read_text(path, encoding).split())
+        except InputError as error:
+            if not skip_bad:
+                raise
+            skipped.append(str(error))
+            return None
+
+    def texts(listing: Listing) -> Texts:
+        read_all = each(read, listing.paths, "read texts", progress)
+        whole = [(text, label) for text, label in zip(read_all, listing.labels, strict=True) if text is not None]
+        return Texts(tuple(text for text, _ in whole), tuple(label for _, label in whole))
+
+    parts = texts(train), texts(test)
+    for part, listing in zip(parts, (train, test), strict=True):
+        lost = set(listing.labels) - set(part.labels)
+        if lost:
+            came = f"no readable text of class {classes[min(lost)]}"
+            raise InputError(str(folder), came=came, wanted="one or more of each class")
+    return LabelledTexts(folder.resolve().name, classes, *parts, tuple(sorted(skipped)), whole_files=True)
+
+
+def _table(
+    path: Path, content: str, text: str | None, label: str | None, skip_bad: bool
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """The texts and classes of a table, and what was left out."""
+    rows = _rows(path, content)
+    header, columns = _columns(path, rows, text, label)
+    pairs, bad = [], []
+    for number, row in enumerate(rows[header:], header + 1):
+        cells = [row[column].strip() if column < len(row) else "" for column in columns]
+        if all(cells):
+            pairs.append((cells[0], cells[1]))
+        else:
+            bad.append(f"row {number}: {'no text' if not cells[0] else 'no class'}")
+    if bad and not skip_bad:
+        more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
+        cure = "Mend them, or leave them out with --skip-bad"
+        came = f"{len(bad)} rows that cannot be used ({', '.join(bad[:NAMED])}{more})"
+        raise InputError(str(path), came=came, wanted="a text and a class in each", cure=cure)
+    return pairs, bad
+
+
+def _rows(path: Path, content: str) -> list[list[str]]:
+    """The cells of each row; a file of lines with one tab each is taken as it is, quotes and all."""
+    lines = [line for line in content.splitlines() if line.strip()]
+    if path.suffix.lower() != ".csv" and all("\t" in line for line in lines):
+        return [line.split("\t", 1) if line.count("\t") == 1 else line.split("\t") for line in lines]
+    first = lines[0]
+    delimiter = max(DELIMITERS, key=first.count)
+    if not first.count(delimiter):
+        cure = "Is it running text? Then give --kind language"
+        raise InputError(str(path), came="a single column", wanted="a column of texts and one of classes", cure=cure)
+    csv.field_size_limit(1 << 27)
+    try:
+        return [row for row in csv.reader(io.StringIO(content), delimiter=delimiter, strict=True) if any(row)]
+    except csv.Error as error:
+        raise InputError(
+            str(path), came=f"a broken table ({error})", wanted="rows of cells, quoted where need be"
+        ) from error
+
+
+def _columns(path: Path, rows: Sequence[Sequence[str]], text: str | None, label: str | None) -> tuple[int, list[int]]:
+    """How many rows of names there are, 0 or 1, and the columns of the text and of the class."""
+    names = [name.strip() for name in rows[0]]
+    found: dict[str, int] = {}
+    for argument, name in (("text", text), ("label", label)):
+        if name is not None:
+            if name not in names:
+                raise InputError(argument, came=repr(name), wanted=f"a column of {path.name}: {', '.join(names)}")
+            found[argument] = names.index(name)
+    width = len(names)
+    body = [row for row in rows[1:] if len(row) >= width]
+    if width < 2 or not body:
+        came = f"{len(rows)} rows of {width} columns"
+        raise InputError(str(path), came=came, wanted="a column of texts and one of classes, and rows of them")
+    free = [column for column in range(width) if column not in found.values()]
+    if "text" not in found:
+        found["text"] = max(free, key=lambda column: sum(len(row[column]) for row in body))
+        free.remove(found["text"])
+    if "label" not in found:
+        found["label"] = min(free, key=lambda column: len({row[column] for row in body}))
+    counts = Counter(row[found["label"]].strip() for row in body if row[found["label"]].strip())
+    if len(counts) > max(2, len(body) // 2):
+        came = f"{len(counts)} different values in {len(body)} rows of column {names[found['label']]!r}"
+        cure = "Name the columns: --text NAME --label NAME"
+        raise InputError(str(path), came=came, wanted="a column of classes, each in several rows", cure=cure)
+    header = 1 if text or label or names[found["label"]] not in counts else 0
+    return header, [found["text"], found["label"]]

@@ -1,0 +1,42 @@
+"""Where the data that somebody names lies: a path of one's own, a known set, or a folder on the shelf."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from recorrente.data.known import KNOWN, shelf, suggest
+from recorrente.errors import InputError
+
+__all__ = ["is_file", "locate", "of_known"]
+
+
+def of_known(source: str | Path) -> bool:
+    """Whether this is the name of a known set; a `Path` never is (write `./mnist` for one in a str)."""
+    return isinstance(source, str) and source in KNOWN
+
+
+def locate(source: str | Path) -> Path:
+    """The file or folder itself, else the one of that name in `$RECORRENTE_DATA`.
+
+    Raises:
+        InputError: there is none.
+    """
+    own = shelf()
+    path = Path(source).expanduser()
+    for candidate in (path, *([own / source] if own and path.name == str(source) else [])):
+        if candidate.exists():
+            return candidate
+    raise InputError(
+        str(source),
+        came="neither a known data set nor a file or folder",
+        wanted=f"one of {', '.join(KNOWN)}, or a file or folder of your own",
+        cure=suggest(path.name),
+    )
+
+
+def is_file(given: str) -> bool:
+    """Whether a string that may be a text is the path of a file."""
+    try:
+        return Path(given).is_file()
+    except OSError:  # a text too long to be a path
+        return False

@@ -1,0 +1,168 @@
+"""What a kind of data has to know, so that `recipe` can train any.
+
+A kind goes from a source to data, from data to batches, from a trained network to results. It is chosen by name or by
+looking (`recorrente.kinds.find`); what all kinds share - run folder, training, report - is `recipe`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+import recorrente
+from recorrente.data.progress import Progress
+from recorrente.errors import InputError
+from recorrente.layers import Network
+from recorrente.shape import Shape
+from recorrente.training import Feed, Plan, Task
+
+__all__ = ["EVALUATION_BATCH", "Kind", "Prediction", "Reading", "Recipe", "Results"]
+
+EVALUATION_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the data is read: what a person may say of it; None where the kind decides.
+
+    Args:
+        order: of pictures: `rows`, `pixels` or `permuted`.
+        size: of pictures of a folder: height and width.
+        units: of text: `characters`, `bytes`, `words` or `pieces`.
+        encoding: of text files.
+        text, label: of a table with text: the names of the two columns.
+        skip_bad: leave out files of a folder, and rows of a table, that cannot be read; they are counted and named.
+    """
+
+    order: str | None = None
+    size: tuple[int, int] | None = None
+    units: str | None = None
+    encoding: str | None = None
+    text: str | None = None
+    label: str | None = None
+    skip_bad: bool | None = None
+
+    def only(self, kind: str, *allowed: str) -> None:
+        """Refuses what was said but means nothing for a kind."""
+        for one in fields(self):
+            if getattr(self, one.name) is not None and one.name not in allowed:
+                came = f"{getattr(self, one.name)!r} for data of the kind {kind}"
+                wanted = f"one of {', '.join(allowed)}" if allowed else "nothing said of how it is read"
+                raise InputError(one.name, came=came, wanted=wanted, cure="Another kind is chosen with --kind")
+
+
+class Reader(Protocol):
+    """What the trained model reads with; kept in `config.json`."""
+
+    def to_config(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a training follows, and all that `config.json` keeps.
+
+    Attributes:
+        source: the name or path of the data.
+        kind: the name of its kind.
+        classes: what is told apart; nothing where text is foretold.
+        reader: how the data becomes numbers.
+        shape, task, plan: the network, the loss, how to train.
+        reading: what was said of how the data is read.
+    """
+
+    source: str
+    kind: str
+    classes: tuple[str, ...]
+    reader: Any
+    shape: Shape
+    task: Any
+    plan: Plan
+    reading: Reading = field(default_factory=Reading)
+
+    def to_config(self, task: Mapping[str, Any]) -> dict[str, Any]:
+        """A nested dictionary of plain values; `task` tells of the task."""
+        said = {name: value for name, value in asdict(self.reading).items() if value is not None}
+        return {
+            "recorrente": recorrente.__version__,
+            "data": {
+                "source": self.source,
+                "kind": self.kind,
+                "classes": list(self.classes),
+                "reader": self.reader.to_config(),
+                "reading": said,
+            },
+            "network": asdict(self.shape),
+            "task": dict(task),
+            "training": asdict(self.plan),
+        }
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one picture, one text, or one word.
+
+    Attributes:
+        path: the file; None where the text itself was given.
+        label: the likeliest class.
+        confidence: its probability.
+        probabilities: of every class.
+        preparation: what was done to the item before it was read.
+        text: what was read, where it is text.
+    """
+
+    path: Path | None
+    label: str
+    confidence: float
+    probabilities: dict[str, float]
+    preparation: str = ""
+    text: str = ""
+
+    @classmethod
+    def of(
+        cls, classes: Sequence[str], row: Sequence[float], *, path: Path | None, preparation: str = "", text: str = ""
+    ) -> Prediction:
+        """From the probabilities in the order of the classes."""
+        best = max(range(len(row)), key=row.__getitem__)
+        return cls(path, classes[best], row[best], dict(zip(classes, row, strict=True)), preparation, text)
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a kind tells of a trained network: numbers, a row for each test item, and what the report is drawn from."""
+
+    metrics: dict[str, Any]
+    seen: dict[str, NDArray[Any]]
+    columns: tuple[str, ...] = ()
+    rows: Sequence[Sequence[object]] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)  # further files of the run folder
+
+
+class Kind(Protocol):
+    """One kind of data. `data` is whatever its own `load` returns."""
+
+    name: str
+    cell: str
+    """The cell where none is named."""
+
+    def shape(self, cell: str, reading: Reading, given: Mapping[str, Any]) -> Shape: ...
+    def plan(self, source: str, cell: str, given: Mapping[str, Any]) -> Plan: ...
+    def task(self, config: Mapping[str, Any]) -> Task: ...
+    def task_config(self, task: Task) -> dict[str, Any]: ...
+    def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> Any: ...
+    def again(self, recipe: Recipe, source: str | Path, progress: Progress) -> Any: ...
+    def classes(self, data: Any) -> tuple[str, ...]: ...
+    def reader(self, data: Any, reading: Reading, plan: Plan) -> Reader: ...
+    def reader_from(self, config: Mapping[str, Any]) -> Reader: ...
+    def network(self, recipe: Recipe) -> Network: ...
+    def feed(self, recipe: Recipe, data: Any) -> Feed: ...
+    def results(self, recipe: Recipe, network: Network, data: Any) -> Results: ...
+    def scores(self, recipe: Recipe, network: Network, data: Any) -> dict[str, Any]: ...
+    def predict(self, recipe: Recipe, network: Network, given: Sequence[str | Path]) -> list[Prediction]: ...
+    def generate(
+        self, recipe: Recipe, network: Network, prompt: str, *, length: int, temperature: float, top_k: int, seed: int
+    ) -> Iterator[str]: ...
+    def summary(self, metrics: Mapping[str, Any]) -> str: ...

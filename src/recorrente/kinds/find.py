@@ -1,0 +1,91 @@
+"""Which kind of data a source is, found by looking at names of files and at the first lines of a text.
+
+Reads a little and imports nothing slow; what is really in the files, each kind's own reader finds out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from recorrente.data.known import KNOWN
+from recorrente.data.source import locate, of_known
+from recorrente.errors import InputError
+
+__all__ = ["Found", "find"]
+
+TABLES = (".csv", ".tsv", ".tab")
+TAGGED = (".conll", ".conllu", ".tagged", ".pos")
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+LOOKED_AT = 1 << 16
+"""Bytes of a file that are looked at."""
+FEW_LABELS = 0.2
+"""Labels are few: at most one different for every five lines."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A kind, and what it was known by."""
+
+    kind: str
+    why: str
+
+
+def find(source: str | Path) -> Found:
+    """The kind of a known set, a file or a folder.
+
+    Raises:
+        InputError: there is nothing there, or nothing in it that is known.
+    """
+    if of_known(source):
+        return Found(KNOWN[str(source)].kind, "a known set")
+    path = locate(source)
+    return _of_folder(path) if path.is_dir() else _of_file(path)
+
+
+def _of_folder(folder: Path) -> Found:
+    files = [path for path in islice(folder.rglob("*"), 10_000) if path.is_file() and not path.name.startswith(".")]
+    if any("-ubyte" in path.name for path in files):
+        return Found("image", "IDX files")
+    pictures = sum(path.suffix.lower() in PICTURES for path in files)
+    texts = [path for path in files if path.suffix.lower() == ".txt"]
+    if texts and len(texts) >= pictures:
+        loose = sum(path.parent == folder for path in texts)
+        if loose * 2 > len(texts):
+            return Found(
+                "language", f"a folder of {loose} text files; give --kind text if each is a class, a line an item"
+            )
+        return Found("text", "class folders of text files")
+    return Found("image", "a folder of pictures")
+
+
+def _of_file(path: Path) -> Found:
+    suffix = path.suffix.lower()
+    if suffix in TABLES:
+        return Found("text", "a table with text")
+    if suffix in TAGGED or suffix == ".zip":
+        return Found("tags", "a file of tagged words")
+    if suffix in PICTURES:
+        cure = f"Give the folder that holds it: {path.resolve().parent}"
+        raise InputError(str(path), came="a single picture", wanted="a folder of class folders", cure=cure)
+    with path.open("rb") as file:
+        beginning = file.read(LOOKED_AT)
+    lines = beginning.decode("latin-1").splitlines()[: -1 if len(beginning) == LOOKED_AT else None]
+    return _of_lines(lines)
+
+
+def _of_lines(lines: list[str]) -> Found:
+    full = [line for line in lines if line.strip()]
+    if len(full) >= 4:
+        pairs = [line.split("\t") for line in full]
+        if all(len(pair) == 2 for pair in pairs):
+            first, second = ({pair[column].strip() for pair in pairs} for column in (0, 1))
+            words = sum(len(pair[0].split()) == 1 and len(pair[1].split()) == 1 for pair in pairs)
+            if words >= 0.95 * len(pairs) and len(full) < len(lines):
+                return Found("tags", "a word and a tag on each line, and empty lines between sentences")
+            if len(first) <= max(2, FEW_LABELS * len(pairs)) or len(second) <= max(2, FEW_LABELS * len(pairs)):
+                return Found("text", "a label and a text on each line")
+        if all(len(line.split()) == 1 and line.strip().rfind("_") > 0 for line in full):
+            return Found("tags", "word_TAG on each line")
+    return Found("language", "a file of running text")

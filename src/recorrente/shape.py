@@ -1,0 +1,92 @@
+"""The network in numbers: which cell, how wide, how deep; and the network that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from recorrente import cells, initial
+from recorrente.encoders import Embedding, TiedHead
+from recorrente.errors import InputError
+from recorrente.layers import GRU, LSTM, Network, Recurrent, TorchLayer
+
+__all__ = ["Shape"]
+
+TORCH_LAYERS = {"gru": GRU, "lstm": LSTM}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The network: which cell, how wide, how deep.
+
+    Args:
+        cell: a name in `recorrente.cells.BY_NAME`.
+        activation: f of an Elman cell: `tanh`, `relu` or `linear`; the gated cells have their own.
+        hidden: H.
+        layers: L.
+        bidirectional: read both ways.
+        initial: W_hh before training: `orthogonal`, or `torch` for torch's own start.
+        embedding: E, the length of the vector of each token, where tokens are read.
+        dropout: probability of a zero, in training: in the embedding, between layers and before the head.
+        tied: the head uses the embedding's vectors, where tokens are foretold.
+
+    Raises:
+        InputError: a number under 1, or a name that is not known.
+    """
+
+    cell: str = "gru"
+    activation: str = "tanh"
+    hidden: int = 64
+    layers: int = 2
+    bidirectional: bool = False
+    initial: str = "torch"
+    embedding: int = 64
+    dropout: float = 0.0
+    tied: bool = False
+
+    def __post_init__(self) -> None:
+        if self.cell not in cells.BY_NAME:
+            raise InputError("cell", came=repr(self.cell), wanted=f"one of {', '.join(cells.BY_NAME)}")
+        cells.Elman(self.activation)
+        if self.initial not in ("orthogonal", "torch"):
+            raise InputError("initial", came=repr(self.initial), wanted="orthogonal or torch")
+        for name in ("hidden", "layers", "embedding"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise InputError(name, came=getattr(self, name), wanted="an integer of 1 or more")
+        if not 0 <= self.dropout < 1:
+            raise InputError("dropout", came=self.dropout, wanted="a probability of 0 or more and less than 1")
+
+    def build(self, inputs: int, outputs: int) -> Network:
+        """The network of C `inputs` a step and K `outputs`, initialised from torch's random state."""
+        recurrence = self._recurrence(inputs)
+        return Network(recurrence, self._head(self.hidden * recurrence.directions, outputs))
+
+    def build_for_ids(self, sizes: Sequence[int], outputs: int) -> Network:
+        """The same for steps of ids, each of F features with so many values."""
+        encoder = Embedding(sizes, self.embedding, dropout=self.dropout)
+        recurrence = self._recurrence(self.embedding)
+        width = self.hidden * recurrence.directions
+        head = nn.Sequential(nn.Dropout(self.dropout), TiedHead(width, encoder)) if self.tied else None
+        return Network(recurrence, head or self._head(width, outputs), encoder)
+
+    def _recurrence(self, inputs: int) -> TorchLayer | Recurrent:
+        between = self.dropout if self.layers > 1 else 0.0
+        made: TorchLayer | Recurrent
+        if self.cell in TORCH_LAYERS:
+            made = TORCH_LAYERS[self.cell](
+                inputs, self.hidden, num_layers=self.layers, bidirectional=self.bidirectional, dropout=between
+            )
+        else:
+            cell = cells.Elman(self.activation) if self.cell == "elman" else cells.BY_NAME[self.cell]()
+            made = Recurrent(
+                cell, inputs, self.hidden, num_layers=self.layers, bidirectional=self.bidirectional, dropout=between
+            )
+        if self.initial == "orthogonal":
+            initial.orthogonal(made)
+        return made
+
+    def _head(self, inputs: int, outputs: int) -> nn.Module:
+        linear = nn.Linear(inputs, outputs)
+        return nn.Sequential(nn.Dropout(self.dropout), linear) if self.dropout else linear

@@ -1,0 +1,224 @@
+"""Labelled texts: how they are found and read, what is refused, what is learnt; beside naive Bayes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import recorrente
+from recorrente import Plan, Shape, baselines
+from recorrente.data import labelled, ragged
+from recorrente.data.progress import silent
+from recorrente.data.words import WordFeatures, split_words
+from recorrente.errors import InputError
+from recorrente.kinds import find
+from recorrente.recipe import Reading
+from recorrente.tasks.classify import Classify
+
+GOOD = ("que filme ótimo", "gostei muito, ótimo", "maravilhoso e belo", "uma beleza de filme", "belo, belo, ótimo")
+BAD = ("que filme ruim", "péssimo, não gostei", "ruim e feio demais", "um horror de filme", "feio, feio, péssimo")
+
+
+def pairs(times: int = 8) -> list[tuple[str, str]]:
+    return [
+        (f"{text} {number}", label)
+        for number in range(times)
+        for texts, label in ((GOOD, "bom"), (BAD, "mau"))
+        for text in texts
+    ]
+
+
+def write_table(path: Path, delimiter: str = ",", header: str = "") -> Path:
+    rows = [delimiter.join((label, f'"{text}"' if delimiter == "," else text)) for text, label in pairs()]
+    path.write_text("\n".join(([header] if header else []) + rows) + "\n")
+    return path
+
+
+def load(source, **how):
+    return labelled.load(source, progress=silent, **how)
+
+
+@pytest.mark.parametrize(
+    ("name", "delimiter", "header"),
+    [("a.csv", ",", ""), ("b.csv", ",", "v1,v2"), ("c.tsv", "\t", "nota\tcrítica"), ("sem nome", "\t", "")],
+)
+def test_tables_are_found_and_read(tmp_path, name, delimiter, header):
+    path = write_table(tmp_path / name, delimiter, header)
+    assert find(path).kind == "text"
+    data = load(path)
+    assert data.classes == ("bom", "mau")
+    texts = data.train.texts + data.test.texts
+    assert sorted(texts) == sorted(text for text, _ in pairs())
+    assert len(data.test) == len(texts) / 5
+    for part in (data.train, data.test):
+        assert all(
+            (data.classes[label], text) in {(b, a) for a, b in pairs()}
+            for text, label in zip(part.texts, part.labels, strict=True)
+        )
+
+
+def test_columns_can_be_named(tmp_path):
+    path = tmp_path / "wide.csv"
+    rows = [f'{k},"{text}",x,{label}' for k, (text, label) in enumerate(pairs())]
+    path.write_text("\n".join(["id,review,source,stars", *rows]))
+    assert load(path, text="review", label="stars").classes == ("bom", "mau")
+    with pytest.raises(InputError, match=r"label: got 'star', wanted a column of wide\.csv: id, review, source, stars"):
+        load(path, text="review", label="star")
+    with pytest.raises(InputError, match="80 different values in 80 rows of column 'id'"):
+        load(path, text="review", label="id")
+
+
+def test_equal_texts_stay_on_one_side():
+    data = labelled.split("names", [(f"n{k % 30}", "ab"[k % 2]) for k in range(300)], seed=0)
+    assert not set(data.train.texts) & set(data.test.texts)
+    assert len(data.train) + len(data.test) == 300
+
+
+def test_class_folders_and_a_broken_file(tmp_path):
+    for number, (text, label) in enumerate(pairs(2)):
+        (tmp_path / "críticas" / label).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "críticas" / label / f"crítica {number}.txt").write_text(text)
+    folder = tmp_path / "críticas"
+    assert find(folder).kind == "text"
+    whole = load(folder)
+    assert whole.whole_files
+    assert len(whole.train) + len(whole.test) == 20
+    (folder / "bom" / "vazio.txt").write_text("")
+    (folder / "mau" / "foto.txt").write_bytes(b"\x00\x01\x02")
+    with pytest.raises(InputError, match=r"vazio\.txt: got an empty file.*foto\.txt"):
+        load(folder)
+    rest = load(folder, skip_bad=True)
+    assert len(rest.train) + len(rest.test) == 20
+    assert len(rest.skipped) == 2
+
+
+def test_a_file_a_class(tmp_path):
+    for label in ("um", "dois"):
+        (tmp_path / f"{label}.txt").write_text("\n".join(f"{label}{k}" for k in range(20)))
+    data = load(tmp_path)
+    assert data.classes == ("dois", "um")
+    assert not data.whole_files
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.csv", "", "an empty file"),
+        (
+            "a.csv",
+            "bom,é belo\nbom,\nmau,é feio\nmau,é ruim\nbom,que belo\n,o quê\n",
+            r"2 rows that cannot be used \(row 2: no text, row 6: no class\)",
+        ),
+        ("a.csv", "bom,é belo\nbom,que belo\nbom,um belo\n", "a single class, 'bom'"),
+        ("a.csv", "one\ntwo\nthree\n", "a single column"),
+        ("a.csv", 'bom,"never closed\nmau,x\n', "a broken table"),
+        ("a.csv", "a,b\n", "1 rows of 2 columns"),
+        ("a.tsv", "\x00\x01", "a binary file"),
+    ],
+)
+def test_bad_tables_are_refused_and_nothing_is_written(tmp_path, name, content, words):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=words):
+        recorrente.train(tmp_path / name, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_ragged_batches_keep_lengths_and_every_item():
+    sequences = [np.full(length, length) for length in (3, 1, 7, 2, 2, 5, 9)]
+    for seed in (None, 3):
+        made = list(ragged.batches(sequences, list(range(7)), 3, no_target=-1, seed=seed))
+        assert sorted(int(k) for batch in made for k in batch.target) == list(range(7))
+        for batch in made:
+            for row, (length, k) in enumerate(zip(batch.lengths, batch.target, strict=True)):
+                assert length == len(sequences[k])
+                assert torch.equal(batch.x[:length, row], torch.from_numpy(sequences[k]))
+    orders = [
+        [int(batch.target) for batch in ragged.batches(sequences, range(7), 1, no_target=-1, seed=1, epoch=epoch)]
+        for epoch in (0, 0, 1)
+    ]
+    assert orders[0] == orders[1] != orders[2]
+
+
+def test_a_row_says_the_same_alone_and_among_longer_ones():
+    network = Shape("gru", hidden=6, layers=2, bidirectional=True, embedding=5).build_for_ids((9, 4), 3).eval()
+    sequences = [np.random.default_rng(k).integers(4, size=(length, 2)) for k, length in enumerate((2, 8, 5))]
+    together = Classify().logits(network, ragged.one(sequences, [0, 1, 2], no_target=-1))[0]
+    for row, sequence in enumerate(sequences):
+        alone = Classify().logits(network, ragged.one([sequence], [0], no_target=-1))[0, 0]
+        torch.testing.assert_close(together[row], alone)
+
+
+def test_unseen_words_keep_their_ends():
+    features = WordFeatures.of([["canção", "estação", "rio", "rio"]])
+    seen, new, strange = features.encode(["canção", "nação", "xyz"])
+    assert new[0] == 0 != features.encode(["rio"])[0, 0]
+    assert new[6 - 1] == seen[6 - 1] != 0
+    assert set(strange[:-1]) == {0}
+    assert split_words("Não, d'água!") == ["Não", ",", "d", "'", "água", "!"]
+
+
+def test_the_baselines_do_what_they_say():
+    assert baselines.majority([0, 0, 1], [0, 1, 1, 1]) == 0.25
+    train, test = pairs(), pairs(1)
+    numbers = [int(label == "mau") for _, label in train], [int(label == "mau") for _, label in test]
+    score = baselines.naive_bayes([t for t, _ in train], numbers[0], [t for t, _ in test], numbers[1])
+    assert score > 0.9
+
+
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory) -> recorrente.recipe.Trained:
+    folder = tmp_path_factory.mktemp("reviews")
+    return recorrente.train(
+        write_table(folder / "críticas.csv"),
+        out=folder / "run",
+        reading=Reading(units="words"),
+        shape=Shape("gru", hidden=12, layers=1, bidirectional=True, embedding=12, dropout=0.1),
+        plan=Plan(epochs=6, batch=8, learning_rate=0.02, validation=0.1),
+    )
+
+
+def test_texts_are_told_apart(reviews, tmp_path):
+    metrics = reviews.run.read_json("metrics.json")
+    assert metrics["accuracy"] > 0.9 > metrics["baselines"]["majority class"]
+    again = recorrente.load(reviews.run.folder)
+    assert again.evaluate()["accuracy"] == metrics["accuracy"]
+    file = tmp_path / "duas linhas.txt"
+    file.write_text("um filme belo\num filme feio\n")
+    said = again.predict(["que belo, ótimo", file])
+    assert [(one.label, one.path) for one in said] == [("bom", None), ("bom", file), ("mau", file)]
+    page = (reviews.run / "report.html").read_text()
+    assert "naive Bayes" in page
+    with pytest.raises(InputError, match="running text"):
+        again.generate("x")
+    with pytest.raises(InputError, match="text: got '  '"):
+        again.predict(["  "])
+
+
+def test_the_command_says_what_it_found(command, tmp_path):
+    write_table(tmp_path / "minhas críticas.csv")
+    words = ("--hidden", "8", "--epochs", "1", "--out", "run")
+    outcome = command("train", "minhas críticas.csv", *words)
+    assert outcome.returncode == 0, outcome.stderr
+    assert "text (a table with text)" in outcome.stderr
+    told = json.loads(command("predict", "run", "que belo", "--json").stdout)
+    assert told[0]["text"] == "que belo"
+    assert set(told[0]["probabilities"]) == {"bom", "mau"}
+    wrong = command("train", "minhas críticas.csv", "--text", "review")
+    assert wrong.returncode == 2
+    assert "--text: got 'review', wanted a column of" in wrong.stderr
+    assert command("train", "minhas críticas.csv", "--kind", "music").returncode == 2
+
+
+@pytest.mark.parametrize(("name", "classes", "count"), [("trec", 6, 5952), ("sms_spam", 2, 5574), ("names", 18, 20050)])
+def test_the_known_sets(name, classes, count):
+    from recorrente.data.known import KNOWN, whereabouts
+
+    assert find(name).kind == "text"
+    if whereabouts(KNOWN[name]) == "no":
+        pytest.skip(f"{name} is not here")
+    data = load(name)
+    assert len(data.classes) == classes
+    assert count * 0.99 <= len(data.train) + len(data.test) <= count
+    assert len(data.test) == 500 if name == "trec" else not set(data.train.texts) & set(data.test.texts)

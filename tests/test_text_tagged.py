@@ -1,0 +1,141 @@
+"""Tagged words: the ways they are written, what is refused, what is learnt; beside the most frequent tag."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+import recorrente
+from recorrente import Plan, Shape, baselines
+from recorrente.data import ragged, tagged
+from recorrente.data.progress import silent
+from recorrente.errors import InputError
+from recorrente.kinds import find
+from recorrente.tasks.tag import NO_TARGET, Tag
+
+WORDS = {"o": "ART", "a": "ART", "rio": "N", "casa": "N", "corre": "V", "cai": "V", "não": "ADV", ".": "."}
+
+
+def sentences(count: int = 60) -> list[list[tuple[str, str]]]:
+    """`casa` is a noun after an article and a verb elsewhere: what no table of words can know."""
+    made = []
+    for k in range(count):
+        subject = ["o rio", "a casa"][k % 2].split()
+        verb = ["corre", "cai", "não casa"][k % 3].split()
+        tags = [*(WORDS[word] for word in subject), *("V" if word == "casa" else WORDS[word] for word in verb), "."]
+        made.append(list(zip([*subject, *verb, "."], tags, strict=True)))
+    return made
+
+
+def write(path: Path, way: str) -> Path:
+    lines = {
+        "tab": "\n\n".join("\n".join(f"{word}\t{tag}" for word, tag in one) for one in sentences()),
+        "sign": "\n".join("\n".join(f"{word}_{tag}" for word, tag in one) for one in sentences()),
+        "line": "\n".join(" ".join(f"{word}/{tag}" for word, tag in one) for one in sentences()),
+        "conllu": "\n\n".join(
+            "# sent_id = 1\n"
+            + "\n".join(f"{n}\t{word}\t_\t{tag}\t_\t_\t_\t_\t_\t_" for n, (word, tag) in enumerate(one, 1))
+            for one in sentences()
+        ),
+    }
+    path.write_text(lines[way] + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "way", "count"),
+    [("a.txt", "tab", 60), ("b.txt", "sign", None), ("c.pos", "line", 60), ("d.conllu", "conllu", 60)],
+)
+def test_the_ways_of_writing_them(tmp_path, name, way, count):
+    path = write(tmp_path / name, way)
+    assert find(path).kind == "tags"
+    data = tagged.load(path, progress=silent)
+    assert set(data.classes) == {"ART", "N", "V", "ADV", "."}
+    assert count is None or len(data.train) + len(data.test) == count
+    total = sum(map(len, data.train.words + data.test.words))
+    assert total == sum(map(len, sentences()))
+    assert max(map(len, data.train.words)) <= tagged.LONGEST
+
+
+def test_a_zip_is_split_by_its_files(tmp_path):
+    with zipfile.ZipFile(tmp_path / "corpus.zip", "w") as archive:
+        for number in range(20):
+            text = "\n".join(f"palavra{number}_{tag}" for tag in ("N", "V") * 5)
+            archive.writestr(f"corpus/{number}.txt", text.encode("latin-1"))
+    data = tagged.load(tmp_path / "corpus.zip", progress=silent)
+    train, test = ({word for words in part.words for word in words} for part in (data.train, data.test))
+    assert not train & test
+    assert len(test) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "an empty file"),
+        ("um\tN\n\ndois\n\ntres\tN\n", r"1 lines without a word and a tag.*line 3: 'dois'.*--skip-bad"),
+        ("um\tN\ndois\tN\n\ntres\tN\n", "a single tag, N"),
+        ("um\tN\ndois\tV\n", "1 sentences"),
+    ],
+)
+def test_bad_files_are_refused(tmp_path, content, words):
+    (tmp_path / "a.conll").write_text(content)
+    with pytest.raises(InputError, match=words):
+        recorrente.train(tmp_path / "a.conll", kind="tags", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_broken_lines_are_left_out_when_asked(tmp_path):
+    (tmp_path / "a.conll").write_text("um\tN\ndois\n\ntres\tV\n\nseis\tN\n")
+    data = tagged.load(tmp_path / "a.conll", skip_bad=True, progress=silent)
+    assert len(data.skipped) >= 1
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("x.txt", "um_N")
+    (tmp_path / "a.zip").write_bytes((tmp_path / "a.zip").read_bytes()[:20])
+    with pytest.raises(InputError, match="a broken archive"):
+        tagged.load(tmp_path / "a.zip", progress=silent)
+
+
+def test_steps_past_the_end_do_not_count():
+    logits = torch.randn(5, 2, 3)
+    target = torch.tensor([[0, 1], [2, 1], [1, NO_TARGET], [0, NO_TARGET], [1, NO_TARGET]])
+    there = target != NO_TARGET
+    wanted = torch.nn.functional.cross_entropy(logits[there], target[there])
+    torch.testing.assert_close(Tag.loss_of(logits, target), wanted)
+    assert Tag.count(target) == 7
+    assert Tag.correct(logits, target) == (logits.argmax(-1)[there] == target[there]).sum()
+
+
+def test_the_most_frequent_tag():
+    train = [(["casa", "casa", "rio"], [0, 1, 0]), (["casa"], [1])]
+    assert baselines.most_frequent_tag(train, [(["casa", "rio", "novo"], [1, 0, 1])]) == pytest.approx(2 / 3)
+
+
+def test_a_tagger_reads_both_ways_and_beats_the_table(tmp_path):
+    trained = recorrente.train(
+        write(tmp_path / "frases.txt", "tab"),
+        out=tmp_path / "run",
+        shape=Shape("gru", hidden=12, layers=1, bidirectional=True, embedding=12),
+        plan=Plan(epochs=8, batch=8, learning_rate=0.03),
+    )
+    metrics = trained.run.read_json("metrics.json")
+    assert metrics["accuracy"] == 1.0
+    again = recorrente.load(tmp_path / "run")
+    assert [one.label for one in again.predict(["o rio não casa."])] == ["ART", "N", "ADV", "V", "."]
+    assert [one.label for one in again.predict(["a casa cai."])] == ["ART", "N", "V", "."]
+    assert again.evaluate()["accuracy"] == 1.0
+    assert "most frequent tag" in (tmp_path / "run" / "report.html").read_text()
+    header, first, *_ = (tmp_path / "run" / "predictions.csv").read_text().splitlines()
+    assert header == "index,target,prediction,confidence,word"
+    assert first.startswith("0,ART,ART,")
+
+
+def test_the_order_of_predictions_is_that_of_the_words():
+    """Ragged rows in one batch: sentence after sentence, word after word."""
+    batch = ragged.one(
+        [torch.arange(3).numpy(), torch.arange(5).numpy()],
+        [torch.arange(3).numpy(), torch.arange(5).numpy()],
+        no_target=NO_TARGET,
+    )
+    target = batch.target.t()
+    assert target[target != NO_TARGET].tolist() == [0, 1, 2, 0, 1, 2, 3, 4]
