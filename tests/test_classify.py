@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from recorrente import evaluation
 from recorrente.data.batch import Batch
 from recorrente.errors import InputError
 from recorrente.layers import GRU, Network
@@ -61,3 +62,17 @@ def test_predictions_are_those_of_the_last_step():
 def test_unknown_words_are_refused(steps, loss, named):
     with pytest.raises(InputError, match=rf"{named}: got '.*', wanted one of"):
         Classify(steps, loss)
+
+
+@pytest.mark.parametrize("steps", ["last", "every"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_the_loss_that_the_gradient_is_shown_of_is_the_one_of_training(steps, bidirectional):
+    layer = GRU(3, 4, bidirectional=bidirectional)
+    network, task = Network(layer, torch.nn.Linear(4 * layer.directions, 5)), Classify(steps)
+    batch = Batch(torch.randn(6, 2, 3), torch.tensor([1, 4]))
+    trained = task.loss_of(task.logits(network, batch), batch.target) * len(batch.target)
+    h, _ = layer(batch.x)
+    assert torch.allclose(evaluation.loss_of_states(network, task, batch)(h), trained)
+    norms = evaluation.gradient_norms(network, task, batch)
+    assert norms.shape == (layer.directions, 6, 2)
+    assert (norms > 0).all()  # both ways, from their ends to their beginnings

@@ -5,7 +5,7 @@ Knows probabilities and targets. Scores are scikit-learn's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,16 @@ from recorrente.layers import Network
 from recorrente.tasks.classify import Classify
 from recorrente.training import Task
 
-__all__ = ["Predictions", "StepByStep", "foretold", "gradient_norms", "predict", "scores", "step_by_step"]
+__all__ = [
+    "Predictions",
+    "StepByStep",
+    "foretold",
+    "gradient_norms",
+    "loss_of_states",
+    "predict",
+    "scores",
+    "step_by_step",
+]
 
 
 @dataclass(frozen=True)
@@ -101,16 +110,28 @@ def step_by_step(network: Network, x: Tensor) -> StepByStep:
     return StepByStep(y.softmax(-1)[:, 0].cpu().numpy(), hidden[:, 0].cpu().numpy())
 
 
+def loss_of_states(network: Network, task: Classify, batch: Batch) -> Callable[[Tensor], Tensor]:
+    """The loss that training takes of a batch, times its sequences, as a function of the top layer's h `(T, B, H)`.
+
+    Every sequence is T steps long. Read both ways, `last` means the end of each way: step T-1, and step 0 in reverse.
+    """
+
+    def loss(h: Tensor) -> Tensor:
+        width = h.shape[2] // getattr(network.recurrence, "directions", 1)
+        ends = torch.cat((h[-1, :, :width], h[0, :, width:]), dim=-1)
+        y = network.head(ends)[None] if task.steps == "last" else network.head(h)
+        return task.loss_of(y, batch.target) * len(batch.target)
+
+    return loss
+
+
 def gradient_norms(network: Network, task: Classify, batch: Batch) -> NDArray[np.float32]:
     """The norm of dL/dh_t for each layer, step and sequence, `(L, T, B)`; L is the sum over the batch."""
     network.eval()
-
-    def loss(y: Tensor) -> Tensor:
-        return task.loss_of(y[-1:] if task.steps == "last" else y, batch.target) * len(batch.target)
-
     with torch.no_grad():
         x = network.encoder(batch.x)
-    return gradient_flow(Network(network.recurrence, network.head), x, loss, gates=False).norms.cpu().numpy()
+    flow = gradient_flow(network.recurrence, x, loss_of_states(network, task, batch), gates=False)
+    return flow.norms.cpu().numpy()
 
 
 @torch.inference_mode()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from recorrente.credit import Flow, gradient_flow, judge, lyapunov_exponents, singular_values
 from recorrente.data.batch import Batch
+from recorrente.evaluation import loss_of_states
 from recorrente.layers import Network
 from recorrente.tasks.classify import Classify
 
@@ -34,13 +35,13 @@ def inspect(network: Network, task: Classify, batch: Batch) -> dict[str, Any]:
     """
     network.eval()
 
-    def loss(y: Tensor) -> Tensor:
-        return task.loss_of(y[-1:] if task.steps == "last" else y, batch.target) * len(batch.target)
-
-    flow = gradient_flow(network, batch.x, loss, batch.lengths)
+    with torch.no_grad():
+        x = network.encoder(batch.x)
+    layer = network.recurrence
+    flow = gradient_flow(layer, x, loss_of_states(network, task, batch))
     lags = _lags(len(batch.x))
-    spectra = torch.stack([singular_values(network, batch.x, lag=lag, most=VALUES).mean(1) for lag in lags], dim=1)
-    exponents = lyapunov_exponents(network, batch.x, most=EXPONENTS).mean(1)
+    spectra = torch.stack([singular_values(layer, x, lag=lag, most=VALUES).mean(1) for lag in lags], dim=1)
+    exponents = lyapunov_exponents(layer, x, most=EXPONENTS).mean(1)
     layers = [_layer(flow, k, lags, spectra[k], exponents[k]) for k in range(len(flow.reverse))]
     return {"steps": len(batch.x), "sequences": len(batch), "layers": layers}
 

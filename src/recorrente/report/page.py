@@ -37,11 +37,12 @@ def _html(content: Content, pictures: dict[str, bytes]) -> str:
     environment = Environment(
         loader=PackageLoader("recorrente.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
+    both_ways = content.config["network"]["bidirectional"]
     return environment.get_template(f"{content.kind}.html").render(
         config=content.config,
         metrics=content.metrics,
         classes=content.classes,
-        gradient=gradient_in_words(content.seen["gradient_norms"]),
+        gradient=gradient_in_words(content.seen["gradient_norms"], both_ways=both_ways),
         pictures={name: base64.b64encode(picture).decode() for name, picture in pictures.items()},
         **PARTS.get(content.kind, lambda seen: {})(content.seen),
     )
@@ -79,14 +80,15 @@ PARTS: dict[str, Callable[[Mapping[str, NDArray[Any]]], dict[str, Any]]] = {
 """What the page of a kind shows as text."""
 
 
-def gradient_in_words(norms: NDArray[np.floating]) -> str:
-    """How much of the gradient of the top layer's last step is left at its first; `norms (L, T, B)`.
+def gradient_in_words(norms: NDArray[np.floating], *, both_ways: bool = False) -> str:
+    """How much of the gradient of the top layer's last step, reading forward, is left at its first; `norms (L, T, B)`.
 
     Example:
         >>> gradient_in_words(np.array([[[0.01], [0.1], [1.0]]]))
         'At the first step the median gradient is 1 % of that at the last: most of it vanishes on the way.'
     """
-    first, last = (float(np.median(norms[-1, t])) for t in (0, -1))
+    top = norms[-2 if both_ways else -1]
+    first, last = (float(np.median(top[t])) for t in (0, -1))
     if last == 0 or not np.isfinite(first / last):
         return "No gradient reaches the last step."
     share = first / last
