@@ -16,7 +16,6 @@ import argparse
 import json
 import math
 import os
-import platform
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -237,7 +236,6 @@ def main() -> None:
     show(rows)
     if words.out:
         told = {**machine.describe(), "peak_gflops_a_core": peak(), "date": date.today().isoformat()}
-        told["kernel"] = platform.release()
         told["load"] = os.getloadavg()[0]
         words.out.write_text(
             json.dumps({"machine": told, "shapes": [asdict(s) for s in SHAPES], "rows": rows}, indent=1)
