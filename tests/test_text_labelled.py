@@ -128,14 +128,14 @@ def test_bad_tables_are_refused_and_nothing_is_written(tmp_path, name, content, 
 def test_ragged_batches_keep_lengths_and_every_item():
     sequences = [np.full(length, length) for length in (3, 1, 7, 2, 2, 5, 9)]
     for seed in (None, 3):
-        made = list(ragged.batches(sequences, list(range(7)), 3, no_target=-1, seed=seed))
+        made = list(ragged.batches(sequences, list(range(7)), 3, seed=seed))
         assert sorted(int(k) for batch in made for k in batch.target) == list(range(7))
         for batch in made:
             for row, (length, k) in enumerate(zip(batch.lengths, batch.target, strict=True)):
                 assert length == len(sequences[k])
                 assert torch.equal(batch.x[:length, row], torch.from_numpy(sequences[k]))
     orders = [
-        [int(batch.target) for batch in ragged.batches(sequences, range(7), 1, no_target=-1, seed=1, epoch=epoch)]
+        [int(batch.target) for batch in ragged.batches(sequences, range(7), 1, seed=1, epoch=epoch)]
         for epoch in (0, 0, 1)
     ]
     assert orders[0] == orders[1] != orders[2]
@@ -144,9 +144,9 @@ def test_ragged_batches_keep_lengths_and_every_item():
 def test_a_row_says_the_same_alone_and_among_longer_ones():
     network = Shape("gru", hidden=6, layers=2, bidirectional=True, embedding=5).build_for_ids((9, 4), 3).eval()
     sequences = [np.random.default_rng(k).integers(4, size=(length, 2)) for k, length in enumerate((2, 8, 5))]
-    together = Classify().logits(network, ragged.one(sequences, [0, 1, 2], no_target=-1))[0]
+    together = Classify().logits(network, ragged.one(sequences, [0, 1, 2]))[0]
     for row, sequence in enumerate(sequences):
-        alone = Classify().logits(network, ragged.one([sequence], [0], no_target=-1))[0, 0]
+        alone = Classify().logits(network, ragged.one([sequence], [0]))[0, 0]
         torch.testing.assert_close(together[row], alone)
 
 

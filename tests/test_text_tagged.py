@@ -9,10 +9,11 @@ import torch
 import recorrente
 from recorrente import Plan, Shape, baselines
 from recorrente.data import ragged, tagged
+from recorrente.data.batch import NO_TARGET
 from recorrente.data.progress import silent
 from recorrente.errors import InputError
 from recorrente.kinds import find
-from recorrente.tasks.tag import NO_TARGET, Tag
+from recorrente.tasks.tag import Tag
 
 WORDS = {"o": "ART", "a": "ART", "rio": "N", "casa": "N", "corre": "V", "cai": "V", "não": "ADV", ".": "."}
 
@@ -135,7 +136,6 @@ def test_the_order_of_predictions_is_that_of_the_words():
     batch = ragged.one(
         [torch.arange(3).numpy(), torch.arange(5).numpy()],
         [torch.arange(3).numpy(), torch.arange(5).numpy()],
-        no_target=NO_TARGET,
     )
     target = batch.target.t()
     assert target[target != NO_TARGET].tolist() == [0, 1, 2, 0, 1, 2, 3, 4]

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-__all__ = ["Batch"]
+__all__ = ["NO_TARGET", "Batch"]
+
+NO_TARGET = -100
+"""The target of a step that is past the end of its row; torch's `ignore_index`."""
 
 
 @dataclass(frozen=True)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn.utils.rnn import pad_sequence
 
-from recorrente.data.batch import Batch
+from recorrente.data.batch import NO_TARGET, Batch
 
 __all__ = ["batches", "one"]
 
 SORTED_TOGETHER = 20
 """Batches whose sequences are sorted by length together, so that a batch holds similar lengths in a random order."""
 
-Sequences = Sequence[NDArray[np.int64]]
-Targets = Sequence[int] | Sequences | Sequence[int | NDArray[np.int64]]
+Sequences = Sequence[NDArray[Any]]
+Targets = Sequence[int] | Sequence[NDArray[np.int64]] | Sequence[int | NDArray[np.int64]]
 
 
 def batches(
@@ -25,37 +26,35 @@ def batches(
     targets: Targets,
     size: int,
     *,
-    no_target: int,
     seed: int | None = None,
     epoch: int = 0,
 ) -> Iterator[Batch]:
     """All sequences as batches, each once; the last batch may be smaller.
 
     Args:
-        sequences: `(T,)` or `(T, F)` ids of each.
+        sequences: of each, `(T, C)` float32, or `(T,)` or `(T, F)` ids.
         targets: a class of each, or of each step.
         size: B.
-        no_target: the target of steps past the end.
         seed: of the order; None reads in order.
         epoch: with the seed alone decides the order.
 
     Example:
         >>> short, long = np.arange(2), np.arange(5)
-        >>> batch = next(batches([short, long], [0, 1], 2, no_target=-1))
+        >>> batch = next(batches([short, long], [0, 1], 2))
         >>> batch.x.shape, batch.lengths
         (torch.Size([5, 2]), tensor([2, 5]))
     """
     for chosen in _order([len(sequence) for sequence in sequences], size, seed, epoch):
-        yield one([sequences[k] for k in chosen], [targets[k] for k in chosen], no_target=no_target)
+        yield one([sequences[k] for k in chosen], [targets[k] for k in chosen])
 
 
-def one(sequences: Sequences, targets: Targets, *, no_target: int) -> Batch:
+def one(sequences: Sequences, targets: Targets) -> Batch:
     """These sequences as a batch."""
     x = pad_sequence([torch.from_numpy(sequence) for sequence in sequences])
     lengths = torch.tensor([len(sequence) for sequence in sequences])
     if isinstance(targets[0], np.ndarray):
         each = [torch.from_numpy(target) for target in targets]
-        return Batch(x, pad_sequence(each, padding_value=no_target), lengths)
+        return Batch(x, pad_sequence(each, padding_value=NO_TARGET), lengths)
     return Batch(x, torch.tensor(targets, dtype=torch.int64), lengths)
 
 

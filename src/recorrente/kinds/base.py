@@ -20,9 +20,7 @@ from recorrente.layers import Network
 from recorrente.shape import Shape
 from recorrente.training import Feed, Plan, Task
 
-__all__ = ["EVALUATION_BATCH", "Kind", "Prediction", "Reading", "Recipe", "Results"]
-
-EVALUATION_BATCH = 500
+__all__ = ["Kind", "Prediction", "Reading", "Recipe", "Results"]
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,171 @@
-"""What all kinds that tell classes apart have in common: the rows of `predictions.csv`, and the score in a line."""
+"""What all kinds that tell classes apart have in common, from batches to scores.
+
+A kind of its own says how its data is read, what the steps of its sequences are, and what its report shows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
+from recorrente import evaluation
+from recorrente.data import ragged
+from recorrente.data.batch import Batch
+from recorrente.data.progress import Progress
+from recorrente.errors import InputError
 from recorrente.evaluation import Predictions
-from recorrente.kinds.base import Recipe
+from recorrente.kinds.base import Prediction, Reading, Recipe, Results
+from recorrente.layers import Network
+from recorrente.shape import Shape
+from recorrente.tasks.classify import Classify
+from recorrente.training import Feed, Plan
 
-__all__ = ["summary", "table"]
+__all__ = ["Classified", "Ragged"]
 
-
-def table(predictions: Predictions, recipe: Recipe) -> tuple[tuple[str, ...], Sequence[Sequence[object]]]:
-    """The columns and rows of `predictions.csv`."""
-    names = np.array(recipe.classes)
-    columns = zip(names[predictions.target], names[predictions.prediction], predictions.confidence, strict=True)
-    rows = [(index, target, said, f"{confidence:.6f}") for index, (target, said, confidence) in enumerate(columns)]
-    return ("index", "target", "prediction", "confidence"), rows
+LEFT_OUT_TOLD = 3
 
 
-def summary(metrics: Mapping[str, Any]) -> str:
-    """The score in a line, beside the baselines where there are some."""
-    line = f"test accuracy {metrics['accuracy']:.4f}  loss {metrics['loss']:.4f}  ({metrics['test_size']} sequences)"
-    beside = ", ".join(f"{name} {value:.4f}" for name, value in metrics.get("baselines", {}).items())
-    return f"{line}\nbeside it: {beside}" if beside else line
+class Classified(ABC):
+    """A kind whose model says a class of each sequence, or of each step; see `kinds.base.Kind`.
+
+    Its data has `classes`, `train` and `test`; `skipped` where files or rows may be left out.
+
+    Attributes:
+        own_shape, own_plan: what is chosen for this kind where nothing is said.
+        together: sequences in a batch that is only read.
+        counted: what is scored, in the plural.
+    """
+
+    name: ClassVar[str]
+    cell: ClassVar[str] = "gru"
+    own_shape: ClassVar[Mapping[str, Any]] = {}
+    own_plan: ClassVar[Mapping[str, Any]] = {}
+    together: ClassVar[int] = 500
+    counted: ClassVar[str] = "sequences"
+
+    @abstractmethod
+    def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> Any:
+        """The data; see `kinds.base.Kind`."""
+
+    @abstractmethod
+    def reader(self, data: Any, reading: Reading, plan: Plan) -> Any:
+        """How an item becomes steps, found from the training part alone."""
+
+    @abstractmethod
+    def reader_from(self, config: Mapping[str, Any]) -> Any:
+        """The same again, from `config.json`."""
+
+    @abstractmethod
+    def network(self, recipe: Recipe) -> Network:
+        """The network, not yet trained."""
+
+    @abstractmethod
+    def divide(self, plan: Plan, data: Any) -> tuple[Any, Any]:
+        """The training part as two: to fit, and to validate on."""
+
+    @abstractmethod
+    def feed(self, recipe: Recipe, data: Any) -> Feed:
+        """Batches to train on, and to validate on."""
+
+    @abstractmethod
+    def in_order(self, recipe: Recipe, part: Any) -> Iterator[Batch]:
+        """A part as batches that are only read."""
+
+    @abstractmethod
+    def beside(self, recipe: Recipe, data: Any, predictions: Predictions) -> dict[str, Any]:
+        """What stands beside the scores in `metrics.json`: `baselines`, and what else a kind tells."""
+
+    @abstractmethod
+    def observe(self, recipe: Recipe, network: Network, data: Any, predictions: Predictions) -> dict[str, NDArray[Any]]:
+        """What the report is drawn from."""
+
+    @abstractmethod
+    def predict(self, recipe: Recipe, network: Network, given: Sequence[str | Path]) -> list[Prediction]:
+        """What the model says of items that a person gives."""
+
+    def shape(self, cell: str, reading: Reading, given: Mapping[str, Any]) -> Shape:
+        return Shape(cell, **{**self.own_shape, **given})
+
+    def plan(self, source: str, cell: str, given: Mapping[str, Any]) -> Plan:
+        return Plan(**{**self.own_plan, **given})
+
+    def task(self, config: Mapping[str, Any]) -> Any:
+        return Classify(**config)
+
+    def task_config(self, task: Any) -> dict[str, Any]:
+        return {"name": "classify", **asdict(task)}
+
+    def again(self, recipe: Recipe, source: str | Path, progress: Progress) -> Any:
+        return self.load(source, recipe.reading, recipe.plan, progress)
+
+    def classes(self, data: Any) -> tuple[str, ...]:
+        return data.classes
+
+    def predicted(self, recipe: Recipe, network: Network, part: Any) -> Predictions:
+        """What the network says of a part."""
+        return evaluation.predict(network, recipe.task, self.in_order(recipe, part))
+
+    def scores(self, recipe: Recipe, network: Network, data: Any) -> dict[str, Any]:
+        return evaluation.scores(self.predicted(recipe, network, data.test), recipe.classes)
+
+    def results(self, recipe: Recipe, network: Network, data: Any) -> Results:
+        predictions = self.predicted(recipe, network, data.test)
+        scores = evaluation.scores(predictions, recipe.classes) | self.beside(recipe, data, predictions)
+        return Results(scores, self.observe(recipe, network, data, predictions), *self.table(recipe, data, predictions))
+
+    def table(
+        self, recipe: Recipe, data: Any, predictions: Predictions
+    ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+        """The columns and rows of `predictions.csv`."""
+        names = np.array(recipe.classes)
+        columns = zip(names[predictions.target], names[predictions.prediction], predictions.confidence, strict=True)
+        rows = [(index, target, said, f"{confidence:.6f}") for index, (target, said, confidence) in enumerate(columns)]
+        return ("index", "target", "prediction", "confidence"), list[tuple[object, ...]](rows)
+
+    def generate(self, recipe: Recipe, network: Network, prompt: str, **how: Any) -> NoReturn:
+        came = f"a model that tells {recipe.kind} apart"
+        raise InputError("run", came=came, wanted="one that was trained on running text")
+
+    def summary(self, metrics: Mapping[str, Any]) -> str:
+        """The score in a line, beside the baselines, and what was left out."""
+        accuracy, loss, size = (metrics[name] for name in ("accuracy", "loss", "test_size"))
+        lines = [f"test accuracy {accuracy:.4f}  loss {loss:.4f}  ({size} {self.counted})"]
+        if beside := ", ".join(f"{name} {value:.4f}" for name, value in metrics.get("baselines", {}).items()):
+            lines.append(f"beside it: {beside}")
+        if skipped := metrics.get("skipped", []):
+            lines.append(f"left out: {len(skipped)} ({'; '.join(skipped[:LEFT_OUT_TOLD])})")
+        return "\n".join(lines)
+
+
+class Ragged(Classified):
+    """The same where sequences have lengths of their own."""
+
+    @abstractmethod
+    def encode(self, recipe: Recipe, part: Any) -> tuple[ragged.Sequences, ragged.Targets]:
+        """The steps of each sequence of a part, `(T, ...)`, and its class, or those of its steps."""
+
+    def task(self, config: Mapping[str, Any]) -> Any:
+        task = super().task(config)
+        if task.steps != "last":
+            raise InputError("steps", came=repr(task.steps), wanted="last, where sequences are not all of one length")
+        return task
+
+    def feed(self, recipe: Recipe, data: Any) -> Feed:
+        plan = recipe.plan
+        fit, validation = self.divide(plan, data)
+        sequences, targets = self.encode(recipe, fit)
+        return Feed(
+            lambda epoch: ragged.batches(sequences, targets, plan.batch, seed=plan.seed, epoch=epoch),
+            lambda: self.in_order(recipe, validation),
+            steps=-(-len(fit) // plan.batch),
+        )
+
+    def in_order(self, recipe: Recipe, part: Any) -> Iterator[Batch]:
+        """A part as batches that are only read."""
+        return ragged.batches(*self.encode(recipe, part), self.together)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from recorrente import baselines, evaluation
+from recorrente import baselines
 from recorrente.credit.flow import gradient_flow
 from recorrente.data import ragged, tagged
-from recorrente.data.batch import Batch
+from recorrente.data.batch import NO_TARGET
 from recorrente.data.progress import Progress
 from recorrente.data.reading import read_text
 from recorrente.data.source import is_file
@@ -24,39 +24,31 @@ from recorrente.data.tagged import Sentences, TaggedText
 from recorrente.data.words import WordFeatures, split_words
 from recorrente.errors import InputError
 from recorrente.evaluation import Predictions
-from recorrente.kinds import classified
-from recorrente.kinds.base import Prediction, Reading, Recipe, Results
-from recorrente.kinds.image import no_generation
+from recorrente.kinds.base import Prediction, Reading, Recipe
+from recorrente.kinds.classified import Ragged
 from recorrente.layers import Network
-from recorrente.shape import Shape
-from recorrente.tasks.tag import NO_TARGET, Tag
-from recorrente.training import Feed, Plan
+from recorrente.tasks.tag import Tag
+from recorrente.training import Plan
 
 __all__ = ["Tags"]
 
-EVALUATION_BATCH = 128
 SHOWN, MISTAKES, GRADIENT_BATCH = 4, 16, 32
 
 
-class Tags:
+class Tags(Ragged):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
     name = "tags"
-    cell = "gru"
-
-    def shape(self, cell: str, reading: Reading, given: Mapping[str, Any]) -> Shape:
-        defaults: dict[str, Any] = {
-            "hidden": 128,
-            "layers": 1,
-            "bidirectional": True,
-            "embedding": 64,
-            "dropout": 0.3,
-        }
-        return Shape(cell, **defaults | dict(given))
-
-    def plan(self, source: str, cell: str, given: Mapping[str, Any]) -> Plan:
-        defaults: dict[str, Any] = {"epochs": 3, "batch": 32, "learning_rate": 4e-3}
-        return Plan(**defaults | dict(given))
+    own_shape: ClassVar[Mapping[str, Any]] = {
+        "hidden": 128,
+        "layers": 1,
+        "bidirectional": True,
+        "embedding": 64,
+        "dropout": 0.3,
+    }
+    own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 3, "batch": 32, "learning_rate": 4e-3}
+    together = 128
+    counted = "words"
 
     def task(self, config: Mapping[str, Any]) -> Tag:
         for name, value in config.items():
@@ -71,12 +63,6 @@ class Tags:
         skip = bool(reading.skip_bad)
         return tagged.load(source, encoding=reading.encoding, skip_bad=skip, seed=plan.seed, progress=progress)
 
-    def again(self, recipe: Recipe, source: str | Path, progress: Progress) -> TaggedText:
-        return self.load(source, recipe.reading, recipe.plan, progress)
-
-    def classes(self, data: TaggedText) -> tuple[str, ...]:
-        return data.classes
-
     def reader(self, data: TaggedText, reading: Reading, plan: Plan) -> WordFeatures:
         return WordFeatures.of(data.train.words)
 
@@ -86,55 +72,90 @@ class Tags:
     def network(self, recipe: Recipe) -> Network:
         return recipe.shape.build_for_ids(recipe.reader.sizes, len(recipe.classes))
 
-    def feed(self, recipe: Recipe, data: TaggedText) -> Feed:
-        plan = recipe.plan
+    def divide(self, plan: Plan, data: TaggedText) -> tuple[Sentences, Sentences]:
         order = np.random.RandomState(plan.seed).permutation(len(data.train)).tolist()
         held = min(max(1, round(plan.validation * len(order))), len(order) - 1)
-        fit, validation = data.train.subset(order[held:]), data.train.subset(order[:held])
-        if not len(fit):
+        if not held:
             raise InputError("data", came="a single sentence to learn from", wanted="two or more")
-        encoded, targets = _encode(recipe, fit)
-        return Feed(
-            lambda epoch: ragged.batches(
-                encoded, targets, plan.batch, no_target=NO_TARGET, seed=plan.seed, epoch=epoch
-            ),
-            lambda: _in_order(recipe, validation),
-            steps=-(-len(fit) // plan.batch),
-        )
+        return data.train.subset(order[held:]), data.train.subset(order[:held])
 
-    def scores(self, recipe: Recipe, network: Network, data: TaggedText) -> dict[str, Any]:
-        return evaluation.scores(_predict(recipe, network, data.test), recipe.classes)
+    def encode(self, recipe: Recipe, part: Sentences) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
+        return [recipe.reader.encode(words) for words in part.words], [np.array(tags, np.int64) for tags in part.tags]
 
-    def results(self, recipe: Recipe, network: Network, data: TaggedText) -> Results:
-        predictions = _predict(recipe, network, data.test)
-        scores = evaluation.scores(predictions, recipe.classes)
+    @torch.inference_mode()
+    def predicted(self, recipe: Recipe, network: Network, part: Sentences) -> Predictions:
+        """The tags of all words, sentence after sentence."""
+        network.eval()
+        probabilities, targets, loss = [], [], 0.0
+        for batch in self.in_order(recipe, part):
+            logits, target = recipe.task.logits(network, batch).transpose(0, 1), batch.target.t()  # a sentence a row
+            there = target != NO_TARGET
+            probabilities.append(logits[there].softmax(-1))
+            targets.append(target[there])
+            loss += float(functional.cross_entropy(logits[there], target[there], reduction="sum"))
+        every = torch.cat(targets).numpy()
+        return Predictions(torch.cat(probabilities).numpy(), every, loss / len(every))
+
+    def beside(self, recipe: Recipe, data: TaggedText, predictions: Predictions) -> dict[str, Any]:
         train, test = (list(zip(part.words, part.tags, strict=True)) for part in (data.train, data.test))
-        scores["baselines"] = {"most frequent tag": baselines.most_frequent_tag(train, test)}
-        scores["unknown_words"] = _unknown(predictions, data)
-        scores["skipped"] = list(data.skipped)
-        columns, rows = classified.table(predictions, recipe)
+        return {
+            "baselines": {"most frequent tag": baselines.most_frequent_tag(train, test)},
+            "unknown_words": _unknown(predictions, data),
+            "skipped": list(data.skipped),
+        }
+
+    def table(
+        self, recipe: Recipe, data: TaggedText, predictions: Predictions
+    ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+        columns, rows = super().table(recipe, data, predictions)
         words = [word for sentence in data.test.words for word in sentence]
-        told = [(*row, word) for row, word in zip(rows, words, strict=True)]
-        return Results(scores, _observe(recipe, network, data, predictions), (*columns, "word"), told)
+        return (*columns, "word"), [(*row, word) for row, word in zip(rows, words, strict=True)]
+
+    def observe(
+        self, recipe: Recipe, network: Network, data: TaggedText, predictions: Predictions
+    ) -> dict[str, NDArray[Any]]:
+        """What the report is drawn from: some tagged sentences, the commonest confusions, the gradient."""
+        wrong = predictions.prediction != predictions.target
+        pairs = Counter(zip(predictions.target[wrong].tolist(), predictions.prediction[wrong].tolist(), strict=True))
+        starts = np.cumsum([0, *(len(words) for words in data.test.words)])
+        shown = [k for k, words in enumerate(data.test.words) if 4 <= len(words) <= 40][:SHOWN] or [0]
+        seen: dict[str, NDArray[Any]] = {
+            "confused": np.array([(*pair, count) for pair, count in pairs.most_common(MISTAKES)], int).reshape(-1, 3),
+            "gradient_norms": self._gradient(recipe, network, data.train),
+        }
+        for number, k in enumerate(shown):
+            part = slice(int(starts[k]), int(starts[k + 1]))
+            seen[f"sentence_{number}_words"] = np.array(data.test.words[k], dtype=str)
+            seen[f"sentence_{number}_target"] = predictions.target[part]
+            seen[f"sentence_{number}_prediction"] = predictions.prediction[part]
+            seen[f"sentence_{number}_confidence"] = predictions.confidence[part]
+        return seen
 
     def predict(self, recipe: Recipe, network: Network, given: Sequence[str | Path]) -> list[Prediction]:
         """The tag of each word of each text, or of each line of each file."""
         items = [item for one in given for item in _items(one, recipe)]
         sentences = Sentences(tuple(words for words, _ in items), tuple((0,) * len(words) for words, _ in items))
-        rows: list[list[float]] = _predict(recipe, network, sentences).probabilities.tolist()
+        rows: list[list[float]] = self.predicted(recipe, network, sentences).probabilities.tolist()
         words = [(word, path) for sentence, path in items for word in sentence]
         return [
             Prediction.of(recipe.classes, row, path=path, text=word)
             for row, (word, path) in zip(rows, words, strict=True)
         ]
 
-    def generate(self, recipe: Recipe, network: Network, prompt: str, **how: Any) -> NoReturn:
-        raise no_generation(recipe)
+    def _gradient(self, recipe: Recipe, network: Network, train: Sentences) -> NDArray[np.float32]:
+        """The norm of dL/dh_t, `(L, T, B)`, for the tag in the middle of sentences of one length."""
+        lengths = Counter(len(words) for words in train.words[:2000])
+        wanted = max(lengths, key=lambda length: (length > 8, lengths[length]))
+        chosen = [k for k, words in enumerate(train.words[:2000]) if len(words) == wanted][:GRADIENT_BATCH]
+        encoded, targets = self.encode(recipe, train.subset(chosen))
+        batch, middle = ragged.one(encoded, targets), wanted // 2
 
-    def summary(self, metrics: Mapping[str, Any]) -> str:
-        left_out = metrics.get("skipped", [])
-        told = classified.summary(metrics).replace("sequences", "words")
-        return f"{told}\nleft out: {len(left_out)} ({'; '.join(left_out[:3])})" if left_out else told
+        def loss(y: Tensor) -> Tensor:
+            return functional.cross_entropy(y[middle], batch.target[middle], reduction="sum")
+
+        with torch.no_grad():
+            x = network.encoder(batch.x)
+        return gradient_flow(Network(network.recurrence, network.head), x, loss).norms.numpy()
 
 
 def _items(one: str | Path, recipe: Recipe) -> list[tuple[tuple[str, ...], Path | None]]:
@@ -147,67 +168,9 @@ def _items(one: str | Path, recipe: Recipe) -> list[tuple[tuple[str, ...], Path 
     return [(words, path if found else None) for words in sentences if words]
 
 
-def _encode(recipe: Recipe, part: Sentences) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
-    return [recipe.reader.encode(words) for words in part.words], [np.array(tags, np.int64) for tags in part.tags]
-
-
-def _in_order(recipe: Recipe, part: Sentences) -> Iterator[Batch]:
-    return ragged.batches(*_encode(recipe, part), EVALUATION_BATCH, no_target=NO_TARGET)
-
-
-@torch.inference_mode()
-def _predict(recipe: Recipe, network: Network, part: Sentences) -> Predictions:
-    """The tags of all words, sentence after sentence."""
-    network.eval()
-    probabilities, targets, loss = [], [], 0.0
-    for batch in _in_order(recipe, part):
-        logits, target = recipe.task.logits(network, batch).transpose(0, 1), batch.target.t()  # a sentence a row
-        there = target != NO_TARGET
-        probabilities.append(logits[there].softmax(-1))
-        targets.append(target[there])
-        loss += float(functional.cross_entropy(logits[there], target[there], reduction="sum"))
-    every = torch.cat(targets).numpy()
-    return Predictions(torch.cat(probabilities).numpy(), every, loss / len(every))
-
-
 def _unknown(predictions: Predictions, data: TaggedText) -> dict[str, float]:
     """How many words of the test are not in the training part, and how many of them are tagged right."""
     known = {word.lower() for words in data.train.words for word in words}
     new = np.array([word.lower() not in known for words in data.test.words for word in words])
     right = (predictions.prediction == predictions.target)[new]
     return {"count": int(new.sum()), "accuracy": float(right.mean()) if len(right) else 1.0}
-
-
-def _observe(recipe: Recipe, network: Network, data: TaggedText, predictions: Predictions) -> dict[str, NDArray[Any]]:
-    """What the report is drawn from: some tagged sentences, the commonest confusions, the gradient."""
-    wrong = predictions.prediction != predictions.target
-    pairs = Counter(zip(predictions.target[wrong].tolist(), predictions.prediction[wrong].tolist(), strict=True))
-    starts = np.cumsum([0, *(len(words) for words in data.test.words)])
-    shown = [k for k, words in enumerate(data.test.words) if 4 <= len(words) <= 40][:SHOWN] or [0]
-    seen: dict[str, NDArray[Any]] = {
-        "confused": np.array([(*pair, count) for pair, count in pairs.most_common(MISTAKES)], int).reshape(-1, 3),
-        "gradient_norms": _gradient(recipe, network, data.train),
-    }
-    for number, k in enumerate(shown):
-        part = slice(int(starts[k]), int(starts[k + 1]))
-        seen[f"sentence_{number}_words"] = np.array(data.test.words[k], dtype=str)
-        seen[f"sentence_{number}_target"] = predictions.target[part]
-        seen[f"sentence_{number}_prediction"] = predictions.prediction[part]
-        seen[f"sentence_{number}_confidence"] = predictions.confidence[part]
-    return seen
-
-
-def _gradient(recipe: Recipe, network: Network, train: Sentences) -> NDArray[np.float32]:
-    """The norm of dL/dh_t, `(L, T, B)`, for the tag in the middle of sentences of one length."""
-    lengths = Counter(len(words) for words in train.words[:2000])
-    wanted = max(lengths, key=lambda length: (length > 8, lengths[length]))
-    chosen = [k for k, words in enumerate(train.words[:2000]) if len(words) == wanted][:GRADIENT_BATCH]
-    encoded, targets = _encode(recipe, train.subset(chosen))
-    batch, middle = ragged.one(encoded, targets, no_target=NO_TARGET), wanted // 2
-
-    def loss(y: Tensor) -> Tensor:
-        return functional.cross_entropy(y[middle], batch.target[middle], reduction="sum")
-
-    with torch.no_grad():
-        x = network.encoder(batch.x)
-    return gradient_flow(Network(network.recurrence, network.head), x, loss).norms.numpy()

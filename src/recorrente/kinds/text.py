@@ -5,16 +5,16 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recorrente import baselines, evaluation
+from recorrente import baselines
 from recorrente.data import labelled, ragged, units
 from recorrente.data.imageset import hold_out
 from recorrente.data.labelled import LabelledTexts, Texts
@@ -24,13 +24,10 @@ from recorrente.data.source import is_file
 from recorrente.data.words import WordFeatures, split_words
 from recorrente.errors import InputError
 from recorrente.evaluation import Predictions, gradient_norms, step_by_step
-from recorrente.kinds import classified
-from recorrente.kinds.base import EVALUATION_BATCH, Prediction, Reading, Recipe, Results
-from recorrente.kinds.image import no_generation
+from recorrente.kinds.base import Prediction, Reading, Recipe
+from recorrente.kinds.classified import Ragged
 from recorrente.layers import Network
-from recorrente.shape import Shape
-from recorrente.tasks.classify import Classify
-from recorrente.training import Feed, Plan
+from recorrente.training import Plan
 
 __all__ = ["LabelledReader", "Text"]
 
@@ -39,7 +36,6 @@ SHORT = 20
 LONGEST = 1_000
 """Steps that are read of a text; what comes after them is not."""
 SHOWN, MISTAKES, GRADIENT_BATCH = 4, 16, 32
-NO_TARGET = -100
 
 
 @dataclass(frozen=True)
@@ -93,34 +89,18 @@ class LabelledReader:
         return cls(cut, config["whole_files"])
 
 
-class Text:
+class Text(Ragged):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
     name = "text"
-    cell = "gru"
-
-    def shape(self, cell: str, reading: Reading, given: Mapping[str, Any]) -> Shape:
-        defaults: dict[str, Any] = {
-            "hidden": 128,
-            "layers": 1,
-            "bidirectional": True,
-            "embedding": 128,
-            "dropout": 0.5,
-        }
-        return Shape(cell, **defaults | dict(given))
-
-    def plan(self, source: str, cell: str, given: Mapping[str, Any]) -> Plan:
-        defaults: dict[str, Any] = {"epochs": 10, "batch": 32, "learning_rate": 2e-3}
-        return Plan(**defaults | dict(given))
-
-    def task(self, config: Mapping[str, Any]) -> Classify:
-        task = Classify(**config)
-        if task.steps != "last":
-            raise InputError("steps", came=repr(task.steps), wanted="last, where texts are not all of one length")
-        return task
-
-    def task_config(self, task: Any) -> dict[str, Any]:
-        return {"name": "classify", **asdict(task)}
+    own_shape: ClassVar[Mapping[str, Any]] = {
+        "hidden": 128,
+        "layers": 1,
+        "bidirectional": True,
+        "embedding": 128,
+        "dropout": 0.5,
+    }
+    own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 10, "batch": 32, "learning_rate": 2e-3}
 
     def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> LabelledTexts:
         reading.only(self.name, "units", "encoding", "text", "label", "skip_bad")
@@ -134,12 +114,6 @@ class Text:
             progress=progress,
         )
 
-    def again(self, recipe: Recipe, source: str | Path, progress: Progress) -> LabelledTexts:
-        return self.load(source, recipe.reading, recipe.plan, progress)
-
-    def classes(self, data: LabelledTexts) -> tuple[str, ...]:
-        return data.classes
-
     def reader(self, data: LabelledTexts, reading: Reading, plan: Plan) -> LabelledReader:
         return LabelledReader.of(data, reading.units)
 
@@ -149,56 +123,50 @@ class Text:
     def network(self, recipe: Recipe) -> Network:
         return recipe.shape.build_for_ids(recipe.reader.sizes, len(recipe.classes))
 
-    def feed(self, recipe: Recipe, data: LabelledTexts) -> Feed:
-        plan = recipe.plan
+    def divide(self, plan: Plan, data: LabelledTexts) -> tuple[Texts, Texts]:
         kept, held = hold_out(np.array(data.train.labels), plan.validation, plan.seed, data.classes, of="texts")
-        fit, validation = data.train.subset(kept), data.train.subset(held)
-        encoded = [recipe.reader(text) for text in fit.texts]
-        return Feed(
-            lambda epoch: ragged.batches(
-                encoded, fit.labels, plan.batch, no_target=NO_TARGET, seed=plan.seed, epoch=epoch
-            ),
-            lambda: _in_order(recipe, validation),
-            steps=-(-len(fit) // plan.batch),
-        )
+        return data.train.subset(kept), data.train.subset(held)
 
-    def scores(self, recipe: Recipe, network: Network, data: LabelledTexts) -> dict[str, Any]:
-        return evaluation.scores(_predict(recipe, network, data.test), recipe.classes)
+    def encode(self, recipe: Recipe, part: Texts) -> tuple[list[NDArray[np.int64]], tuple[int, ...]]:
+        return [recipe.reader(text) for text in part.texts], part.labels
 
-    def results(self, recipe: Recipe, network: Network, data: LabelledTexts) -> Results:
-        predictions = _predict(recipe, network, data.test)
-        scores = evaluation.scores(predictions, recipe.classes)
+    def beside(self, recipe: Recipe, data: LabelledTexts, predictions: Predictions) -> dict[str, Any]:
         train, test = data.train, data.test
-        scores["baselines"] = {
-            "majority class": baselines.majority(train.labels, test.labels),
-            "naive Bayes": baselines.naive_bayes(
-                train.texts,
-                train.labels,
-                test.texts,
-                test.labels,
-                units="words" if recipe.reader.words else "characters",
-            ),
-        }
-        scores["skipped"] = list(data.skipped)
-        return Results(scores, _observe(recipe, network, data, predictions), *classified.table(predictions, recipe))
+        read = "words" if recipe.reader.words else "characters"
+        bayes = baselines.naive_bayes(train.texts, train.labels, test.texts, test.labels, units=read)
+        beside = {"majority class": baselines.majority(train.labels, test.labels), "naive Bayes": bayes}
+        return {"baselines": beside, "skipped": list(data.skipped)}
 
     def predict(self, recipe: Recipe, network: Network, given: Sequence[str | Path]) -> list[Prediction]:
         """The class of each text; of each file, of each of its lines where such were learnt."""
         items = [item for one in given for item in _items(one, recipe)]
-        said = _predict(recipe, network, Texts(tuple(text for text, _ in items), (0,) * len(items))).probabilities
-        rows: list[list[float]] = said.tolist()
+        texts = Texts(tuple(text for text, _ in items), (0,) * len(items))
+        rows: list[list[float]] = self.predicted(recipe, network, texts).probabilities.tolist()
         return [
             Prediction.of(recipe.classes, row, path=path, text=text)
             for row, (text, path) in zip(rows, items, strict=True)
         ]
 
-    def generate(self, recipe: Recipe, network: Network, prompt: str, **how: Any) -> NoReturn:
-        raise no_generation(recipe)
-
-    def summary(self, metrics: Mapping[str, Any]) -> str:
-        left_out = metrics.get("skipped", [])
-        told = classified.summary(metrics)
-        return f"{told}\nleft out: {len(left_out)} ({'; '.join(left_out[:3])})" if left_out else told
+    def observe(
+        self, recipe: Recipe, network: Network, data: LabelledTexts, predictions: Predictions
+    ) -> dict[str, NDArray[Any]]:
+        """What the report is drawn from: texts as they arrive, mistakes, the gradient."""
+        mistakes = predictions.most_confident_mistakes(MISTAKES)
+        shown = _to_show(predictions, data.test)
+        seen: dict[str, NDArray[Any]] = {
+            "mistake_texts": np.array([data.test.texts[k] for k in mistakes], dtype=str),
+            "mistake_target": predictions.target[mistakes],
+            "mistake_prediction": predictions.prediction[mistakes],
+            "mistake_confidence": predictions.confidence[mistakes],
+            "arriving_target": predictions.target[shown],
+            "gradient_norms": gradient_norms(network, recipe.task, _equal_lengths(recipe, data.train)),
+        }
+        for number, k in enumerate(shown):
+            text = data.test.texts[k]
+            steps = step_by_step(network, torch.from_numpy(recipe.reader(text)).unsqueeze(1))
+            seen[f"arriving_{number}_steps"] = np.array(recipe.reader.steps(text) or [""], dtype=str)
+            seen[f"arriving_{number}_probabilities"] = steps.probabilities
+        return seen
 
 
 def _items(one: str | Path, recipe: Recipe) -> list[tuple[str, Path | None]]:
@@ -212,37 +180,6 @@ def _items(one: str | Path, recipe: Recipe) -> list[tuple[str, Path | None]]:
     if recipe.reader.whole_files:
         return [(" ".join(content.split()), path)]
     return [(line.strip(), path) for line in content.splitlines() if line.strip()]
-
-
-def _in_order(recipe: Recipe, texts: Texts) -> Any:
-    encoded = [recipe.reader(text) for text in texts.texts]
-    return ragged.batches(encoded, texts.labels, EVALUATION_BATCH, no_target=NO_TARGET)
-
-
-def _predict(recipe: Recipe, network: Network, texts: Texts) -> Predictions:
-    return evaluation.predict(network, recipe.task, _in_order(recipe, texts))
-
-
-def _observe(
-    recipe: Recipe, network: Network, data: LabelledTexts, predictions: Predictions
-) -> dict[str, NDArray[Any]]:
-    """What the report is drawn from: texts as they arrive, mistakes, the gradient."""
-    mistakes = predictions.most_confident_mistakes(MISTAKES)
-    shown = _to_show(predictions, data.test)
-    seen: dict[str, NDArray[Any]] = {
-        "mistake_texts": np.array([data.test.texts[k] for k in mistakes], dtype=str),
-        "mistake_target": predictions.target[mistakes],
-        "mistake_prediction": predictions.prediction[mistakes],
-        "mistake_confidence": predictions.confidence[mistakes],
-        "arriving_target": predictions.target[shown],
-        "gradient_norms": gradient_norms(network, recipe.task, _equal_lengths(recipe, data.train)),
-    }
-    for number, k in enumerate(shown):
-        text = data.test.texts[k]
-        steps = step_by_step(network, torch.from_numpy(recipe.reader(text)).unsqueeze(1))
-        seen[f"arriving_{number}_steps"] = np.array(recipe.reader.steps(text) or [""], dtype=str)
-        seen[f"arriving_{number}_probabilities"] = steps.probabilities
-    return seen
 
 
 ARRIVING = 40
@@ -266,4 +203,4 @@ def _equal_lengths(recipe: Recipe, train: Texts) -> Any:
     lengths = Counter(len(steps) for steps in encoded)
     wanted = max(lengths, key=lambda length: (length > 5, lengths[length]))
     chosen = [k for k, steps in enumerate(encoded) if len(steps) == wanted][:GRADIENT_BATCH]
-    return ragged.one([encoded[k] for k in chosen], [train.labels[k] for k in chosen], no_target=NO_TARGET)
+    return ragged.one([encoded[k] for k in chosen], [train.labels[k] for k in chosen])

@@ -8,13 +8,10 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from recorrente.data.batch import Batch
+from recorrente.data.batch import NO_TARGET, Batch
 from recorrente.layers import Network
 
-__all__ = ["NO_TARGET", "Tag"]
-
-NO_TARGET = -100
-"""The target of a step that is past the row's end; torch's `ignore_index`."""
+__all__ = ["Tag"]
 
 
 class Tag:
