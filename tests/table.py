@@ -17,6 +17,8 @@ CELLS = {
     "linear": cells.Elman("linear"),
     "gru": cells.GRU(),
     "lstm": cells.LSTM(),
+    "peephole": cells.PeepholeLSTM(),
+    "coupled": cells.CoupledLSTM(),
 }
 
 # T, B, C, H: one of everything, nothing at all, odd numbers, one short of a vector and one past it.
@@ -63,8 +65,9 @@ def problem(cell: cells.Cell, size: Sequence[int], dtype: torch.dtype = torch.fl
     x, state = leaf(T, B, C, dtype=dtype), tuple(leaf(B, H, dtype=dtype) for _ in cell.state_names)
     shapes = ((rows, C), (rows, H), (rows,), (rows,))
     with torch.no_grad():
-        weights = [(leaf(*shape) / (H + C) ** 0.5).to(dtype) for shape in shapes]
-    return x, state, Weights(*(weight.requires_grad_() for weight in weights))
+        weights = [(leaf(*shape) / (H + C) ** 0.5).to(dtype).requires_grad_() for shape in shapes]
+    own = {name: leaf(*shape, dtype=dtype) for name, shape in cell.own_weights(H).items()}
+    return x, state, Weights(*weights, **own)
 
 
 def flat(output: Any) -> list[Tensor]:

@@ -20,12 +20,16 @@ struct BackwardMemory {
     zeros = arena.take<T>(zero_count());
     dh = arena.take<T>(p.B * layout.units);
     carry = arena.take<T>(p.B * layout.units);
+    passed = arena.take<T>(p.B * layout.units);
+    peepholes = arena.take<T>(Cell::kPeepholes * layout.units);
+    const std::int64_t restarts = p.reset ? p.B * layout.units : 0;
+    dh_restart = arena.take<T>(restarts), dc_restart = arena.take<T>(restarts), cut = arena.take<T>(restarts);
     edge = arena.take<T>(edge_count(p));
     pointers = arena.take<void*>(pointer_rows(p, team) * pointers_a_row());
     barrier = arena.take<Barrier>(1);
   }
 
-  std::int64_t pointers_a_row() const { return 3 * tile_steps + 6; }
+  std::int64_t pointers_a_row() const { return 3 * tile_steps + 7; }
   std::int64_t zero_count() const { return std::max(layout.gate_rows(), layout.input_blocks() * kColumns * kLanes<T>); }
   // The last columns of dx go through memory of their own, since the caller's rows end before the block does.
   std::int64_t edge_count(const Problem& p) const { return pointer_rows(p, team) * tile_steps * kColumns * kLanes<T>; }
@@ -36,7 +40,10 @@ struct BackwardMemory {
   std::int64_t tile_steps;         // steps whose dx is made at once
   T *input_panels, *state_panels;  // (blocks, G, units, columns of a block)
   T* zeros;
-  T *dh, *carry;                   // (B, units)
+  T *dh, *carry, *passed;          // (B, units); passed: what zoneout lets through to the gradient of the old h
+  T* peepholes;                    // (kPeepholes, units)
+  T *dh_restart, *dc_restart;      // (B, units), where there are resets
+  T* cut;                          // (B, units): the gradient of h that a reset has cut off
   T* edge;
   void** pointers;
   Barrier* barrier;
@@ -57,6 +64,7 @@ class BackwardThread {
     slice.take(edges_, rows_.count * m_.tile_steps);
     slice.take(next_, rows_.count), slice.take(slots_, rows_.count), slice.take(old_, rows_.count);
     slice.take(dy_, rows_.count), slice.take(dh_, rows_.count), slice.take(carry_, rows_.count);
+    slice.take(product_, rows_.count);
   }
 
   void pack() {
@@ -69,11 +77,15 @@ class BackwardThread {
     pack_blocks(call_.weights.weight_hh, Cell::kStateGate, p_.H, layout_.hidden_blocks(), m_.state_panels);
     if (call_.dx.data) pack_blocks(call_.weights.weight_ih, Cell::kInputGate, p_.C, layout_.input_blocks(), m_.input_panels);
     if (part_.thread == 0) std::fill_n(m_.zeros, m_.zero_count(), T(0));
+    if (part_.thread == 0) pack_peepholes<Cell>(static_cast<const T*>(call_.weights.peephole), p_.H, layout_.units, m_.peepholes);
     const bool given = Cell::kCarry == Carry::cell && call_.dc_n.data;
     for (std::int64_t j = 0; j < part_.own.count; ++j) {
       const std::int64_t b = m_.steps.batch(part_.own.position(j));
       copy_padded(given ? at<T>(call_.dc_n, b) : nullptr, p_.H, m_.carry + b * layout_.units, layout_.units);
       copy_padded(call_.dh_n.data ? at<T>(call_.dh_n, b) : nullptr, p_.H, m_.dh + b * layout_.units, layout_.units);
+      if (zoned()) std::fill_n(m_.passed + b * layout_.units, layout_.units, T(0));
+      if (!p_.reset) continue;
+      for (T* array : {m_.dh_restart, m_.dc_restart}) std::fill_n(array + b * layout_.units, layout_.units, T(0));
     }
   }
 
@@ -91,17 +103,20 @@ class BackwardThread {
       if (call_.dx.data) multiply_dx(first, end);
       end = first;
     }
-    if (call_.dh0.data && m_.steps.count() > 0) multiply_state(-1, blocks_.first, blocks_.end);
+    if ((call_.dh0.data || call_.dh_restart.data) && m_.steps.count() > 0) multiply_state(-1, blocks_.first, blocks_.end);
   }
 
   // The gradients of the initial states, and zeros in dx past each row's end.
   void finish() {
     for (std::int64_t j = 0; j < part_.own.count; ++j) {
       const std::int64_t b = m_.steps.batch(part_.own.position(j)), L = length(p_, b);
-      const T *dh = m_.dh + b * layout_.units, *carry = m_.carry + b * layout_.units;
-      const bool both = Cell::kCarry == Carry::hidden && L > 0;
+      const T *dh = m_.dh + b * layout_.units, *carry = m_.carry + b * layout_.units, *around = around_product(b);
       if (call_.dh0.data)
-        for (std::int64_t i = 0; i < p_.H; ++i) at<T>(call_.dh0, b)[i] = both ? dh[i] + carry[i] : dh[i];
+        for (std::int64_t i = 0; i < p_.H; ++i) at<T>(call_.dh0, b)[i] = around && L > 0 ? dh[i] + around[i] : dh[i];
+      if (call_.dh_restart.data)
+        copy_padded(p_.reset ? m_.dh_restart + b * layout_.units : nullptr, p_.H, at<T>(call_.dh_restart, b), p_.H);
+      if (Cell::kCarry == Carry::cell && call_.dc_restart.data)
+        copy_padded(p_.reset ? m_.dc_restart + b * layout_.units : nullptr, p_.H, at<T>(call_.dc_restart, b), p_.H);
       if (Cell::kCarry == Carry::cell && call_.dc0.data) std::copy_n(carry, p_.H, at<T>(call_.dc0, b));
       if (call_.dx.data)
         for (std::int64_t t = L; t < p_.T; ++t) std::fill_n(at<T>(call_.dx, t, b), p_.C, T(0));
@@ -113,16 +128,24 @@ class BackwardThread {
     return static_cast<T*>(call_.saved) + (m_.steps.first(s) + position) * layout_.slots;
   }
 
+  bool zoned() const { return call_.regularisation.zone_h.data || call_.regularisation.zone_c.data; }
+
+  // What reaches the gradient of the old h beside the product; null where nothing does.
+  T* around_product(std::int64_t b) const {
+    if (Cell::kCarry == Carry::hidden) return m_.carry + b * layout_.units;
+    return zoned() ? m_.passed + b * layout_.units : nullptr;
+  }
+
   void step(std::int64_t s) {
     const std::int64_t n = rows_.active(m_.steps.rows(s)), going_on = rows_.active(m_.steps.rows(s + 1));
     point_rows(s, n);
     const std::int64_t group = going_on <= kTileRows<kColumns> ? blocks_.end - blocks_.first : 1;
     for (std::int64_t block = blocks_.first; block < blocks_.end; block += group) {
       multiply_state(s, block, block + group);
-      for (std::int64_t j = 0; j < n; ++j)
-        for (std::int64_t unit = block * kBlock; unit < (block + group) * kBlock; unit += kLane) apply(j, unit);
+      zoned() ? apply<true>(s, n, block * kBlock, (block + group) * kBlock)
+              : apply<false>(s, n, block * kBlock, (block + group) * kBlock);
     }
-    if (p_.reset) cut_carry(s, n);
+    if (p_.reset) cut_around(s, n);
   }
 
   // dh of step s, from the gates of step s + 1. Rows that end at s keep the dh_n that they were given.
@@ -131,12 +154,26 @@ class BackwardThread {
     if (block == blocks_.first)
       for (std::int64_t j = 0; j < n; ++j) {
         const std::int64_t position = rows_.position(j), b = m_.steps.batch(position);
-        const bool cut = is_reset(p_, time_of(p_, s + 1, length(p_, b)), b);
-        dh_[j] = m_.dh + b * layout_.units;
-        next_[j] = cut ? m_.zeros : slots_of(s + 1, position) + Cell::kStateSlot * layout_.units;
+        product_[j] = (cut_before(s + 1, b) ? m_.cut : m_.dh) + b * layout_.units;
+        next_[j] = slots_of(s + 1, position) + Cell::kStateSlot * layout_.units;
       }
-    multiply<T, 1, kColumns>(n, next_, dh_, block, end,
+    multiply<T, 1, kColumns>(n, next_, product_, block, end,
                              {m_.state_panels, layout_.backward_panel(), layout_.gate_rows(), m_.zeros, 0, 0, layout_.far()});
+    if (call_.regularisation.drop.data || p_.reset)
+      for (std::int64_t j = 0; j < n; ++j) finish_product(s, j, block * kBlock, end * kBlock);
+  }
+
+  bool cut_before(std::int64_t s, std::int64_t b) const { return is_reset(p_, time_of(p_, s, length(p_, b)), b); }
+
+  // Units [unit, end) of what the product gave: `drop` on the way back, and what a reset cut off goes to the restart.
+  void finish_product(std::int64_t s, std::int64_t j, std::int64_t unit, std::int64_t end) {
+    const std::int64_t b = m_.steps.batch(rows_.position(j));
+    const T* drop = call_.regularisation.drop.data ? at<T>(call_.regularisation.drop, b) : nullptr;
+    T* product = product_[j];
+    for (std::int64_t i = unit; drop && i < end; i += kLane) store(product + i, load(product + i) * load_up_to(drop + i, p_.H - i));
+    if (!cut_before(s + 1, b)) return;
+    T *dh = m_.dh + b * layout_.units, *to = m_.dh_restart + b * layout_.units;
+    for (std::int64_t i = unit; i < end; i += kLane) store(to + i, load(to + i) + load(product + i)), store(dh + i, Vec<T>{});
   }
 
   // Where the rows of step s find what they need.
@@ -146,37 +183,62 @@ class BackwardThread {
       slots_[j] = slots_of(s, position);
       dh_[j] = m_.dh + b * layout_.units, carry_[j] = m_.carry + b * layout_.units;
       dy_[j] = call_.dy.data ? at<T>(call_.dy, t, b) : nullptr;
-      old_[j] = Cell::kCarry == Carry::none || is_reset(p_, t, b) ? m_.zeros : carried_before(s, position, b);
+      old_[j] = Cell::kCarry == Carry::none ? m_.zeros : carried_before(s, position, b);
     }
   }
 
   // What the row carried into step s beside h, or h itself.
   const T* carried_before(std::int64_t s, std::int64_t position, std::int64_t b) const {
-    const ConstState start = Cell::kCarry == Carry::cell ? call_.c0 : call_.h0;
-    if (s == 0) return start.data ? at<T>(start, b) : m_.zeros;
+    const bool cell = Cell::kCarry == Carry::cell, fresh = cut_before(s, b);
+    const ConstState start = fresh ? (cell ? call_.restart.c : call_.restart.h) : cell ? call_.c0 : call_.h0;
+    if (s == 0 || fresh) return start.data ? at<T>(start, b) : m_.zeros;
     if (Cell::kCarry == Carry::cell) return slots_of(s - 1, position) + Cell::kLoaded * layout_.units;
     return at<T>(call_.y, time_of(p_, s - 1, length(p_, b)), b);
   }
 
-  // One vector of units of one row.
-  void apply(std::int64_t j, std::int64_t unit) {
-    const std::int64_t left = p_.H - unit;
-    T* slots = slots_[j] + unit;
-    Vec<T> a[Cell::kSlots], carry{}, old{}, dh = load(dh_[j] + unit);
-    for (int i = 0; i < Cell::kLoaded; ++i) a[i] = load(slots + i * layout_.units);
-    if (dy_[j]) dh += load_up_to(dy_[j] + unit, left);
-    if constexpr (Cell::kCarry != Carry::none) carry = load(carry_[j] + unit), old = load_up_to(old_[j] + unit, left);
-    Cell::backward(a, dh, old, carry);
-    if constexpr (Cell::kCarry != Carry::none) store(carry_[j] + unit, carry);
-    for (int i = 0; i < Cell::kLoaded; ++i) store(slots + i * layout_.units, left >= kLane ? a[i] : first_lanes<T>(a[i], left));
+  // Units [first, end) of all rows of step s. kZoned: some of the old state stayed.
+  template <bool kZoned>
+  void apply(std::int64_t s, std::int64_t n, std::int64_t first, std::int64_t end) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      const T *zone_h = nullptr, *zone_c = nullptr;
+      const std::int64_t b = m_.steps.batch(rows_.position(j));
+      if constexpr (kZoned) {
+        const std::int64_t t = time_of(p_, s, length(p_, b));
+        zone_h = row_of<T>(call_.regularisation.zone_h, t, b), zone_c = row_of<T>(call_.regularisation.zone_c, t, b);
+      }
+      T* passed = kZoned && Cell::kCarry != Carry::hidden ? around_product(b) : nullptr;
+      for (std::int64_t unit = first; unit < end; unit += kLane) {
+        const std::int64_t left = p_.H - unit;
+        T* slots = slots_[j] + unit;
+        Vec<T> a[Cell::kSlots], p[Cell::kPeepholes + 1], carry{}, old{}, dh = load(dh_[j] + unit);
+        for (int i = 0; i < Cell::kLoaded; ++i) a[i] = load(slots + i * layout_.units);
+        for (int i = 0; i < Cell::kPeepholes; ++i) p[i] = load(m_.peepholes + i * layout_.units + unit);
+        if constexpr (Cell::kCarry != Carry::none) carry = load(carry_[j] + unit), old = load_up_to(old_[j] + unit, left);
+        if constexpr (Cell::kCarry == Carry::hidden) dh += carry;  // before dy, as where a sequence is cut at this step
+        if (passed) dh += load(passed + unit);
+        if (dy_[j]) dh += load_up_to(dy_[j] + unit, left);
+        Vec<T> stays_h{}, stays_c{};
+        if (kZoned && zone_h) stays_h = load_up_to(zone_h + unit, left) * dh, dh -= stays_h;
+        if (kZoned && zone_c && Cell::kCarry == Carry::cell) stays_c = load_up_to(zone_c + unit, left) * carry, carry -= stays_c;
+        Cell::backward(a, dh, old, carry, p);
+        if (kZoned) carry += Cell::kCarry == Carry::hidden ? stays_h : stays_c;
+        if (passed) store(passed + unit, stays_h);
+        if constexpr (Cell::kCarry != Carry::none) store(carry_[j] + unit, carry);
+        for (int i = 0; i < Cell::kLoaded; ++i) store(slots + i * layout_.units, left >= kLane ? a[i] : first_lanes<T>(a[i], left));
+      }
+    }
   }
 
-  // Nothing passes a reset: the product is cut in multiply_state, and here what goes round it.
-  void cut_carry(std::int64_t s, std::int64_t n) {
+  // Nothing passes a reset: the product is cut in finish_product, and here what goes round it.
+  void cut_around(std::int64_t s, std::int64_t n) {
+    const auto cut = [&](T* from, T* to, std::int64_t b) {
+      for (std::int64_t i = blocks_.first * kBlock; i < blocks_.end * kBlock; ++i) to[b * layout_.units + i] += from[i], from[i] = 0;
+    };
     for (std::int64_t j = 0; j < n; ++j) {
       const std::int64_t b = m_.steps.batch(rows_.position(j));
-      if (is_reset(p_, time_of(p_, s, length(p_, b)), b))
-        std::fill(carry_[j] + blocks_.first * kBlock, carry_[j] + blocks_.end * kBlock, T(0));
+      if (!cut_before(s, b)) continue;
+      if (Cell::kCarry == Carry::cell) cut(carry_[j], m_.dc_restart, b);
+      if (T* around = around_product(b)) cut(around, m_.dh_restart, b);
     }
   }
 
@@ -209,7 +271,7 @@ class BackwardThread {
   Range blocks_;
   T* edge_;
   const T **next_, **old_, **dy_, **tile_slots_;
-  T **slots_, **dh_, **carry_, **dx_, **edges_;
+  T **slots_, **dh_, **product_, **carry_, **dx_, **edges_;
 };
 
 }  // namespace recorrente::RECORRENTE_SIMD

@@ -10,6 +10,7 @@ struct SweepEngine {
   std::size_t (*saved_bytes)(const Problem&);
   std::size_t (*forward_workspace_bytes)(const Problem&, bool saving);
   std::size_t (*backward_workspace_bytes)(const Problem&);
+  std::int64_t (*gradient_stretch)(Dtype);
   Ran (*forward)(const Forward&);
   Ran (*backward)(const Backward&);
 };

@@ -19,14 +19,16 @@ struct ForwardMemory {
     state_panels = arena.take<T>(blocks * layout.state_panel());
     input_bias = arena.take<T>(layout.units * Cell::kGates);
     constants = arena.take<T>(layout.units);
-    zeros = arena.take<T>(std::max(p.H, layout.inputs));
+    zeros = arena.take<T>(std::max(layout.units, layout.inputs));
     carry = arena.take<T>(p.B * layout.units);
+    peepholes = arena.take<T>(Cell::kPeepholes * layout.units);
+    dropped = arena.take<T>(2 * p.B * layout.units);
     slots = saving ? nullptr : arena.take<T>(tile_steps * p.B * layout.slots);
     pointers = arena.take<void*>(pointer_rows(p, team) * pointers_a_row());
     barrier = arena.take<Barrier>(1);
   }
 
-  std::int64_t pointers_a_row() const { return 2 * tile_steps + 3; }
+  std::int64_t pointers_a_row() const { return 2 * tile_steps + 4; }
 
   Layout<Cell, T> layout;
   Steps steps;
@@ -35,6 +37,7 @@ struct ForwardMemory {
   T *input_panels, *state_panels;        // (blocks, k, G, units of a block)
   T *input_bias, *constants;             // (blocks, G, units of a block); (units): what slot G starts from, if the cell has one
   T *zeros, *carry;                      // (B, units)
+  T *peepholes, *dropped;                // (kPeepholes, units); (2, B, units): h under `drop`, of even and of odd steps
   T* slots;                              // (tile_steps, B, slots) of inference; training has them in `saved`
   void** pointers;
   Barrier* barrier;
@@ -52,6 +55,7 @@ class ForwardThread {
     PointerSlice slice(memory.pointers + part_.first_row * memory.pointers_a_row());
     slice.take(x_, rows_.count * m_.tile_steps), slice.take(slots_, rows_.count * m_.tile_steps);
     slice.take(h_, rows_.count), slice.take(y_, rows_.count), slice.take(carry_, rows_.count);
+    slice.take(before_, rows_.count);
   }
 
   void pack() {
@@ -67,11 +71,13 @@ class ForwardThread {
       pack_bias<Cell, T>(call_.weights, p_.H, block, m_.input_bias + block * Cell::kGates * kBlock);
       pack_constant<Cell, T>(call_.weights, p_.H, block, m_.constants + block * kBlock);
     }
-    if (part_.thread == 0) std::fill_n(m_.zeros, std::max(p_.H, layout_.inputs), T(0));
+    if (part_.thread == 0) std::fill_n(m_.zeros, std::max(layout_.units, layout_.inputs), T(0));
+    if (part_.thread == 0) pack_peepholes<Cell>(static_cast<const T*>(call_.weights.peephole), p_.H, layout_.units, m_.peepholes);
     const ConstState start = Cell::kCarry == Carry::cell ? call_.c0 : call_.h0;
     for (std::int64_t j = 0; j < part_.own.count; ++j) {
       const std::int64_t b = m_.steps.batch(part_.own.position(j));
       copy_padded(start.data ? at<T>(start, b) : nullptr, p_.H, m_.carry + b * layout_.units, layout_.units);
+      if (dropping()) drop(-1, b, call_.h0.data ? at<T>(call_.h0, b) : nullptr, 0, p_.H);
     }
   }
 
@@ -136,10 +142,12 @@ class ForwardThread {
     const std::int64_t group = n <= kTileRows<Cell::kGates * kUnits> ? blocks_.end - blocks_.first : 1;
     for (std::int64_t block = blocks_.first; block < blocks_.end; block += group) {
       multiply<T, Cell::kGates, kUnits>(n, h_, slots, block, block + group, product);
-      for (std::int64_t j = 0; j < n; ++j)
-        for (std::int64_t unit = block * kBlock; unit < (block + group) * kBlock; unit += kLane)
-          apply(slots[j] + unit, carry_[j] + unit, y_[j] + unit, p_.H - unit);
+      zoned() ? apply<true>(s, n, slots, block * kBlock, (block + group) * kBlock)
+              : apply<false>(s, n, slots, block * kBlock, (block + group) * kBlock);
     }
+    if (dropping())
+      for (std::int64_t j = 0; j < n; ++j)
+        drop(s, m_.steps.batch(rows_.position(j)), y_[j], blocks_.first * kBlock, std::min(blocks_.end * kBlock, p_.H));
     return n;
   }
 
@@ -149,24 +157,64 @@ class ForwardThread {
       const std::int64_t b = m_.steps.batch(rows_.position(j)), L = length(p_, b), t = time_of(p_, s, L);
       carry_[j] = m_.carry + b * layout_.units;
       y_[j] = at<T>(call_.y, t, b);
-      h_[j] = s > 0 ? at<T>(call_.y, time_of(p_, s - 1, L), b) : call_.h0.data ? at<T>(call_.h0, b) : m_.zeros;
+      before_[j] = s > 0 ? at<T>(call_.y, time_of(p_, s - 1, L), b) : call_.h0.data ? at<T>(call_.h0, b) : m_.zeros;
       if (is_reset(p_, t, b)) {
-        h_[j] = m_.zeros;
-        std::fill(carry_[j] + blocks_.first * kBlock, carry_[j] + blocks_.end * kBlock, T(0));
+        before_[j] = call_.restart.h.data ? at<T>(call_.restart.h, b) : m_.zeros;
+        const ConstState from = Cell::kCarry == Carry::cell ? call_.restart.c : call_.restart.h;
+        const std::int64_t first = blocks_.first * kBlock, units = blocks_.end * kBlock - first;
+        copy_padded(from.data ? at<T>(from, b) + first : nullptr, std::clamp<std::int64_t>(p_.H - first, 0, units), carry_[j] + first, units);
       }
+      h_[j] = dropping() ? dropped(s - 1, b) : before_[j];
     }
   }
 
-  // One vector of units of one row.
-  void apply(T* slots, T* carry, T* y, std::int64_t left) {
-    Vec<T> a[Cell::kSlots], c{};
-    for (int i = 0; i < Cell::kLoaded; ++i) a[i] = load(slots + i * layout_.units);
-    if constexpr (Cell::kCarry != Carry::none) c = load(carry);
-    const Vec<T> h = Cell::forward(a, c);
-    if constexpr (Cell::kCarry != Carry::none) store(carry, c);
-    if (call_.saved)
-      for (int i = 0; i < Cell::kSlots; ++i) store(slots + i * layout_.units, a[i]);
-    store_up_to(y, h, left);
+  bool dropping() const { return call_.regularisation.drop.data; }
+  bool zoned() const { return call_.regularisation.zone_h.data || call_.regularisation.zone_c.data; }
+  T* dropped(std::int64_t s, std::int64_t b) const { return m_.dropped + ((s & 1) * p_.B + b) * layout_.units; }
+
+  // Units [unit, end) of h after step s, as the product of the next step wants them; null is zeros. Another thread may read
+  // what was dropped of the step before while this one writes: two places.
+  void drop(std::int64_t s, std::int64_t b, const T* h, std::int64_t unit, std::int64_t end) {
+    const std::int64_t L = length(p_, b);
+    if (s + 1 < L && is_reset(p_, time_of(p_, s + 1, L), b)) h = call_.restart.h.data ? at<T>(call_.restart.h, b) : nullptr;
+    const T* factor = at<T>(call_.regularisation.drop, b);
+    T* to = dropped(s, b);
+    for (; unit < end; unit += kLane) {
+      const Vec<T> whole = h ? load_up_to(h + unit, end - unit) : Vec<T>{};
+      store_up_to(to + unit, whole * load_up_to(factor + unit, end - unit), end - unit);
+    }
+  }
+
+  // Units [first, end) of all rows of step s. kZoned: some of the old state stays.
+  template <bool kZoned>
+  void apply(std::int64_t s, std::int64_t n, T* const* rows, std::int64_t first, std::int64_t end) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      const T *zone_h = nullptr, *zone_c = nullptr;
+      if constexpr (kZoned) {
+        const std::int64_t b = m_.steps.batch(rows_.position(j)), t = time_of(p_, s, length(p_, b));
+        zone_h = row_of<T>(call_.regularisation.zone_h, t, b), zone_c = row_of<T>(call_.regularisation.zone_c, t, b);
+      }
+      for (std::int64_t unit = first; unit < end; unit += kLane) {
+        T *slots = rows[j] + unit, *carry = carry_[j] + unit;
+        const std::int64_t left = p_.H - unit;
+        Vec<T> a[Cell::kSlots], p[Cell::kPeepholes + 1], c{};
+        for (int i = 0; i < Cell::kLoaded; ++i) a[i] = load(slots + i * layout_.units);
+        for (int i = 0; i < Cell::kPeepholes; ++i) p[i] = load(m_.peepholes + i * layout_.units + unit);
+        if constexpr (Cell::kCarry != Carry::none) c = load(carry);
+        const Vec<T> c_old = c;
+        Vec<T> h = Cell::forward(a, c, p);
+        if (kZoned && zone_h) {
+          h = fma(load_up_to(zone_h + unit, left), load_up_to(before_[j] + unit, left) - h, h);
+          if (Cell::kCarry == Carry::hidden) c = h;
+        }
+        if (kZoned && zone_c && Cell::kCarry == Carry::cell)
+          c = fma(load_up_to(zone_c + unit, left), c_old - c, c), a[Cell::kSlots - 1] = c;
+        if constexpr (Cell::kCarry != Carry::none) store(carry, c);
+        if (call_.saved)
+          for (int i = 0; i < Cell::kSlots; ++i) store(slots + i * layout_.units, a[i]);
+        store_up_to(y_[j] + unit, h, left);
+      }
+    }
   }
 
   const Forward& call_;
@@ -176,7 +224,7 @@ class ForwardThread {
   Part part_;
   const Share rows_;
   Range blocks_;
-  const T **x_, **h_;
+  const T **x_, **h_, **before_;
   T **slots_, **y_, **carry_;
 };
 

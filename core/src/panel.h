@@ -67,6 +67,12 @@ void pack_bias(const Weights& w, std::int64_t H, std::int64_t block, T* to) {
     }
 }
 
+// (kPeepholes, units) from (kPeepholes, H).
+template <class Cell, class T>
+void pack_peepholes(const T* from, std::int64_t H, std::int64_t units, T* to) {
+  for (int i = 0; i < Cell::kPeepholes; ++i) copy_padded(from + i * H, H, to + i * units, units);
+}
+
 // What the slot after the input's starts from: the state's bias of the gate that the input does not reach.  // (U * lanes)
 template <class Cell, class T>
 void pack_constant(const Weights& w, std::int64_t H, std::int64_t block, T* to) {

@@ -23,8 +23,14 @@ Status check_lengths(const Problem& p) {
 }
 
 Status check_weights(const Problem& p, const Weights& w) {
-  const bool missing = !w.weight_hh || (p.C > 0 && !w.weight_ih);
+  const bool missing = !w.weight_hh || (p.C > 0 && !w.weight_ih) || (p.cell == Cell::lstm_peephole && !w.peephole);
   return missing ? Status::null_pointer : Status::ok;
+}
+
+// The gradient of a peephole needs the c that its gate saw, and of zoneout another is kept.
+Status check_regularisation(const Problem& p, const Regularisation& r) {
+  const bool zoned = r.zone_h.data || r.zone_c.data;
+  return zoned && p.cell == Cell::lstm_peephole ? Status::unsupported : Status::ok;
 }
 
 bool has_steps(const Problem& p) { return p.T > 0 && p.B > 0; }
@@ -33,7 +39,7 @@ bool has_steps(const Problem& p) { return p.T > 0 && p.B > 0; }
 
 Status check(const Problem& p) {
   if (p.T < 0 || p.B < 0 || p.C < 0 || p.H < 1 || p.threads < 1) return Status::bad_shape;
-  if (p.cell < Cell::elman_tanh || p.cell > Cell::lstm) return Status::bad_shape;
+  if (p.cell < Cell::elman_tanh || static_cast<int>(p.cell) >= kCells) return Status::bad_shape;
   if (p.dtype != Dtype::f32 && p.dtype != Dtype::f64) return Status::bad_shape;
   if (p.engine != Engine::target && p.engine != Engine::reference) return Status::bad_engine;
   if (p.engine == Engine::target && !target_engine()) return Status::bad_target;
@@ -47,6 +53,7 @@ Status check(const Forward& call) {
   if (Status status = check(p); status != Status::ok) return status;
   if (!call.workspace) return Status::null_pointer;
   if (has_steps(p) && (!call.y.data || (p.C > 0 && !call.x.data))) return Status::null_pointer;
+  if (Status status = check_regularisation(p, call.regularisation); status != Status::ok) return status;
   return check_weights(p, call.weights);
 }
 
@@ -55,13 +62,16 @@ Status check(const Backward& call) {
   if (Status status = check(p); status != Status::ok) return status;
   if (!call.workspace) return Status::null_pointer;
   if (has_steps(p) && (!call.y.data || !call.saved || (p.C > 0 && !call.x.data))) return Status::null_pointer;
+  if (Status status = check_regularisation(p, call.regularisation); status != Status::ok) return status;
   return check_weights(p, call.weights);
 }
 
 int gates(Cell cell) {
   switch (cell) {
-    case Cell::lstm: return 4;
-    case Cell::gru: return 3;
+    case Cell::lstm:
+    case Cell::lstm_peephole: return 4;
+    case Cell::gru:
+    case Cell::lstm_coupled: return 3;
     default: return 1;
   }
 }

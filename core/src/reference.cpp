@@ -72,8 +72,9 @@ T* at(State s, std::int64_t b) {
 }
 
 // One unit of one step: x and h hold the pre-activations from the input and from the state, H apart for each gate.
+// p: peepholes, H apart.
 template <class T>
-void unit_forward(Cell cell, const T* x, const T* h, std::int64_t H, T& state, T& c, T* saved) {
+void unit_forward(Cell cell, const T* x, const T* h, const T* p, std::int64_t H, T& state, T& c, T* saved) {
   if (cell == Cell::elman_tanh) state = std::tanh(x[0] + h[0]);
   if (cell == Cell::elman_relu) state = x[0] + h[0] < 0 ? T(0) : x[0] + h[0];
   if (cell == Cell::elman_linear) state = x[0] + h[0];
@@ -82,29 +83,44 @@ void unit_forward(Cell cell, const T* x, const T* h, std::int64_t H, T& state, T
     state = z * state + (1 - z) * n;
     saved[0] = r, saved[H] = z, saved[2 * H] = n, saved[3 * H] = h[2 * H];
   }
-  if (cell == Cell::lstm) {
-    const T i = sigmoid(x[0] + h[0]), f = sigmoid(x[H] + h[H]), g = std::tanh(x[2 * H] + h[2 * H]);
-    const T o = sigmoid(x[3 * H] + h[3 * H]);
+  if (cell == Cell::lstm || cell == Cell::lstm_peephole) {
+    const T p_i = p ? p[0] : T(0), p_f = p ? p[H] : T(0), p_o = p ? p[2 * H] : T(0);
+    const T i = sigmoid(x[0] + h[0] + p_i * c), f = sigmoid(x[H] + h[H] + p_f * c), g = std::tanh(x[2 * H] + h[2 * H]);
     c = f * c + i * g;
+    const T o = sigmoid(x[3 * H] + h[3 * H] + p_o * c);
     state = o * std::tanh(c);
-    saved[0] = i, saved[H] = f, saved[2 * H] = g, saved[3 * H] = o, saved[4 * H] = c;
-  } else if (cell != Cell::gru) {
-    saved[0] = state;
+    saved[0] = i, saved[H] = f, saved[2 * H] = g, saved[3 * H] = o;
   }
+  if (cell == Cell::lstm_coupled) {
+    const T i = sigmoid(x[0] + h[0]), g = std::tanh(x[H] + h[H]), o = sigmoid(x[2 * H] + h[2 * H]);
+    c = (1 - i) * c + i * g;
+    state = o * std::tanh(c);
+    saved[0] = i, saved[H] = g, saved[2 * H] = o;
+  }
+  if (cell <= Cell::elman_linear) saved[0] = state;
 }
 
-// dh and dc come in as gradients of the new state, and leave as the parts of those of the old state that do not pass
+// dp, if not null, is added to, as is what the peepholes hand to dc. dh and dc come in as gradients of the new state, and leave as the parts of those of the old state that do not pass
 // through W_hh. dx and dh_gates are the gradients of x and h above.
 template <class T>
-void unit_backward(Cell cell, const T* saved, std::int64_t H, T h_old, T c_old, T& dh, T& dc, T* dx, T* dh_gates) {
+void unit_backward(Cell cell, const T* saved, const T* p, std::int64_t H, T h_old, T c_old, T& dh, T& dc, T* dx, T* dh_gates,
+                   T* dp) {
   const T s0 = saved[0];
-  if (cell == Cell::lstm) {
-    const T i = s0, f = saved[H], g = saved[2 * H], o = saved[3 * H], tanh_c = std::tanh(saved[4 * H]);
-    dc += dh * o * (1 - tanh_c * tanh_c);
+  if (cell == Cell::lstm || cell == Cell::lstm_peephole) {
+    const T p_i = p ? p[0] : T(0), p_f = p ? p[H] : T(0), p_o = p ? p[2 * H] : T(0);
+    const T i = s0, f = saved[H], g = saved[2 * H], o = saved[3 * H], c = f * c_old + i * g, tanh_c = std::tanh(c);
+    dc += dh * o * (1 - tanh_c * tanh_c) + dh * tanh_c * o * (1 - o) * p_o;
     dx[0] = dc * g * i * (1 - i), dx[H] = dc * c_old * f * (1 - f);
     dx[2 * H] = dc * i * (1 - g * g), dx[3 * H] = dh * tanh_c * o * (1 - o);
     for (int gate = 0; gate < 4; ++gate) dh_gates[gate * H] = dx[gate * H];
-    dc *= f, dh = 0;
+    if (dp) dp[0] += dx[0] * c_old, dp[H] += dx[H] * c_old, dp[2 * H] += dx[3 * H] * c;
+    dc = dc * f + dx[0] * p_i + dx[H] * p_f, dh = 0;
+  } else if (cell == Cell::lstm_coupled) {
+    const T i = s0, g = saved[H], o = saved[2 * H], tanh_c = std::tanh((1 - i) * c_old + i * g);
+    dc += dh * o * (1 - tanh_c * tanh_c);
+    dx[0] = dc * (g - c_old) * i * (1 - i), dx[H] = dc * i * (1 - g * g), dx[2 * H] = dh * tanh_c * o * (1 - o);
+    for (int gate = 0; gate < 3; ++gate) dh_gates[gate * H] = dx[gate * H];
+    dc *= 1 - i, dh = 0;
   } else if (cell == Cell::gru) {
     const T r = s0, z = saved[H], n = saved[2 * H], q = saved[3 * H];
     const T dn = dh * (1 - z) * (1 - n * n);
@@ -119,22 +135,63 @@ void unit_backward(Cell cell, const T* saved, std::int64_t H, T h_old, T c_old, 
   }
 }
 
+// What stays of the old value, where zoneout is given.
+template <class T>
+void zone(ConstSequence share, std::int64_t t, std::int64_t b, const T* old, std::int64_t H, T* value) {
+  for (std::int64_t u = 0; share.data && u < H; ++u) {
+    const T stays = at<T>(share, t, b)[u];
+    value[u] = (1 - stays) * value[u] + stays * old[u];
+  }
+}
+
+// The part of a gradient that goes to what stayed; the rest is left.
+template <class T>
+void unzone(ConstSequence share, std::int64_t t, std::int64_t b, std::int64_t H, T* d, T* stays) {
+  for (std::int64_t u = 0; u < H; ++u) {
+    stays[u] = share.data ? at<T>(share, t, b)[u] * d[u] : T(0);
+    d[u] -= stays[u];
+  }
+}
+
+// Adds a gradient to where it goes, if that is wanted, and clears it.
+template <class T>
+void hand_over(T* d, std::int64_t H, T* to) {
+  for (std::int64_t u = 0; u < H; ++u) {
+    if (to) to[u] += d[u];
+    d[u] = 0;
+  }
+}
+
+// h as W_hh sees it.
+template <class T>
+void drop(ConstState factor, std::int64_t b, const T* h, std::int64_t H, T* out) {
+  for (std::int64_t u = 0; u < H; ++u) out[u] = factor.data ? at<T>(factor, b)[u] * h[u] : h[u];
+}
+
 template <class T>
 void forward_row(const Forward& call, std::int64_t b) {
   const Problem& p = call.problem;
   const Weights& w = call.weights;
+  const Regularisation& r = call.regularisation;
   const std::int64_t H = p.H, GH = gates(p.cell) * H, L = length(p, b);
-  T *h = static_cast<T*>(call.workspace), *c = h + H, *from_x = c + H, *from_h = from_x + GH, *spare = from_h + GH;
+  T *h = static_cast<T*>(call.workspace), *c = h + H, *h_old = c + H, *c_old = h_old + H, *seen = c_old + H;
+  T *from_x = seen + H, *from_h = from_x + GH, *spare = from_h + GH;
   copy_or_zero(at<T>(call.h0, b), H, h);
   copy_or_zero(has_cell_state(p) ? at<T>(call.c0, b) : nullptr, H, c);
   for (std::int64_t s = 0; s < L; ++s) {
     const std::int64_t t = time_of(p, s, L);
-    if (is_reset(p, t, b)) std::fill(h, c + H, T(0));
+    if (is_reset(p, t, b)) copy_or_zero(at<T>(call.restart.h, b), H, h), copy_or_zero(at<T>(call.restart.c, b), H, c);
+    std::copy(h, c + H, h_old);
+    drop(r.drop, b, h, H, seen);
     affine(static_cast<const T*>(w.weight_ih), at<T>(call.x, t, b), static_cast<const T*>(w.bias_ih), GH, p.C, from_x);
-    affine(static_cast<const T*>(w.weight_hh), h, static_cast<const T*>(w.bias_hh), GH, H, from_h);
+    affine(static_cast<const T*>(w.weight_hh), seen, static_cast<const T*>(w.bias_hh), GH, H, from_h);
     T* saved = call.saved ? static_cast<T*>(call.saved) + (t * p.B + b) * kSlots * H : spare;
-    for (std::int64_t u = 0; u < H; ++u) unit_forward(p.cell, from_x + u, from_h + u, H, h[u], c[u], saved + u);
+    const T* peepholes = static_cast<const T*>(w.peephole);
+    for (std::int64_t u = 0; u < H; ++u)
+      unit_forward(p.cell, from_x + u, from_h + u, peepholes ? peepholes + u : nullptr, H, h[u], c[u], saved + u);
+    zone(r.zone_h, t, b, h_old, H, h), zone(has_cell_state(p) ? r.zone_c : ConstSequence{}, t, b, c_old, H, c);
     std::copy(h, h + H, at<T>(call.y, t, b));
+    if (has_cell_state(p)) std::copy(c, c + H, saved + 4 * H);
   }
   for (std::int64_t t = L; t < p.T; ++t) std::fill_n(at<T>(call.y, t, b), H, T(0));
   if (call.h_n.data) std::copy(h, h + H, at<T>(call.h_n, b));
@@ -145,28 +202,35 @@ template <class T>
 void backward_row(const Backward& call, std::int64_t b) {
   const Problem& p = call.problem;
   const Weights& w = call.weights;
+  const Regularisation& r = call.regularisation;
   const std::int64_t H = p.H, G = gates(p.cell), GH = G * H, L = length(p, b);
-  T *dh = static_cast<T*>(call.workspace), *dc = dh + H, *h_old = dc + H, *c_old = h_old + H;
-  T *dgates_x = c_old + H, *dgates_h = dgates_x + GH, *through = dgates_h + GH;
+  T *dh = static_cast<T*>(call.workspace), *dc = dh + H, *h_old = dc + H, *c_old = h_old + H, *seen = c_old + H;
+  T *stays_h = seen + H, *stays_c = stays_h + H, *through = stays_c + H, *dgates_x = through + H, *dgates_h = dgates_x + GH;
+  const T *peepholes = static_cast<const T*>(w.peephole), one = 1;
+  T* dpeephole = static_cast<T*>(call.dpeephole);
   copy_or_zero(at<T>(call.dh_n, b), H, dh);
   copy_or_zero(has_cell_state(p) ? at<T>(call.dc_n, b) : nullptr, H, dc);
+  for (State restart : {call.dh_restart, call.dc_restart}) copy_or_zero<T>(nullptr, restart.data ? H : 0, at<T>(restart, b));
   for (std::int64_t s = L - 1; s >= 0; --s) {
     const std::int64_t t = time_of(p, s, L), t_old = time_of(p, s - 1, L);
-    const bool fresh = is_reset(p, t, b);
+    const bool fresh = is_reset(p, t, b), cell = has_cell_state(p);
     const T* saved_row = static_cast<const T*>(call.saved) + b * kSlots * H;
-    const T* c_from = s > 0 ? saved_row + t_old * p.B * kSlots * H + 4 * H : at<T>(call.c0, b);
-    copy_or_zero(fresh ? nullptr : s > 0 ? at<T>(call.y, t_old, b) : at<T>(call.h0, b), H, h_old);
-    copy_or_zero(fresh || !has_cell_state(p) ? nullptr : c_from, H, c_old);
-    for (std::int64_t u = 0; u < H; ++u) {
-      if (call.dy.data) dh[u] += at<T>(call.dy, t, b)[u];
-      unit_backward(p.cell, saved_row + t * p.B * kSlots * H + u, H, h_old[u], c_old[u], dh[u], dc[u], dgates_x + u, dgates_h + u);
-    }
+    const T* c_from = fresh ? at<T>(call.restart.c, b) : s > 0 ? saved_row + t_old * p.B * kSlots * H + 4 * H : at<T>(call.c0, b);
+    copy_or_zero(fresh ? at<T>(call.restart.h, b) : s > 0 ? at<T>(call.y, t_old, b) : at<T>(call.h0, b), H, h_old);
+    copy_or_zero(cell ? c_from : nullptr, H, c_old);
+    drop(r.drop, b, h_old, H, seen);
+    for (std::int64_t u = 0; call.dy.data && u < H; ++u) dh[u] += at<T>(call.dy, t, b)[u];
+    unzone(r.zone_h, t, b, H, dh, stays_h), unzone(cell ? r.zone_c : ConstSequence{}, t, b, H, dc, stays_c);
+    for (std::int64_t u = 0; u < H; ++u)
+      unit_backward(p.cell, saved_row + t * p.B * kSlots * H + u, peepholes ? peepholes + u : nullptr, H, h_old[u], c_old[u], dh[u],
+                    dc[u], dgates_x + u, dgates_h + u, dpeephole ? dpeephole + u : nullptr);
     transposed(static_cast<const T*>(w.weight_hh), dgates_h, GH, H, through);
-    for (std::int64_t u = 0; u < H; ++u) dh[u] = fresh ? T(0) : dh[u] + through[u], dc[u] = fresh ? T(0) : dc[u];
+    drop(r.drop, b, through, H, through);
+    for (std::int64_t u = 0; u < H; ++u) dh[u] += through[u] + stays_h[u], dc[u] += stays_c[u];
+    if (fresh) hand_over(dh, H, at<T>(call.dh_restart, b)), hand_over(dc, H, cell ? at<T>(call.dc_restart, b) : nullptr);
     if (call.dx.data) transposed(static_cast<const T*>(w.weight_ih), dgates_x, GH, p.C, at<T>(call.dx, t, b));
-    const T one = 1;
     add_outer(dgates_x, at<T>(call.x, t, b), GH, p.C, static_cast<T*>(call.dweight_ih));
-    add_outer(dgates_h, h_old, GH, H, static_cast<T*>(call.dweight_hh));
+    add_outer(dgates_h, seen, GH, H, static_cast<T*>(call.dweight_hh));
     add_outer(dgates_x, &one, GH, 1, static_cast<T*>(call.dbias_ih));
     add_outer(dgates_h, &one, GH, 1, static_cast<T*>(call.dbias_hh));
   }
@@ -185,10 +249,11 @@ template <class T>
 void backward_rows(const Backward& call) {
   const Problem& p = call.problem;
   const std::int64_t GH = gates(p.cell) * p.H;
-  if (call.dweight_ih) std::fill_n(static_cast<T*>(call.dweight_ih), GH * p.C, T(0));
-  if (call.dweight_hh) std::fill_n(static_cast<T*>(call.dweight_hh), GH * p.H, T(0));
-  if (call.dbias_ih) std::fill_n(static_cast<T*>(call.dbias_ih), GH, T(0));
-  if (call.dbias_hh) std::fill_n(static_cast<T*>(call.dbias_hh), GH, T(0));
+  const auto clear = [&](void* gradient, std::int64_t count) {
+    if (gradient && !call.add) std::fill_n(static_cast<T*>(gradient), count, T(0));
+  };
+  clear(call.dweight_ih, GH * p.C), clear(call.dweight_hh, GH * p.H), clear(call.dpeephole, 3 * p.H);
+  clear(call.dbias_ih, GH), clear(call.dbias_hh, GH);
   for (std::int64_t b = 0; b < p.B; ++b) backward_row<T>(call, b);
 }
 
@@ -198,7 +263,7 @@ std::size_t reference_saved_bytes(const Problem& p) { return p.T * p.B * kSlots 
 
 std::size_t reference_workspace_bytes(const Problem& p) {
   const std::int64_t GH = gates(p.cell) * p.H;
-  return (4 * p.H + 2 * GH + kSlots * p.H) * element_bytes(p);
+  return (8 * p.H + 2 * GH + kSlots * p.H) * element_bytes(p);
 }
 
 void reference_forward(const Forward& call) {

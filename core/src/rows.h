@@ -25,6 +25,12 @@ T* at(State s, std::int64_t b) {
   return static_cast<T*>(s.data) + b * s.row;
 }
 
+// Null where the whole sequence is.
+template <class T>
+const T* row_of(ConstSequence s, std::int64_t t, std::int64_t b) {
+  return s.data ? at<T>(s, t, b) : nullptr;
+}
+
 // `left` elements are there; the rest of the vector is zero, and is not written.
 template <class T>
 Vec<T> load_up_to(const T* from, std::int64_t left) {

@@ -11,6 +11,8 @@ namespace {
 
 std::size_t reference_forward_bytes(const Problem& p, bool) { return reference_workspace_bytes(p); }
 
+std::int64_t any_stretch(Dtype) { return 1; }
+
 Ran run_reference_forward(const Forward& call) {
   reference_forward(call);
   return {"reference", Path::reference, 1};
@@ -21,7 +23,7 @@ Ran run_reference_backward(const Backward& call) {
 }
 
 const SweepEngine kReference = {reference_saved_bytes, reference_forward_bytes, reference_workspace_bytes,
-                                run_reference_forward, run_reference_backward};
+                                any_stretch, run_reference_forward, run_reference_backward};
 
 const SweepEngine& engine_of(const Problem& p) { return p.engine == Engine::reference ? kReference : *target_engine(); }
 
@@ -58,5 +60,7 @@ Status backward(const Backward& call, Ran* ran) {
   if (ran) *ran = result;
   return Status::ok;
 }
+
+std::int64_t gradient_stretch(Dtype dtype) { return target_engine() ? target_engine()->gradient_stretch(dtype) : 0; }
 
 }  // namespace recorrente

@@ -3,6 +3,8 @@
 #include "cells/elman.h"
 #include "cells/gru.h"
 #include "cells/lstm.h"
+#include "cells/lstm_coupled.h"
+#include "cells/lstm_peephole.h"
 #include "engine.h"
 #include "forward.h"
 #include "weight_gradient.h"
@@ -75,6 +77,8 @@ auto with_sweep(const Problem& p, const Use& use) {
     case recorrente::Cell::elman_relu: return with_dtype(Elman<Relu>());
     case recorrente::Cell::elman_linear: return with_dtype(Elman<Identity>());
     case recorrente::Cell::gru: return with_dtype(Gru());
+    case recorrente::Cell::lstm_peephole: return with_dtype(PeepholeLstm());
+    case recorrente::Cell::lstm_coupled: return with_dtype(CoupledLstm());
     default: return with_dtype(Lstm());
   }
 }
@@ -91,6 +95,9 @@ std::size_t forward_workspace_bytes(const Problem& p, bool saving) {
 std::size_t backward_workspace_bytes(const Problem& p) {
   return with_sweep(p, [&](auto sweep) { return sweep.backward_workspace_bytes(p); });
 }
+std::int64_t gradient_stretch(Dtype dtype) {
+  return dtype == Dtype::f32 ? GradientMemory<Lstm, float>::kStretch : GradientMemory<Lstm, double>::kStretch;
+}
 Ran forward(const Forward& call) {
   const Team team = with_sweep(call.problem, [&](auto sweep) { return sweep.forward(call); });
   return {RECORRENTE_NAME(RECORRENTE_SIMD), team.path, team.threads};
@@ -103,6 +110,6 @@ Ran backward(const Backward& call) {
 }  // namespace
 
 extern const SweepEngine sweep_engine;
-const SweepEngine sweep_engine = {saved_bytes, forward_workspace_bytes, backward_workspace_bytes, forward, backward};
+const SweepEngine sweep_engine = {saved_bytes, forward_workspace_bytes, backward_workspace_bytes, gradient_stretch, forward, backward};
 
 }  // namespace recorrente::RECORRENTE_SIMD

@@ -1,7 +1,7 @@
 // The gradients of the weights and biases: dW_ih = sum of dgates x^T, dW_hh = sum of dgates h_old^T over the N valid steps.
 //
-// N is cut into stretches of fixed length. In a stretch the gates are transposed, x and h become panels, and the recurrent
-// product does the rest. Threads share rows of the result, never N, so that their number changes no bits.
+// N is cut into stretches of fixed length, gone through from the last to the first. In a stretch the gates are transposed, x
+// and h become panels, and the recurrent product does the rest. Threads share rows of the result, never N, so that their number changes no bits.
 #pragma once
 
 #include "panel.h"
@@ -23,13 +23,14 @@ struct GradientMemory {
     edge = arena.take<T>(kSlab * kBlock);
     zeros = arena.take<T>(std::max(layout.input_blocks() * kBlock, layout.units));
     gates = arena.take<const T*>(kStretch), x = arena.take<const T*>(kStretch), h = arena.take<const T*>(kStretch);
+    drop = arena.take<const T*>(kStretch), c = arena.take<const T*>(kStretch);
     slab_rows = arena.take<const T*>(kSlab), out = arena.take<T*>(kSlab);
   }
 
   Layout<Cell, T> layout;
   bool far;                         // whether the panels are more than kNearBytes
   T *panels, *slab, *edge, *zeros;  // (blocks, kStretch, kBlock); (kSlab, kStretch); (kSlab, kBlock)
-  const T **gates, **x, **h, **slab_rows;
+  const T **gates, **x, **h, **drop, **c, **slab_rows;  // of each row of a stretch; c: the old one, for peepholes
   T** out;
 };
 
@@ -48,19 +49,26 @@ class GradientThread {
   }
 
   void run() {
-    if (steps_.count() == 0) return clear();
-    std::int64_t n = 0;
-    for (std::int64_t s = 0; s < steps_.count(); ++s)
-      for (std::int64_t position = 0; position < steps_.rows(s); ++position) {
-        point(n++, s, position);
-        if (n == kStretch) add_stretch(n), n = 0;
+    const std::int64_t N = steps_.first(steps_.count());
+    if (N == 0 && !call_.add) clear();
+    std::int64_t s = steps_.count() - 1;
+    for (std::int64_t first = (N - 1) / kStretch * kStretch; N > 0 && first >= 0; first -= kStretch) {
+      const std::int64_t n = std::min(kStretch, N - first);
+      while (steps_.first(s) > first) --s;
+      std::int64_t step = s;
+      for (std::int64_t i = 0; i < n; ++i) {
+        while (first + i >= steps_.first(step + 1)) ++step;
+        point(i, step, first + i - steps_.first(step));
       }
-    if (n > 0) add_stretch(n);
+      add_stretch(n);
+    }
   }
 
  private:
   T* input_gradient() const { return p_.C > 0 ? static_cast<T*>(call_.dweight_ih) : nullptr; }
   T* state_gradient() const { return static_cast<T*>(call_.dweight_hh); }
+
+  T* peephole_gradient(int i) const { return static_cast<T*>(call_.dpeephole) + i * p_.H; }
 
   // Where no step is valid.
   void clear() {
@@ -69,21 +77,34 @@ class GradientThread {
         std::fill_n(static_cast<T*>(to) + (g * p_.H + units_.first) * columns, (units_.end - units_.first) * columns, T(0));
     };
     zero(call_.dweight_ih, p_.C), zero(call_.dweight_hh, p_.H), zero(call_.dbias_ih, 1), zero(call_.dbias_hh, 1);
+    if (call_.dpeephole)
+      for (int i = 0; i < Cell::kPeepholes; ++i)
+        std::fill_n(peephole_gradient(i) + units_.first, units_.end - units_.first, T(0));
   }
 
   void point(std::int64_t n, std::int64_t s, std::int64_t position) {
     const std::int64_t b = steps_.batch(position), L = length(p_, b), t = time_of(p_, s, L);
-    m_.gates[n] = static_cast<const T*>(call_.saved) + (steps_.first(s) + position) * layout_.slots;
+    m_.gates[n] = gates_of(s, position);
     m_.x[n] = input_gradient() ? at<T>(call_.x, t, b) : nullptr;
-    if (is_reset(p_, t, b)) m_.h[n] = nullptr;
-    else if (s > 0) m_.h[n] = at<T>(call_.y, time_of(p_, s - 1, L), b);
-    else m_.h[n] = call_.h0.data ? at<T>(call_.h0, b) : nullptr;
+    const bool fresh = is_reset(p_, t, b);
+    const auto start = [&](ConstState restart, ConstState given) {
+      const ConstState from = fresh ? restart : given;
+      return from.data ? at<T>(from, b) : nullptr;
+    };
+    m_.h[n] = fresh || s == 0 ? start(call_.restart.h, call_.h0) : at<T>(call_.y, time_of(p_, s - 1, L), b);
+    m_.drop[n] = call_.regularisation.drop.data ? at<T>(call_.regularisation.drop, b) : nullptr;
+    if (Cell::kPeepholes > 0)
+      m_.c[n] = fresh || s == 0 ? start(call_.restart.c, call_.c0) : gates_of(s - 1, position) + Cell::kLoaded * layout_.units;
+  }
+
+  const T* gates_of(std::int64_t s, std::int64_t position) const {
+    return static_cast<const T*>(call_.saved) + (steps_.first(s) + position) * layout_.slots;
   }
 
   void add_stretch(std::int64_t n) {
     T* state_panels = m_.panels + layout_.input_blocks() * kStretch * kBlock;
-    if (input_gradient()) pack_rows(m_.x, n, p_.C, m_.panels);
-    if (state_gradient()) pack_rows(m_.h, n, p_.H, state_panels);
+    if (input_gradient()) pack_rows(m_.x, nullptr, n, p_.C, m_.panels);
+    if (state_gradient()) pack_rows(m_.h, call_.regularisation.drop.data ? m_.drop : nullptr, n, p_.H, state_panels);
     for (int slot = 0; slot < Cell::kLoaded; ++slot)
       for (std::int64_t unit = units_.first; unit < units_.end; unit += kSlab) {
         const std::int64_t rows = std::min(kSlab, units_.end - unit);
@@ -99,15 +120,36 @@ class GradientThread {
           if (call_.dbias_hh) add_sums(rows, n, static_cast<T*>(call_.dbias_hh) + row);
         }
       }
+    if (call_.dpeephole)
+      for (int i = 0; i < Cell::kPeepholes; ++i) add_peephole(i, n);
     first_ = false;
   }
 
-  // Rows of x or h to panels; a null row is zeros.  // (blocks, n, kBlock) from n rows of `columns`
-  void pack_rows(const T* const* from, std::int64_t n, std::int64_t columns, T* panels) {
+  // The sum of a gate's gradient times the c that it saw: the new one for the last peephole, the old for the others.
+  void add_peephole(int i, std::int64_t n) {
+    if constexpr (Cell::kPeepholes > 0)
+      for (std::int64_t unit = units_.first; unit < units_.end; unit += kLane) {
+        const std::int64_t left = units_.end - unit;
+        Vec<T> sums{};
+        for (std::int64_t k = 0; k < n; ++k) {
+          const T* c = i == Cell::kPeepholes - 1 ? m_.gates[k] + Cell::kLoaded * layout_.units : m_.c[k];
+          if (c) sums = fma(load_up_to(m_.gates[k] + Cell::kPeeping[i] * layout_.units + unit, left), load_up_to(c + unit, left), sums);
+        }
+        T* to = peephole_gradient(i) + unit;
+        store_up_to(to, first_ ? sums : load_up_to(to, left) + sums, left);
+      }
+  }
+
+  // Rows of x or h to panels, times their factors where there are some; a null row is zeros.
+  // (blocks, n, kBlock) from n rows of `columns`
+  void pack_rows(const T* const* from, const T* const* factor, std::int64_t n, std::int64_t columns, T* panels) {
     for (std::int64_t k = 0; k < n; ++k)
       for (std::int64_t column = 0; column < columns; column += kLane) {
         T* to = panels + column / kBlock * kStretch * kBlock + k * kBlock + column % kBlock;
-        store(to, from[k] ? load_up_to(from[k] + column, columns - column) : Vec<T>{});
+        const std::int64_t left = columns - column;
+        Vec<T> row = from[k] ? load_up_to(from[k] + column, left) : Vec<T>{};
+        if (factor && from[k]) row *= load_up_to(factor[k] + column, left);
+        store(to, row);
       }
   }
 
@@ -149,7 +191,7 @@ class GradientThread {
   const Memory& m_;
   const Layout<Cell, T>& layout_;
   const Range units_;  // of every gate
-  bool first_ = true;
+  bool first_ = !call_.add;
 };
 
 }  // namespace recorrente::RECORRENTE_SIMD

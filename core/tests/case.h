@@ -18,6 +18,7 @@ struct Options {
   Cell cell;
   std::int64_t T, B, C, H;
   bool reverse = false, ragged = false, resets = false, biases = true, states = true;
+  bool restart = false, drop = false, zones = false, add = false;
   unsigned seed = 1;
   double scale = 1;  // of inputs and weights
 };
@@ -33,6 +34,9 @@ class Case {
     for (auto* state : {&h0_, &c0_, &dh_n_, &dc_n_}) fill(*state, o.B * (o.H + kGap));
     const double spread = o.scale / std::sqrt(static_cast<double>(o.H));
     fill(weight_ih_, GH * o.C, spread), fill(weight_hh_, GH * o.H, spread), fill(bias_ih_, GH, spread), fill(bias_hh_, GH, spread);
+    for (auto* state : {&restart_h_, &restart_c_, &drop_}) fill(*state, o.B * (o.H + kGap));
+    for (auto* zone : {&zone_h_, &zone_c_}) fill(*zone, TB * (o.H + kGap));
+    fill(peephole_, 3 * o.H);
     for (std::int64_t b = 0; b < o.B; ++b) lengths_.push_back(random_() % (o.T + 1));
     for (std::int64_t i = 0; i < TB; ++i) reset_.push_back(random_() % 4 == 0);
   }
@@ -73,7 +77,15 @@ class Case {
     return p;
   }
   Weights weights() const {
-    return {weight_ih_.data(), weight_hh_.data(), o_.biases ? bias_ih_.data() : nullptr, o_.biases ? bias_hh_.data() : nullptr};
+    return {weight_ih_.data(), weight_hh_.data(), o_.biases ? bias_ih_.data() : nullptr, o_.biases ? bias_hh_.data() : nullptr,
+            o_.cell == Cell::lstm_peephole ? peephole_.data() : nullptr};
+  }
+  bool cell_state() const { return o_.cell >= Cell::lstm; }
+  template <class Call>
+  void regularise(Call& call) const {
+    if (o_.restart) call.restart = {{restart_h_.data(), o_.H + kGap}, {restart_c_.data(), o_.H + kGap}};
+    if (o_.drop) call.regularisation.drop = {drop_.data(), o_.H + kGap};
+    if (o_.zones) call.regularisation.zone_h = sequence(zone_h_, o_.H), call.regularisation.zone_c = sequence(zone_c_, o_.H);
   }
   // Batch first: rows of the batch are the slow index.
   ConstSequence sequence(const std::vector<T>& array, std::int64_t n) const { return {array.data(), n + kGap, o_.T * (n + kGap)}; }
@@ -101,9 +113,10 @@ class Case {
     call.y = {y.data(), o_.H + kGap, o_.T * (o_.H + kGap)};
     call.h_n = {h_n.data(), o_.H + kGap}, call.c_n = {c_n.data(), o_.H + kGap};
     call.saved = saved, call.workspace = workspace.data();
+    regularise(call);
     const bool ok = forward(call, &ran) == Status::ok;
     outputs["y"] = rows_of(y, TB, o_.H), outputs["h_n"] = rows_of(h_n, o_.B, o_.H);
-    if (o_.cell == Cell::lstm) outputs["c_n"] = rows_of(c_n, o_.B, o_.H);
+    if (cell_state()) outputs["c_n"] = rows_of(c_n, o_.B, o_.H);
     y_ = std::move(y);
     return ok;
   }
@@ -113,6 +126,9 @@ class Case {
     std::vector<char> workspace(bytes, kFill);
     std::vector<T> dx = fresh(TB * (o_.C + kGap)), dh0 = fresh(o_.B * (o_.H + kGap)), dc0 = dh0;
     std::vector<T> dweight_ih = fresh(GH * o_.C), dweight_hh = fresh(GH * o_.H), dbias_ih = fresh(GH), dbias_hh = fresh(GH);
+    std::vector<T> dpeephole = fresh(3 * o_.H), dh_restart = dh0, dc_restart = dh0;
+    for (auto* array : {&dweight_ih, &dweight_hh, &dbias_ih, &dbias_hh, &dpeephole})
+      if (o_.add) std::fill(array->begin(), array->end(), T(0.5));
     Backward call;
     call.problem = p, call.weights = weights(), call.x = sequence(x_, o_.C), call.h0 = state(h0_), call.c0 = state(c0_);
     call.y = sequence(y_, o_.H), call.dy = sequence(dy_, o_.H), call.dh_n = state(dh_n_), call.dc_n = state(dc_n_);
@@ -120,10 +136,17 @@ class Case {
     call.dh0 = {dh0.data(), o_.H + kGap}, call.dc0 = {dc0.data(), o_.H + kGap};
     call.dweight_ih = dweight_ih.data(), call.dweight_hh = dweight_hh.data();
     call.dbias_ih = dbias_ih.data(), call.dbias_hh = dbias_hh.data();
+    call.dh_restart = {dh_restart.data(), o_.H + kGap}, call.dc_restart = {dc_restart.data(), o_.H + kGap};
+    call.add = o_.add;
+    if (o_.cell == Cell::lstm_peephole) call.dpeephole = dpeephole.data();
     call.saved = saved, call.workspace = workspace.data();
+    regularise(call);
     const bool ok = backward(call, &ran) == Status::ok;
     outputs["dx"] = rows_of(dx, TB, o_.C), outputs["dh0"] = rows_of(dh0, o_.B, o_.H);
-    if (o_.cell == Cell::lstm) outputs["dc0"] = rows_of(dc0, o_.B, o_.H);
+    outputs["dh_restart"] = rows_of(dh_restart, o_.B, o_.H);
+    if (cell_state()) outputs["dc_restart"] = rows_of(dc_restart, o_.B, o_.H);
+    if (o_.cell == Cell::lstm_peephole) outputs["dpeephole"] = std::vector<double>(dpeephole.begin(), dpeephole.end() - 1);
+    if (cell_state()) outputs["dc0"] = rows_of(dc0, o_.B, o_.H);
     const auto whole = [](const std::vector<T>& array) { return std::vector<double>(array.begin(), array.end() - 1); };
     outputs["dweight_ih"] = whole(dweight_ih), outputs["dweight_hh"] = whole(dweight_hh);
     outputs["dbias_ih"] = whole(dbias_ih), outputs["dbias_hh"] = whole(dbias_hh);
@@ -133,6 +156,7 @@ class Case {
   Options o_;
   std::mt19937 random_;
   std::vector<T> x_, dy_, h0_, c0_, dh_n_, dc_n_, weight_ih_, weight_hh_, bias_ih_, bias_hh_, y_;
+  std::vector<T> restart_h_, restart_c_, drop_, zone_h_, zone_c_, peephole_;
   std::vector<std::int64_t> lengths_;
   std::vector<std::uint8_t> reset_;
 };

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from recorrente import cells, credit
-    from recorrente.layers import GRU, LSTM, RNN
+    from recorrente.layers import GRU, LSTM, RNN, Recurrent
     from recorrente.native import SlowPathWarning
     from recorrente.paths import explain
     from recorrente.recipe import Plan, Shape, load, resume, train
+    from recorrente.stateful import Stateful
     from recorrente.swap import accelerate, restore
 
 __all__ = [
@@ -21,8 +22,10 @@ __all__ = [
     "LSTM",
     "RNN",
     "Plan",
+    "Recurrent",
     "Shape",
     "SlowPathWarning",
+    "Stateful",
     "__version__",
     "accelerate",
     "cells",
@@ -37,7 +40,8 @@ __all__ = [
 __version__ = "0.1.0"
 
 _NAMES = {
-    "layers": ("RNN", "GRU", "LSTM"),
+    "layers": ("RNN", "GRU", "LSTM", "Recurrent"),
+    "stateful": ("Stateful",),
     "native": ("SlowPathWarning",),
     "swap": ("accelerate", "restore"),
     "paths": ("explain",),

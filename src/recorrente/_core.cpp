@@ -1,6 +1,7 @@
 // The binding: integers to pointers, statuses to exceptions, the GIL released around a sweep. Computes nothing.
 // What every argument means is in recorrente/sweep.h; what Python sees is in _core.pyi.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/tuple.h>
 
 #include <stdexcept>
 
@@ -56,6 +57,15 @@ std::size_t backward_workspace_bytes(const rc::Problem& p) {
   return bytes;
 }
 
+// What most calls do without.
+struct Further {
+  Address peephole = 0, dpeephole = 0;
+  rc::Regularisation regularisation;
+  rc::Restart restart;
+  rc::State dh_restart, dc_restart;
+  bool add = false;
+};
+
 template <class Call>
 int run(rc::Status (*pass)(const Call&, rc::Ran*), const Call& call) {
   rc::Ran ran;
@@ -70,10 +80,12 @@ int run(rc::Status (*pass)(const Call&, rc::Ran*), const Call& call) {
 
 int forward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address bias_ih, Address bias_hh, Address x,
             Stride x_step, Stride x_row, Address h0, Stride h0_row, Address c0, Stride c0_row, Address y, Stride y_step,
-            Stride y_row, Address h_n, Stride h_n_row, Address c_n, Stride c_n_row, Address saved, Address workspace) {
+            Stride y_row, Address h_n, Stride h_n_row, Address c_n, Stride c_n_row, Address saved, Address workspace,
+            const Further& further) {
   rc::Forward call;
   call.problem = p;
-  call.weights = {in(weight_ih), in(weight_hh), in(bias_ih), in(bias_hh)};
+  call.weights = {in(weight_ih), in(weight_hh), in(bias_ih), in(bias_hh), in(further.peephole)};
+  call.restart = further.restart, call.regularisation = further.regularisation;
   call.x = {in(x), x_step, x_row};
   call.h0 = {in(h0), h0_row}, call.c0 = {in(c0), c0_row};
   call.y = {out(y), y_step, y_row};
@@ -87,10 +99,13 @@ int backward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address
              Stride y_row, Address saved, Address dy, Stride dy_step, Stride dy_row, Address dh_n, Stride dh_n_row,
              Address dc_n, Stride dc_n_row, Address dx, Stride dx_step, Stride dx_row, Address dh0, Stride dh0_row,
              Address dc0, Stride dc0_row, Address dweight_ih, Address dweight_hh, Address dbias_ih, Address dbias_hh,
-             Address workspace) {
+             Address workspace, const Further& further) {
   rc::Backward call;
   call.problem = p;
-  call.weights = {in(weight_ih), in(weight_hh), in(bias_ih), in(bias_hh)};
+  call.weights = {in(weight_ih), in(weight_hh), in(bias_ih), in(bias_hh), in(further.peephole)};
+  call.restart = further.restart, call.regularisation = further.regularisation;
+  call.dh_restart = further.dh_restart, call.dc_restart = further.dc_restart;
+  call.add = further.add, call.dpeephole = out(further.dpeephole);
   call.x = {in(x), x_step, x_row};
   call.h0 = {in(h0), h0_row}, call.c0 = {in(c0), c0_row};
   call.y = {in(y), y_step, y_row};
@@ -122,6 +137,8 @@ void name_constants(nb::module_& m) {
   m.attr("ELMAN_LINEAR") = static_cast<int>(rc::Cell::elman_linear);
   m.attr("GRU") = static_cast<int>(rc::Cell::gru);
   m.attr("LSTM") = static_cast<int>(rc::Cell::lstm);
+  m.attr("LSTM_PEEPHOLE") = static_cast<int>(rc::Cell::lstm_peephole);
+  m.attr("LSTM_COUPLED") = static_cast<int>(rc::Cell::lstm_coupled);
   m.attr("F32") = static_cast<int>(rc::Dtype::f32);
   m.attr("F64") = static_cast<int>(rc::Dtype::f64);
   m.attr("TARGET") = static_cast<int>(rc::Engine::target);
@@ -151,11 +168,30 @@ NB_MODULE(_core, m) {
       .def("saved_bytes", &saved_bytes)
       .def("forward_workspace_bytes", &forward_workspace_bytes, "saving"_a)
       .def("backward_workspace_bytes", &backward_workspace_bytes);
+  using AddressRow = std::tuple<Address, Stride>;
+  using AddressStepRow = std::tuple<Address, Stride, Stride>;
+  nb::class_<Further>(m, "Further")
+      .def("__init__",
+           [](Further* self, AddressRow drop, AddressStepRow zone_h, AddressStepRow zone_c, AddressRow restart_h,
+              AddressRow restart_c, AddressRow dh_restart, AddressRow dc_restart, Address peephole, Address dpeephole, bool add) {
+             const auto state = [](AddressRow s) { return rc::ConstState{in(std::get<0>(s)), std::get<1>(s)}; };
+             const auto gradient = [](AddressRow s) { return rc::State{out(std::get<0>(s)), std::get<1>(s)}; };
+             const auto sequence = [](AddressStepRow s) {
+               return rc::ConstSequence{in(std::get<0>(s)), std::get<1>(s), std::get<2>(s)};
+             };
+             new (self) Further{peephole, dpeephole, {state(drop), sequence(zone_h), sequence(zone_c)},
+                                {state(restart_h), state(restart_c)}, gradient(dh_restart), gradient(dc_restart), add};
+           },
+           "drop"_a = AddressRow(), "zone_h"_a = AddressStepRow(), "zone_c"_a = AddressStepRow(), "restart_h"_a = AddressRow(),
+           "restart_c"_a = AddressRow(), "dh_restart"_a = AddressRow(), "dc_restart"_a = AddressRow(), "peephole"_a = 0,
+           "dpeephole"_a = 0, "add"_a = false);
+  m.def("gradient_stretch", [](int dtype) { return rc::gradient_stretch(static_cast<rc::Dtype>(dtype)); }, "dtype"_a);
   m.def("forward", &forward, "problem"_a, "weight_ih"_a, "weight_hh"_a, "bias_ih"_a, "bias_hh"_a, "x"_a, "x_step"_a,
         "x_row"_a, "h0"_a, "h0_row"_a, "c0"_a, "c0_row"_a, "y"_a, "y_step"_a, "y_row"_a, "h_n"_a, "h_n_row"_a, "c_n"_a,
-        "c_n_row"_a, "saved"_a, "workspace"_a);
+        "c_n_row"_a, "saved"_a, "workspace"_a, "further"_a = Further());
   m.def("backward", &backward, "problem"_a, "weight_ih"_a, "weight_hh"_a, "bias_ih"_a, "bias_hh"_a, "x"_a, "x_step"_a,
         "x_row"_a, "h0"_a, "h0_row"_a, "c0"_a, "c0_row"_a, "y"_a, "y_step"_a, "y_row"_a, "saved"_a, "dy"_a, "dy_step"_a,
         "dy_row"_a, "dh_n"_a, "dh_n_row"_a, "dc_n"_a, "dc_n_row"_a, "dx"_a, "dx_step"_a, "dx_row"_a, "dh0"_a,
-        "dh0_row"_a, "dc0"_a, "dc0_row"_a, "dweight_ih"_a, "dweight_hh"_a, "dbias_ih"_a, "dbias_hh"_a, "workspace"_a);
+        "dh0_row"_a, "dc0"_a, "dc0_row"_a, "dweight_ih"_a, "dweight_hh"_a, "dbias_ih"_a, "dbias_hh"_a, "workspace"_a,
+        "further"_a = Further());
 }

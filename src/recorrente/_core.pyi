@@ -5,7 +5,8 @@ here keeps a pointer, allocates an array or looks inside a tensor: dtype, device
 to check. The GIL is released during a sweep. A status other than ok raises ValueError (NotImplementedError for
 `unsupported`) with its sentence.
 
-cell: ELMAN_TANH, ELMAN_RELU, ELMAN_LINEAR, GRU, LSTM.  dtype: F32, F64.  engine: TARGET, REFERENCE.
+cell: ELMAN_TANH, ELMAN_RELU, ELMAN_LINEAR, GRU, LSTM, LSTM_PEEPHOLE, LSTM_COUPLED.
+dtype: F32, F64.  engine: TARGET, REFERENCE.
 """
 
 from typing import Final
@@ -15,6 +16,8 @@ ELMAN_RELU: Final[int]
 ELMAN_LINEAR: Final[int]
 GRU: Final[int]
 LSTM: Final[int]
+LSTM_PEEPHOLE: Final[int]
+LSTM_COUPLED: Final[int]
 
 F32: Final[int]
 F64: Final[int]
@@ -35,6 +38,8 @@ def targets() -> list[str]:
     """Every target of this build that this machine can run, best first; RECORRENTE_TARGET pins one."""
 
 def gates(cell: int) -> int: ...
+def gradient_stretch(dtype: int) -> int:
+    """Of so many (step, row) pairs the gradients of weights are summed, stretch after stretch, from the last."""
 
 class Problem:
     """What the sizes and every call share. Reusable for any number of calls while `lengths` and `reset` live.
@@ -64,6 +69,26 @@ class Problem:
     def forward_workspace_bytes(self, saving: bool) -> int: ...
     def backward_workspace_bytes(self) -> int: ...
 
+class Further:
+    """What most calls do without. Pointers with strides as in forward; `dpeephole` and the like are of backward alone.
+
+    add: backward adds to the gradients of weights and biases, instead of writing them.
+    """
+
+    def __init__(
+        self,
+        drop: tuple[int, int] = ...,
+        zone_h: tuple[int, int, int] = ...,
+        zone_c: tuple[int, int, int] = ...,
+        restart_h: tuple[int, int] = ...,
+        restart_c: tuple[int, int] = ...,
+        dh_restart: tuple[int, int] = ...,
+        dc_restart: tuple[int, int] = ...,
+        peephole: int = 0,
+        dpeephole: int = 0,
+        add: bool = False,
+    ) -> None: ...
+
 def forward(
     problem: Problem,
     weight_ih: int,
@@ -86,6 +111,7 @@ def forward(
     c_n_row: int,
     saved: int,
     workspace: int,
+    further: Further = ...,
 ) -> int:
     """y (T, B, H), h_n and c_n (B, H); returns the path that ran. May be null: biases, h0, c0, h_n, c_n, saved."""
 
@@ -125,5 +151,6 @@ def backward(
     dbias_ih: int,
     dbias_hh: int,
     workspace: int,
+    further: Further = ...,
 ) -> int:
     """All gradients; uses `saved` up; returns the path that ran. May be null: biases, h0, c0, any gradient."""

@@ -17,12 +17,15 @@ from recorrente import cells
 from recorrente.compiling import let_dynamo_trace
 from recorrente.errors import InputError
 from recorrente.native import automatic, lack, native, transform
+from recorrente.noise import Noise
 from recorrente.notation import State, Weights
-from recorrente.sweep import Credit, Sweep
+from recorrente.sweep import Along, Credit, Sweep, said
 
 __all__ = ["GRU", "LSTM", "RNN", "Network", "Recurrent", "ShapeError", "TorchLayer", "stack"]
 
 let_dynamo_trace()
+
+QUIET = Noise()
 
 
 def stack(
@@ -34,7 +37,12 @@ def stack(
     *,
     directions: int = 1,
     dropout: float = 0.0,
+    noise: Noise = QUIET,
+    training: bool = False,
+    residual: bool = False,
     lengths: Tensor | None = None,
+    reset: Tensor | None = None,
+    restarts: Sequence[State] | None = None,
 ) -> tuple[Tensor, list[State]]:
     """Sweeps of one cell, one above the other.
 
@@ -44,23 +52,32 @@ def stack(
         states, weights: one for each layer and direction, in torch's order: `l0, l0_reverse, l1, ...`.
         directions: 1, or 2 to read each layer's input both ways and put the outputs side by side.
         dropout: probability of a zero between layers; the caller gives 0 in evaluation.
+        noise: what else is dropped; see `recorrente.noise`.
+        training: whether `noise` is.
+        residual: each layer's input is added to its output, where their widths are equal.
         lengths: `(B,)`, the steps of each row; None where all have T.
+        reset: `(T, B)` bool, where the state starts anew.
+        restarts: what it starts from then, in the order of `states`; zeros where None.
 
     Returns:
         The top layer's outputs `(T, B, directions*H)`, and the final states in the order of `states`.
     """
     final: list[State] = []
-    ragged = {} if lengths is None else {"lengths": lengths}
     for lowest in range(0, len(weights), directions):
         if lowest and dropout:
             x = nn.functional.dropout(x, dropout)
+        dropped = noise.on_input(x, training)
         outputs = []
-        for direction in range(directions):
-            k = lowest + direction
-            y, state = sweep(cell, x, states[k], weights[k], reverse=direction == 1, **ragged)
+        for k in range(lowest, lowest + directions):
+            along: Along = {"reverse": k > lowest, "lengths": lengths, "reset": reset}
+            along |= noise.along(x, states[k], training)
+            if reset is not None and restarts is not None:
+                along["restart"] = restarts[k]
+            y, state = sweep(cell, dropped, states[k], noise.on_weights(weights[k], training), **said(along))
             outputs.append(y)
             final.append(state)
-        x = torch.cat(outputs, dim=-1) if directions == 2 else outputs[0]
+        y = torch.cat(outputs, dim=-1) if directions == 2 else outputs[0]
+        x = x + y if residual and x.shape == y.shape else y
     return x, final
 
 
@@ -81,6 +98,25 @@ class _Layer(nn.Module):
     dropout: float
     proj_size: int = 0
     _credit: Credit | None = None
+    noise: Noise = QUIET
+    residual: bool = False
+    learned_state: bool = False
+
+    def _extend(self, credit: Credit | None, residual: bool, learned_state: bool, noise: dict[str, Any]) -> None:
+        """What our layers take beside torch's arguments."""
+        self.credit, self.residual, self.learned_state = credit, residual, learned_state
+        self.noise = Noise(**noise)
+        if learned_state:
+            like = next(self.parameters())
+            rows = self.num_layers * self.directions
+            for name, width in zip(self.cell.state_names, self.widths, strict=True):
+                self.register_parameter(f"{name}_0", nn.Parameter(like.new_zeros(rows, width)))
+
+    def _said(self) -> str:
+        """What was chosen of it, for the layer's repr."""
+        said = [repr(self.noise)] if repr(self.noise) else []
+        said += [f"{name}=True" for name in ("residual", "learned_state") if getattr(self, name)]
+        return ", ".join(said if self._credit is None else [*said, f"credit={self._credit!r}"])
 
     @property
     def credit(self) -> Credit | None:
@@ -115,9 +151,8 @@ class _Layer(nn.Module):
         groups = []
         for suffix in [f"_l{layer}{way}" for layer in range(self.num_layers) for way in ways]:
             weights = Weights(*[getattr(self, field + suffix) for field in fields])
-            groups.append(
-                weights._replace(weight_hr=getattr(self, "weight_hr" + suffix)) if self.proj_size else weights
-            )
+            own = [*self.cell.own_weights(self.hidden_size), *(["weight_hr"] if self.proj_size else [])]
+            groups.append(weights._replace(**{name: getattr(self, name + suffix) for name in own}))
         return groups
 
     def zero_state(self, x: Tensor) -> State:
@@ -125,27 +160,53 @@ class _Layer(nn.Module):
         rows = self.num_layers * self.directions
         return tuple(x.new_zeros(rows, x.shape[1], width) for width in self.widths)
 
-    def run(self, x: Tensor, state: State, sweep: Sweep, *, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+    def first_state(self, x: Tensor) -> State:
+        """What it starts from where nothing is given: the learned state, or zeros."""
+        if not self.learned_state:
+            return self.zero_state(x)
+        learned = [getattr(self, f"{name}_0") for name in self.cell.state_names]
+        return tuple(part.unsqueeze(1).expand(-1, x.shape[1], -1) for part in learned)
+
+    def run(
+        self,
+        x: Tensor,
+        state: State,
+        sweep: Sweep,
+        *,
+        lengths: Tensor | None = None,
+        reset: Tensor | None = None,
+        restart: State | None = None,
+    ) -> tuple[Tensor, State]:
         """All layers over `x (T, B, C)` from `state`, each `(L*directions, B, H)`, with `sweep` for every one."""
-        start = [tuple(part[k] for part in state) for k in range(state[0].shape[0])]
+
+        def each(state: State) -> list[State]:
+            return [tuple(part[k] for part in state) for k in range(state[0].shape[0])]
+
+        if reset is not None and restart is None and self.learned_state:
+            restart = self.first_state(x)
         y, final = stack(
             sweep,
             self.cell,
             x,
-            start,
+            each(state),
             self.weights(),
             directions=self.directions,
             dropout=self.dropout if self.training else 0.0,
+            noise=self.noise,
+            training=self.training,
+            residual=self.residual,
             lengths=lengths,
+            reset=reset,
+            restarts=None if restart is None else each(restart),
         )
         if len(final) == 1:
             return y, tuple(part.unsqueeze(0) for part in final[0])
         return y, tuple(torch.stack(part) for part in zip(*final, strict=True))
 
     def start(self, hx: Tensor | State | None, x: Tensor, *, batched: bool = True) -> State:
-        """What the caller gave as `hx` as a state for `x (T, B, C)`; zeros for None."""
+        """What the caller gave as `hx` as a state for `x (T, B, C)`; the learned state or zeros for None."""
         if hx is None:
-            return self.zero_state(x)
+            return self.first_state(x)
         state = (hx,) if isinstance(hx, Tensor) else tuple(hx)
         if len(state) != len(self.widths):
             wanted = " and ".join(f"{name}_0" for name in self.cell.state_names)
@@ -168,6 +229,17 @@ def _lengths(lengths: Tensor | Sequence[int], T: int, B: int) -> Tensor:
     return given
 
 
+def _reset(reset: Any, T: int, B: int, *, batch_first: bool, batched: bool) -> Tensor:
+    """What the caller gave as `reset`, as the sweeps want it: (T, B), bool."""
+    shape = ((B, T) if batch_first else (T, B)) if batched else (T,)
+    if not isinstance(reset, Tensor) or reset.dtype != torch.bool or reset.shape != shape:
+        came = f"{reset.dtype} {tuple(reset.shape)}" if isinstance(reset, Tensor) else repr(reset)
+        raise InputError(
+            "reset", came=came, wanted=f"a bool tensor {shape}, as the input, true where a row starts anew"
+        )
+    return reset[:, None] if not batched else reset.t() if batch_first else reset
+
+
 def _floats_to(value: Any, dtype: torch.dtype) -> Any:
     if isinstance(value, PackedSequence):
         return value.to(dtype) if value.data.is_floating_point() else value
@@ -181,24 +253,47 @@ class TorchLayer(_Layer):
 
     weight_ih_l0: Tensor
 
-    def __init__(self, *args: Any, credit: Credit | None = None, **kwargs: Any) -> None:
-        """Torch's arguments, which torch's constructor reads, and the credit rule."""
+    def __init__(
+        self,
+        *args: Any,
+        credit: Credit | None = None,
+        residual: bool = False,
+        learned_state: bool = False,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        zoneout: float | tuple[float, float] = 0.0,
+        weight_dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        """Torch's arguments, which torch's constructor reads, and ours, which are told at each layer's class."""
         super().__init__(*args, **kwargs)
-        self.credit = credit
+        noise = {
+            "input_dropout": input_dropout,
+            "recurrent_dropout": recurrent_dropout,
+            "zoneout": zoneout,
+            "weight_dropout": weight_dropout,
+        }
+        self._extend(credit, residual, learned_state, noise)
 
     def extra_repr(self) -> str:
-        """Torch's, and the credit rule where there is one."""
-        return super().extra_repr() + ("" if self._credit is None else f", credit={self._credit!r}")
+        """Torch's, and what was chosen of ours."""
+        return ", ".join(filter(None, (super().extra_repr(), self._said())))
 
-    def path(self, x: Tensor, *, lengths: bool = False) -> tuple[str, str]:
+    @property
+    def torchs_own(self) -> bool:
+        """Whether torch's forward would give the same: nothing of ours was asked of the layer."""
+        return self._credit is None and not (self.residual or self.learned_state or repr(self.noise))
+
+    def path(self, x: Tensor, *, lengths: bool = False, reset: bool = False) -> tuple[str, str]:
         """Where `forward` goes with this input, now: `native`, `reference` or `torch`, and what keeps it from the core.
 
-        Torch's own forward takes what the core lacks, but for `lengths` and credit rules, which it does not know.
-        Those, and the ways of differentiating that the core has no rule for, go to the reference.
+        Torch's own forward takes what the core lacks, but for what it does not know: `lengths`, `reset`, credit rules
+        and the rest of what is ours. Those, and the ways of differentiating that the core has no rule for, go to the
+        reference.
         """
         lacking = lack(self.cell, x, projection=self.proj_size > 0)
         if lacking:
-            return ("reference" if lengths or self._credit is not None else "torch"), lacking
+            return ("torch" if self.torchs_own and not (lengths or reset) else "reference"), lacking
         special = transform()
         return ("reference" if special else "native"), special
 
@@ -208,26 +303,46 @@ class TorchLayer(_Layer):
         hx: Any = None,
         *,
         lengths: Tensor | Sequence[int] | None = None,
+        reset: Tensor | None = None,
+        restart: Any = None,
     ) -> tuple[Any, Any]:
-        """As torch's, with T = 0 allowed, and `lengths`: `(B,)` integers in 0..T, in any order, the steps of each row.
+        """As torch's, with T = 0 allowed, and with rows of several lengths, and with resets.
 
-        y is zero past a row's end; its final state is the one at its end, where its reverse direction starts too. On
-        the CPU the arithmetic is in the dtype of the parameters, autocast or not.
+        Args:
+            input, hx: as torch's.
+            lengths: `(B,)` integers in 0..T, in any order, the steps of each row. y is zero past a row's end; its final
+                state is the one at its end, where its reverse direction starts too.
+            reset: bool, `(T, B)` as the input's first two dimensions: the state before that step is `restart`, and no
+                gradient passes it.
+            restart: a state like `hx`; None is the learned state, or zeros.
+
+        On the CPU the arithmetic is in the dtype of the parameters, autocast or not.
         """
         packed = isinstance(input, PackedSequence)
         x = input.data if packed else input
         if x.is_cpu and torch.is_autocast_enabled("cpu"):
             dtype = self.weight_ih_l0.dtype
             with torch.autocast("cpu", enabled=False):
-                return self.forward(_floats_to(input, dtype), _floats_to(hx, dtype), lengths=lengths)
-        path, _ = self.path(x, lengths=lengths is not None)
+                hx, restart = _floats_to(hx, dtype), _floats_to(restart, dtype)
+                return self.forward(_floats_to(input, dtype), hx, lengths=lengths, reset=reset, restart=restart)
+        path, _ = self.path(x, lengths=lengths is not None, reset=reset is not None)
         if path == "torch":
             return super().forward(input, hx)
         sweep = self.credited(native if path == "native" else automatic)
-        return self._packed(input, hx, lengths, sweep) if packed else self._padded(input, hx, lengths, sweep)
+        if packed:
+            if reset is not None:
+                raise InputError("reset", came="it and a PackedSequence", wanted="a padded input with lengths")
+            return self._packed(input, hx, lengths, sweep)
+        return self._padded(input, hx, lengths, reset, restart, sweep)
 
     def _padded(
-        self, given: Tensor, hx: Any, lengths: Tensor | Sequence[int] | None, sweep: Sweep
+        self,
+        given: Tensor,
+        hx: Any,
+        lengths: Tensor | Sequence[int] | None,
+        reset: Tensor | None,
+        restart: Any,
+        sweep: Sweep,
     ) -> tuple[Tensor, Tensor | State]:
         if given.dim() not in (2, 3):
             raise ShapeError("input", came=f"shape {tuple(given.shape)}", wanted="two or three dimensions")
@@ -235,7 +350,11 @@ class TorchLayer(_Layer):
         x = given.unsqueeze(1) if not batched else given.transpose(0, 1) if self.batch_first else given
         self._refuse(x)
         ends = None if lengths is None else _lengths(lengths, *x.shape[:2])
-        y, state = self.run(x, self.start(hx, x, batched=batched), sweep, lengths=ends)
+        anew = None
+        if reset is not None:
+            reset = _reset(reset, *x.shape[:2], batch_first=self.batch_first, batched=batched)
+            anew = None if restart is None else self.start(restart, x, batched=batched)
+        y, state = self.run(x, self.start(hx, x, batched=batched), sweep, lengths=ends, reset=reset, restart=anew)
         if not batched:
             y, state = y.squeeze(1), tuple(part.squeeze(1) for part in state)
         elif self.batch_first:
@@ -269,7 +388,23 @@ _ELMAN = {f: cells.Elman(f) for f in ("tanh", "relu")}
 
 
 class RNN(TorchLayer, nn.RNN):
-    """`torch.nn.RNN` on our sweep: h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), f tanh or relu."""
+    """`torch.nn.RNN` on our sweep: h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), f tanh or relu.
+
+    Args:
+        credit: how the gradient is assigned through time, a rule of `recorrente.credit`; None is the full gradient.
+        residual: each layer's input is added to its output, where their widths are equal.
+        learned_state: h_0 (and c_0) are Parameters, `(L*directions, H)`, used where no `hx` is given.
+        input_dropout, recurrent_dropout, zoneout, weight_dropout: see `recorrente.noise.Noise`.
+
+    The others are torch's; so is everything else.
+
+    Example:
+        >>> layer = RNN(3, 5, recurrent_dropout=0.2, learned_state=True)
+        >>> layer
+        RNN(3, 5, recurrent_dropout=0.2, learned_state=True)
+        >>> start = torch.zeros(7, 2, dtype=torch.bool).index_fill(0, torch.tensor([4]), True)
+        >>> y, h = layer(torch.zeros(7, 2, 3), reset=start)  # both rows start anew at step 4
+    """
 
     @property
     def cell(self) -> cells.Cell:  # type: ignore[override]
@@ -277,13 +412,13 @@ class RNN(TorchLayer, nn.RNN):
 
 
 class GRU(TorchLayer, nn.GRU):
-    """`torch.nn.GRU` on our sweep; equations in `recorrente.cells.GRU`."""
+    """`torch.nn.GRU` on our sweep; equations in `recorrente.cells.GRU`, our arguments in `recorrente.RNN`."""
 
     cell = cells.GRU()
 
 
 class LSTM(TorchLayer, nn.LSTM):
-    """`torch.nn.LSTM` on our sweep; equations in `recorrente.cells.LSTM`."""
+    """`torch.nn.LSTM` on our sweep; equations in `recorrente.cells.LSTM`, our arguments in `recorrente.RNN`."""
 
     cell = cells.LSTM()
 
@@ -296,6 +431,7 @@ class Recurrent(_Layer):
         input_size, hidden_size: C and H.
         num_layers, bias, batch_first, dropout, bidirectional: as in `torch.nn.RNN`.
         credit: how the gradient is assigned through time, a rule of `recorrente.credit`.
+        residual, learned_state, input_dropout, recurrent_dropout, zoneout, weight_dropout: as in `recorrente.RNN`.
 
     Example:
         >>> layer = Recurrent(cells.Elman(torch.sin), 4, 8, num_layers=2)
@@ -316,9 +452,11 @@ class Recurrent(_Layer):
         dropout: float = 0.0,
         bidirectional: bool = False,
         credit: Credit | None = None,
+        residual: bool = False,
+        learned_state: bool = False,
+        **noise: Any,
     ) -> None:
         super().__init__()
-        self.credit = credit
         for name, value in {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}.items():
             if not isinstance(value, int) or value < 1:
                 raise InputError(name, came=value, wanted="an integer of 1 or more")
@@ -326,7 +464,14 @@ class Recurrent(_Layer):
         self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, dropout, bidirectional
         for name, shape in self._shapes():
             self.register_parameter(name, nn.Parameter(torch.empty(shape)))
+        self._extend(credit, residual, learned_state, noise)
         self.reset_parameters()
+
+    def extra_repr(self) -> str:
+        """The cell, the sizes, and what was chosen beside them."""
+        chosen = {name: getattr(self, name) for name in ("num_layers", "dropout", "bidirectional")}
+        said = [f"{name}={value}" for name, value in chosen.items() if (value and value != 1) or value is True]
+        return ", ".join(filter(None, (repr(self.cell), f"{self.input_size}, {self.hidden_size}", *said, self._said())))
 
     def _shapes(self) -> Iterator[tuple[str, tuple[int, ...]]]:
         rows, h = self.cell.gates * self.hidden_size, self.hidden_size
@@ -338,19 +483,34 @@ class Recurrent(_Layer):
                 if self.bias:
                     yield f"bias_ih_{suffix}", (rows,)
                     yield f"bias_hh_{suffix}", (rows,)
+                for name, shape in self.cell.own_weights(h).items():
+                    yield f"{name}_{suffix}", shape
 
     def reset_parameters(self) -> None:
-        """Uniform in +-1/sqrt(H), as torch."""
+        """Uniform in +-1/sqrt(H), as torch; a learned state is zero."""
         bound = 1 / math.sqrt(self.hidden_size)
-        for parameter in self.parameters():
-            nn.init.uniform_(parameter, -bound, bound)
+        for name, parameter in self.named_parameters():
+            nn.init.zeros_(parameter) if name.endswith("_0") else nn.init.uniform_(parameter, -bound, bound)
+        for weights in self.weights():
+            self.cell.start_own_weights(weights)
 
     def forward(
-        self, x: Tensor, state: State | None = None, *, lengths: Tensor | Sequence[int] | None = None
+        self,
+        x: Tensor,
+        state: State | None = None,
+        *,
+        lengths: Tensor | Sequence[int] | None = None,
+        reset: Tensor | None = None,
+        restart: State | None = None,
     ) -> tuple[Tensor, State]:
         x = x.transpose(0, 1) if self.batch_first else x
         ends = None if lengths is None else _lengths(lengths, *x.shape[:2])
-        y, state = self.run(x, self.start(state, x), self.credited(automatic), lengths=ends)
+        anew = None
+        if reset is not None:
+            reset = _reset(reset, *x.shape[:2], batch_first=self.batch_first, batched=True)
+            anew = None if restart is None else self.start(restart, x)
+        sweep = self.credited(automatic)
+        y, state = self.run(x, self.start(state, x), sweep, lengths=ends, reset=reset, restart=anew)
         return (y.transpose(0, 1) if self.batch_first else y), state
 
 

@@ -13,16 +13,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from recorrente.cells import GRU, LSTM, Cell, Elman
+from recorrente.cells import GRU, LSTM, Cell, CoupledLSTM, Elman, PeepholeLSTM
 from recorrente.errors import InputError
 from recorrente.notation import State, Weights
-from recorrente.sweep import reference
+from recorrente.sweep import Along, reference
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 try:
     from recorrente import _core
@@ -46,7 +49,7 @@ def target() -> str:
     return _core.target() if BUILT else "none"
 
 
-def lack(cell: Cell, x: Tensor, *, projection: bool = False) -> str:
+def lack(cell: Cell, x: Tensor, *, projection: bool = False, **along: Unpack[Along]) -> str:
     """What the core lacks to run this sweep at all; empty where it has everything."""
     if not BUILT:
         return "the C++ core is not built (`pip install .` builds it)"
@@ -58,6 +61,10 @@ def lack(cell: Cell, x: Tensor, *, projection: bool = False) -> str:
         return f"the core runs on the CPU, and the input is on {x.device}"
     if x.dtype not in _DTYPES:
         return f"the core computes in float32 and float64, and the input is {x.dtype}"
+    if along.get("zone") and type(cell) is PeepholeLSTM:
+        return "the core has no zoneout with peepholes"
+    if any(part is not None and part.requires_grad for part in (along.get("drop"), *(along.get("zone") or ()))):
+        return "the core gives no gradient to masks"
     return ""
 
 
@@ -72,21 +79,17 @@ def transform() -> str:
     return ""
 
 
-def automatic(
-    cell: Cell, x: Tensor, state: State, weights: Weights, *, reverse: bool = False, lengths: Tensor | None = None
-) -> tuple[Tensor, State]:
+def automatic(cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpack[Along]) -> tuple[Tensor, State]:
     """`native` where the core can run this, `reference` where not; that is a `SlowPathWarning` for a cell it has."""
-    reason = lack(cell, x, projection=weights.weight_hr is not None) or transform()
+    reason = lack(cell, x, projection=weights.weight_hr is not None, **along) or transform()
     if not reason:
-        return native(cell, x, state, weights, reverse=reverse, lengths=lengths)
+        return native(cell, x, state, weights, **along)
     if not BUILT or _code(cell) is not None:
         warnings.warn(f"this runs on the slow reference sweep: {reason}", SlowPathWarning, stacklevel=2)
-    return reference(cell, x, state, weights, reverse=reverse, lengths=lengths)
+    return reference(cell, x, state, weights, **along)
 
 
-def native(
-    cell: Cell, x: Tensor, state: State, weights: Weights, *, reverse: bool = False, lengths: Tensor | None = None
-) -> tuple[Tensor, State]:
+def native(cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpack[Along]) -> tuple[Tensor, State]:
     """`reference` on the C++ core, on as many threads as torch has: same arguments, same numbers within rounding.
 
     `lengths` is int64, contiguous and on the CPU. Nothing is saved for a backward pass that cannot come. One that is
@@ -96,21 +99,21 @@ def native(
         NotImplementedError: for a cell that the core does not know.
         InputError: for tensors whose shapes or dtypes do not fit each other, or that are not on the CPU.
     """
-    inputs = _Inputs(x, *weights[:4], *state)
     code = _code(cell)
     if code is None:
         raise NotImplementedError(lack(cell, x))
+    inputs, how = given(x, state, weights, along), way(code, along)
     saving = torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in inputs)
     if torch.compiler.is_compiling() or type(x) is not Tensor:
-        y, *final, _ = torch.ops.recorrente.sweep(*inputs, lengths, code, reverse, saving)
+        y, *final, _ = torch.ops.recorrente.sweep(*inputs, *how, saving)
     elif saving:
-        y, *final = _Differentiable.apply(*inputs, lengths, code, reverse)
+        y, *final = _Differentiable.apply(*inputs, *how)
     else:
-        y, *final, _ = _forward(inputs, lengths, code, reverse, saving)
+        y, *final, _ = forward(inputs, how, saving)
     return y, tuple(final[: len(state)])
 
 
-class _Inputs(NamedTuple):
+class Inputs(NamedTuple):
     """What a sweep is differentiable in, in the order of every list of gradients here."""
 
     x: Tensor  # (T, B, C)
@@ -119,36 +122,107 @@ class _Inputs(NamedTuple):
     bias_ih: Tensor | None  # (G*H,)
     bias_hh: Tensor | None  # (G*H,)
     h0: Tensor  # (B, H)
-    c0: Tensor | None = None  # (B, H), LSTM only
+    c0: Tensor | None = None  # (B, H), where the cell has a c
+    peephole: Tensor | None = None  # (3*H,)
+    restart_h: Tensor | None = None  # (B, H)
+    restart_c: Tensor | None = None  # (B, H)
 
 
-def _refuse(inputs: _Inputs, lengths: Tensor | None, cell: int) -> None:
+class Way(NamedTuple):
+    """What else a sweep goes by."""
+
+    lengths: Tensor | None = None  # (B,) int64
+    reset: Tensor | None = None  # (T, B) bool
+    drop: Tensor | None = None  # (B, H)
+    zone_h: Tensor | None = None  # (T, B, H)
+    zone_c: Tensor | None = None  # (T, B, H)
+    cell: int = 0
+    reverse: bool = False
+
+
+N_INPUTS, N_WAY = len(Inputs._fields), len(Way._fields)
+
+
+def given(x: Tensor, state: State, weights: Weights, along: Along) -> Inputs:
+    """The arguments of a sweep, as the core wants them."""
+    ih, hh, bias_ih, bias_hh = weights[:4]
+    (h0, c0), (restart_h, restart_c) = _two(state), _two(along.get("restart") or ())
+    assert h0 is not None
+    return Inputs(x, ih, hh, bias_ih, bias_hh, h0, c0, weights.peephole, restart_h, restart_c)
+
+
+def _two(parts: Sequence[Tensor | None]) -> tuple[Tensor | None, Tensor | None]:
+    """What there is of h and of c."""
+    return (parts[0] if parts else None), (parts[1] if len(parts) > 1 else None)
+
+
+def way(code: int, along: Along) -> Way:
+    """The same of what is no input."""
+    zone_h, zone_c = _two(along.get("zone") or ())
+    masks = along.get("lengths"), along.get("reset"), along.get("drop"), zone_h, zone_c
+    return Way(*masks, code, along.get("reverse", False))
+
+
+def _refuse(inputs: Inputs, way: Way) -> None:
     """Refuses what the core, which sees only pointers, would read past the end of or take for another dtype."""
-    (_, B, C), H = inputs.x.shape, inputs.weight_hh.shape[1]
-    rows = _core.gates(cell) * H
-    shapes = (inputs.x.shape, (rows, C), (rows, H), (rows,), (rows,), (B, H), (B, H))
-    for name, tensor, shape in zip(inputs._fields, inputs, shapes, strict=True):
-        if tensor is not None and (tensor.shape != shape or tensor.dtype != inputs.x.dtype or not tensor.is_cpu):
+    (T, B, C), H = inputs.x.shape, inputs.weight_hh.shape[1]
+    rows, dtype, state = _core.gates(way.cell) * H, inputs.x.dtype, (B, H)
+    shapes: tuple[tuple[int, ...], ...] = (
+        inputs.x.shape,
+        (rows, C),
+        (rows, H),
+        (rows,),
+        (rows,),
+        state,
+        state,
+        (3 * H,),
+        state,
+        state,
+    )
+    tensors = [*zip(inputs._fields, inputs, shapes, [dtype] * N_INPUTS, strict=True)]
+    if way[:5] != (None,) * 5:
+        shapes = ((B,), (T, B), state, (T, B, H), (T, B, H))
+        dtypes = (torch.int64, torch.bool, dtype, dtype, dtype)
+        tensors += zip(way._fields[:5], way[:5], shapes, dtypes, strict=True)
+    for name, tensor, shape, wanted in tensors:
+        if tensor is not None and (tensor.shape != shape or tensor.dtype != wanted or not tensor.is_cpu):
             came = f"{tuple(tensor.shape)} {tensor.dtype} on {tensor.device}"
-            raise InputError(name, came=came, wanted=f"{tuple(shape)} {inputs.x.dtype} on the CPU, to fit the others")
-    if lengths is not None and (lengths.shape != (B,) or lengths.dtype != torch.int64 or not lengths.is_contiguous()):
-        raise InputError("lengths", came=f"{tuple(lengths.shape)} {lengths.dtype}", wanted=f"({B},) int64, contiguous")
+            raise InputError(name, came=came, wanted=f"{tuple(shape)} {wanted} on the CPU, to fit the others")
+    if way.lengths is not None and not way.lengths.is_contiguous():
+        raise InputError("lengths", came="strides", wanted="contiguous int64")
 
 
 # What the core calls its dtypes and cells, and back.
 if BUILT:
     _DTYPES = {torch.float32: _core.F32, torch.float64: _core.F64}
     _ELMANS = {"tanh": _core.ELMAN_TANH, "relu": _core.ELMAN_RELU, "linear": _core.ELMAN_LINEAR}
-    _CELLS = {code: Elman(f) for f, code in _ELMANS.items()} | {_core.GRU: GRU(), _core.LSTM: LSTM()}
+    _CELLS = {code: Elman(f) for f, code in _ELMANS.items()} | {
+        _core.GRU: GRU(),
+        _core.LSTM: LSTM(),
+        _core.LSTM_PEEPHOLE: PeepholeLSTM(),
+        _core.LSTM_COUPLED: CoupledLSTM(),
+    }
+    _NOTHING_FURTHER = _core.Further()
+    _CODES = {type(cell): code for code, cell in _CELLS.items() if not isinstance(cell, Elman)}
 
 
 def _code(cell: Cell) -> int | None:
     """What the core calls a cell. None for one that it does not know; a subclass of a known one may step otherwise."""
-    if type(cell) is GRU:
-        return _core.GRU
-    if type(cell) is LSTM:
-        return _core.LSTM
-    return _ELMANS.get(cell.activation) if type(cell) is Elman and isinstance(cell.activation, str) else None
+    if type(cell) is Elman:
+        return _ELMANS.get(cell.activation) if isinstance(cell.activation, str) else None
+    return _CODES.get(type(cell))
+
+
+def code_of(cell: Cell, sweep: object, x: Tensor, weights: Weights, along: Along) -> int | None:
+    """What the core calls a cell, where `sweep` would run it on the core; else None."""
+    if sweep not in (native, automatic) or transform():
+        return None
+    return None if lack(cell, x, projection=weights.weight_hr is not None, **along) else _code(cell)
+
+
+def gradient_stretch(dtype: torch.dtype) -> int:
+    """Over so many rows at a time the core sums the gradients of weights; 1 where there is no core."""
+    return _core.gradient_stretch(_DTYPES[dtype]) if BUILT and dtype in _DTYPES else 1
 
 
 # From tensors to the core's integers. A list holds what was made on the way until the call has returned.
@@ -165,15 +239,19 @@ def _contiguous(tensor: Maybe) -> Maybe:
     return None if tensor is None else tensor.resolve_neg().contiguous()
 
 
-def _readable(inputs: _Inputs) -> _Inputs:
-    return _Inputs(
-        _rows_contiguous(inputs.x),
-        _contiguous(inputs.weight_ih),
-        _contiguous(inputs.weight_hh),
-        _contiguous(inputs.bias_ih),
-        _contiguous(inputs.bias_hh),
-        _rows_contiguous(inputs.h0),
-        _rows_contiguous(inputs.c0),
+def _readable(inputs: Inputs) -> Inputs:
+    x, ih, hh, bias_ih, bias_hh, h0, c0, peephole, restart_h, restart_c = inputs
+    return Inputs(
+        _rows_contiguous(x),
+        _contiguous(ih),
+        _contiguous(hh),
+        _contiguous(bias_ih),
+        _contiguous(bias_hh),
+        _rows_contiguous(h0),
+        _rows_contiguous(c0),
+        _contiguous(peephole),
+        _rows_contiguous(restart_h),
+        _rows_contiguous(restart_c),
     )
 
 
@@ -189,16 +267,37 @@ def _sequence(tensor: Tensor | None) -> tuple[int, int, int]:
     return (0, 0, 0) if tensor is None else (tensor.data_ptr(), tensor.stride(0), tensor.stride(1))
 
 
-def _pointers(inputs: _Inputs) -> list[int]:
-    x, *weights, h0, c0 = inputs
+def _pointers(inputs: Inputs) -> list[int]:
+    x, *weights, h0, c0 = inputs[:7]
     return [*map(_pointer, weights), *_sequence(x), *_state(h0), *_state(c0)]
 
 
-def _problem(inputs: _Inputs, lengths: Tensor | None, cell: int, reverse: bool) -> _core.Problem:
+def _problem(inputs: Inputs, way: Way) -> _core.Problem:
     T, B, C = inputs.x.shape
     H = inputs.weight_hh.shape[1]
-    threads = torch.get_num_threads()
-    return _core.Problem(cell, _DTYPES[inputs.x.dtype], T, B, C, H, reverse, threads, lengths=_pointer(lengths))
+    sizes = way.cell, _DTYPES[inputs.x.dtype], T, B, C, H, way.reverse, torch.get_num_threads()
+    if way.reset is None:
+        return _core.Problem(*sizes, lengths=_pointer(way.lengths))
+    pointer, step, row = way.reset.data_ptr(), way.reset.stride(0), way.reset.stride(1)
+    return _core.Problem(*sizes, lengths=_pointer(way.lengths), reset=pointer, reset_step=step, reset_row=row)
+
+
+def _further(inputs: Inputs, way: Way, d: Sequence[Tensor | None] = (None,) * 3, *, add: bool = False) -> _core.Further:
+    """What most calls do without, as an argument of its own; `d`: gradients of peephole, restart_h and restart_c."""
+    if not add and way[1:5] == (None,) * 4 and inputs[7:] == (None,) * 3:
+        return _NOTHING_FURTHER
+    return _core.Further(
+        drop=_state(way.drop),
+        zone_h=_sequence(way.zone_h),
+        zone_c=_sequence(way.zone_c),
+        restart_h=_state(inputs.restart_h),
+        restart_c=_state(inputs.restart_c),
+        dh_restart=_state(d[1]),
+        dc_restart=_state(d[2]),
+        peephole=_pointer(inputs.peephole),
+        dpeephole=_pointer(d[0]),
+        add=add,
+    )
 
 
 def _buffer(size: int) -> Tensor:
@@ -206,48 +305,59 @@ def _buffer(size: int) -> Tensor:
     return torch.empty(max(size, 1), dtype=torch.uint8, device="cpu")
 
 
-def _outputs(inputs: _Inputs) -> tuple[Tensor, Tensor, Tensor]:
+def _outputs(inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
     """Unwritten: y (T, B, H), h_n (B, H), c_n (B, H) or empty."""
     x, h0, c0 = inputs.x, inputs.h0, inputs.c0
     T, (B, H) = x.shape[0], h0.shape
     return x.new_empty(T, B, H), x.new_empty(B, H), x.new_empty(0 if c0 is None else B, H)
 
 
-def _forward(
-    inputs: _Inputs, lengths: Tensor | None, cell: int, reverse: bool, saving: bool
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The outputs, and the bytes that `_backward` reads: none unless `saving`."""
-    _refuse(inputs, lengths, cell)
-    problem = _problem(inputs, lengths, cell, reverse)
-    inputs = _readable(inputs)
+def _dense(way: Way) -> Way:
+    """The last index of masks contiguous; what is broadcast over steps and rows stays so."""
+    masks = (_rows_contiguous(way.drop), _rows_contiguous(way.zone_h), _rows_contiguous(way.zone_c))
+    return Way(way.lengths, way.reset, *masks, way.cell, way.reverse)
+
+
+def forward(inputs: Inputs, way: Way, saving: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The outputs, and the bytes that `backward` reads: none unless `saving`."""
+    _refuse(inputs, way)
+    inputs, way = _readable(inputs), _dense(way)
+    problem = _problem(inputs, way)
     y, h_n, c_n = _outputs(inputs)
     saved = _buffer(problem.saved_bytes()) if saving else torch.empty(0, dtype=torch.uint8, device="cpu")
     workspace = _buffer(problem.forward_workspace_bytes(saving))
-    out = [*_sequence(y), *_state(h_n), *_state(c_n), _pointer(saved)]
-    _core.forward(problem, *_pointers(inputs) + out + [_pointer(workspace)])
+    out = [*_sequence(y), *_state(h_n), *_state(c_n), _pointer(saved), _pointer(workspace)]
+    call: list[Any] = [*_pointers(inputs), *out, _further(inputs, way)]
+    _core.forward(problem, *call)
     return y, h_n, c_n, saved
 
 
-def _backward(
+def backward(
     gradients: Sequence[Tensor | None],
-    inputs: _Inputs,
-    lengths: Tensor | None,
+    inputs: Inputs,
+    way: Way,
     y: Tensor,
     saved: Tensor,
-    cell: int,
-    reverse: bool,
     wanted: Sequence[bool],
+    *,
+    onto: Sequence[Tensor | None] | None = None,
 ) -> list[Tensor | None]:
-    """The gradients of `inputs`, None where not wanted, from those of y, h_n and c_n. Uses `saved` up."""
-    problem = _problem(inputs, lengths, cell, reverse)
-    inputs = _readable(inputs)
+    """The gradients of `inputs`, None where not wanted, from those of y, h_n and c_n. Uses `saved` up.
+
+    `onto`: in the places of the weights, gradients of an earlier call to which this one's are added.
+    """
+    inputs, way = _readable(inputs), _dense(way)
+    problem = _problem(inputs, way)
     dy, dh_n, dc_n = map(_rows_contiguous, gradients)
     d = [t.new_empty(t.shape) if t is not None and want else None for t, want in zip(inputs, wanted, strict=True)]
-    dx, *dweights, dh0, dc0 = d
+    if onto is not None:
+        d[1:5], d[7] = onto[1:5], onto[7]
+    dx, *dweights, dh0, dc0 = d[:7]
     workspace = _buffer(problem.backward_workspace_bytes())
-    given = [*_sequence(y), _pointer(saved), *_sequence(dy), *_state(dh_n), *_state(dc_n)]
-    out = [*_sequence(dx), *_state(dh0), *_state(dc0), *map(_pointer, dweights)]
-    _core.backward(problem, *_pointers(inputs) + given + out + [_pointer(workspace)])
+    coming = [*_sequence(y), _pointer(saved), *_sequence(dy), *_state(dh_n), *_state(dc_n)]
+    out = [*_sequence(dx), *_state(dh0), *_state(dc0), *map(_pointer, dweights), _pointer(workspace)]
+    call: list[Any] = [*_pointers(inputs), *coming, *out, _further(inputs, way, d[7:], add=onto is not None)]
+    _core.backward(problem, *call)
     return d
 
 
@@ -257,14 +367,9 @@ def _unshared(saved: Tensor) -> Tensor:
 
 
 def _through_reference(
-    gradients: Sequence[Tensor | None],
-    inputs: _Inputs,
-    lengths: Tensor | None,
-    cell: int,
-    reverse: bool,
-    wanted: Sequence[bool],
+    gradients: Sequence[Tensor | None], inputs: Inputs, way: Way, wanted: Sequence[bool]
 ) -> list[Tensor | None]:
-    """What `_backward` gives, as a graph that autograd can differentiate once more."""
+    """What `backward` gives, as a graph that autograd can differentiate once more."""
     warnings.warn(
         "this backward pass runs on the slow reference sweep: create_graph=True asks for a gradient that can be "
         "differentiated again, and the core's cannot",
@@ -272,15 +377,28 @@ def _through_reference(
         stacklevel=2,
     )
     roles = [None if t is None else t.view_as(t) for t in inputs]  # one tensor may play two roles: a graph node each
-    role = _Inputs(*roles)  # type: ignore[arg-type]
+    role = Inputs(*roles)  # type: ignore[arg-type]
     start = (role.h0,) if role.c0 is None else (role.h0, role.c0)
-    weights = Weights(role.weight_ih, role.weight_hh, role.bias_ih, role.bias_hh)
-    y, final = reference(_CELLS[cell], role.x, start, weights, reverse=reverse, lengths=lengths)
+    weights = Weights(role.weight_ih, role.weight_hh, role.bias_ih, role.bias_hh, peephole=role.peephole)
+    y, final = reference(_CELLS[way.cell], role.x, start, weights, **_along(role, way))
     ends = [(out, d) for out, d in zip((y, *final), gradients, strict=False) if d is not None and out.requires_grad]
     asked = [t for t, want in zip(roles, wanted, strict=True) if want and t is not None]
     outs, d_outs = zip(*ends, strict=True) if ends else ((), ())
     found = iter(torch.autograd.grad(outs, asked, d_outs, create_graph=True, allow_unused=True))
     return [next(found) if want else None for want in wanted]
+
+
+def _along(inputs: Inputs, way: Way) -> Along:
+    """What `given` and `_way` were made from."""
+    parts = 1 if inputs.c0 is None else 2
+    zone = (way.zone_h, way.zone_c)[:parts]
+    restart = tuple(
+        torch.zeros_like(h) if part is None else part
+        for part, h in zip((inputs.restart_h, inputs.restart_c), (inputs.h0, inputs.c0), strict=True)
+        if h is not None
+    )
+    along: Along = {"reverse": way.reverse, "lengths": way.lengths, "reset": way.reset, "drop": way.drop}
+    return {**along, "zone": None if zone == (None,) * parts else zone, "restart": restart}
 
 
 def _remember(ctx: Any, inputs: Sequence[Any], made: tuple[Tensor, Tensor]) -> None:
@@ -289,50 +407,63 @@ def _remember(ctx: Any, inputs: Sequence[Any], made: tuple[Tensor, Tensor]) -> N
     ctx.set_materialize_grads(False)
 
 
+def _recalled(ctx: Any) -> tuple[Inputs, Way, Tensor, Tensor]:
+    *tensors, y, saved = ctx.saved_tensors
+    lengths, reset, drop, zone_h, zone_c = tensors[N_INPUTS:]
+    return Inputs(*tensors[:N_INPUTS]), Way(lengths, reset, drop, zone_h, zone_c, ctx.cell, ctx.reverse), y, saved
+
+
 class _Differentiable(torch.autograd.Function):
     """The sweep in eager mode."""
 
     @staticmethod
-    def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
-        lengths, cell, reverse = inputs[7:]
-        y, h_n, c_n, saved = _forward(_Inputs(*inputs[:7]), lengths, cell, reverse, saving=True)
-        _remember(ctx, inputs, (y, saved))
+    def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
+        y, h_n, c_n, saved = forward(Inputs(*arguments[:N_INPUTS]), Way(*arguments[N_INPUTS:]), saving=True)
+        _remember(ctx, arguments, (y, saved))
         return y, h_n, c_n
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        *inputs, lengths, y, saved = ctx.saved_tensors
-        call, wanted = (ctx.cell, ctx.reverse), ctx.needs_input_grad[:7]
+        inputs, way, y, saved = _recalled(ctx)
+        wanted = ctx.needs_input_grad[:N_INPUTS]
         if torch.is_grad_enabled():
-            d = _through_reference(gradients, _Inputs(*inputs), lengths, *call, wanted)
+            d = _through_reference(gradients, inputs, way, wanted)
         else:
-            d = _backward(gradients, _Inputs(*inputs), lengths, y, _unshared(saved), *call, wanted)
-        return (*d, None, None, None)
+            d = backward(gradients, inputs, way, y, _unshared(saved), wanted)
+        return (*d, *(None,) * N_WAY)
 
 
 # The sweep as an operator, for the compilers.
 
-_INPUTS = "Tensor x, Tensor weight_ih, Tensor weight_hh, Tensor? bias_ih, Tensor? bias_hh, Tensor h0, Tensor? c0"
+_INPUTS = (
+    "Tensor x, Tensor weight_ih, Tensor weight_hh, Tensor? bias_ih, Tensor? bias_hh, Tensor h0, Tensor? c0,"
+    " Tensor? peephole, Tensor? restart_h, Tensor? restart_c"
+)
+_MASKS = "Tensor? lengths, Tensor? reset, Tensor? drop, Tensor? zone_h, Tensor? zone_c"
 _library = torch.library.Library("recorrente", "DEF")
 
 
 def _sweep(*arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    return _forward(_Inputs(*arguments[:7]), *arguments[7:])
+    *way, saving = arguments[N_INPUTS:]
+    return forward(Inputs(*arguments[:N_INPUTS]), Way(*way), saving)
 
 
 def _sweep_backward(*arguments: Any) -> list[Tensor]:
-    gradients, inputs, (lengths, y, saved, *call) = arguments[:3], _Inputs(*arguments[3:10]), arguments[10:]
-    return [d for d in _backward(gradients, inputs, lengths, y, _unshared(saved), *call) if d is not None]
+    gradients, inputs = arguments[:3], Inputs(*arguments[3 : 3 + N_INPUTS])
+    lengths, reset, drop, zone_h, zone_c, y, saved, cell, reverse, wanted = arguments[3 + N_INPUTS :]
+    way = Way(lengths, reset, drop, zone_h, zone_c, cell, reverse)
+    return [d for d in backward(gradients, inputs, way, y, _unshared(saved), wanted) if d is not None]
 
 
 def _sweep_shapes(*arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    inputs, saving = _Inputs(*arguments[:7]), arguments[-1]
+    inputs, saving = Inputs(*arguments[:N_INPUTS]), arguments[-1]
     bytes_saved = torch.library.get_ctx().new_dynamic_size() if saving else 0  # the core alone knows: lengths count
     return *_outputs(inputs), inputs.x.new_empty(bytes_saved, dtype=torch.uint8)
 
 
 def _sweep_backward_shapes(*arguments: Any) -> list[Tensor]:
-    return [t.new_empty(t.shape) for t, want in zip(arguments[3:10], arguments[-1], strict=True) if want]
+    inputs, wanted = arguments[3 : 3 + N_INPUTS], arguments[-1]
+    return [t.new_empty(t.shape) for t, want in zip(inputs, wanted, strict=True) if want]
 
 
 def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -345,9 +476,9 @@ def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> Non
 def _compiled_backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
     if not ctx.saving:
         raise RuntimeError("recorrente::sweep ran with saving=False, and has nothing to go back with")
-    wanted = ctx.needs_input_grad[:7]
+    wanted = ctx.needs_input_grad[:N_INPUTS]
     d = iter(torch.ops.recorrente.sweep_backward(*gradients[:3], *ctx.saved_tensors, ctx.cell, ctx.reverse, wanted))
-    return (*(next(d) if want else None for want in wanted), None, None, None, None)
+    return (*(next(d) if want else None for want in wanted), *(None,) * (N_WAY + 1))
 
 
 def _register(schema: str, kernel: Callable[..., Any], shapes: Callable[..., Any]) -> None:
@@ -358,13 +489,13 @@ def _register(schema: str, kernel: Callable[..., Any], shapes: Callable[..., Any
 
 
 _register(
-    f"sweep({_INPUTS}, Tensor? lengths, int cell, bool reverse, bool saving)"
+    f"sweep({_INPUTS}, {_MASKS}, int cell, bool reverse, bool saving)"
     " -> (Tensor y, Tensor h_n, Tensor c_n, Tensor saved)",
     _sweep,
     _sweep_shapes,
 )
 _register(
-    f"sweep_backward(Tensor? dy, Tensor? dh_n, Tensor? dc_n, {_INPUTS}, Tensor? lengths, Tensor y, Tensor saved,"
+    f"sweep_backward(Tensor? dy, Tensor? dh_n, Tensor? dc_n, {_INPUTS}, {_MASKS}, Tensor y, Tensor saved,"
     " int cell, bool reverse, bool[] wanted) -> Tensor[]",
     _sweep_backward,
     _sweep_backward_shapes,

@@ -27,6 +27,10 @@ class Weights(NamedTuple):
     bias_ih: Tensor | None = None  # (G*H,)
     bias_hh: Tensor | None = None  # (G*H,)
     weight_hr: Tensor | None = None  # (P, H): LSTM's projection of h, arXiv 1402.1128
+    peephole: Tensor | None = None  # (3*H,): from c to the gates i, f and o
+    norm_ih: Tensor | None = None  # (G*H,): gains of the normalised W_ih x; biases are bias_ih
+    norm_hh: Tensor | None = None  # (G*H,): of the normalised W_hh h
+    norm_c: Tensor | None = None  # (2, H): gain and bias of the normalised c
 
 
 class SequenceModule(Protocol):

@@ -95,7 +95,7 @@ def explain(module: nn.Module, *inputs: Any, **keywords: Any) -> Explanation:
 def _where(name: str, layer: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any], grad: bool) -> Where:
     given = inputs[0] if inputs else next(iter(keywords.values()))
     x = given.data if isinstance(given, PackedSequence) else given
-    path, reason = _path(layer, x, keywords.get("lengths") is not None)
+    path, reason = _path(layer, x, **{name: keywords.get(name) is not None for name in ("lengths", "reset")})
     if path == "native":
         saves = grad and any(tensor.requires_grad for tensor in (x, *layer.parameters()))
         reason = "saves for the backward pass" if saves else "saves nothing, for no gradient can come"
@@ -109,12 +109,12 @@ def _credit(layer: nn.Module) -> str:
     return "" if rule is None else repr(rule)
 
 
-def _path(layer: nn.Module, x: Tensor, ragged: bool) -> tuple[str, str]:
+def _path(layer: nn.Module, x: Tensor, **has: bool) -> tuple[str, str]:
     if isinstance(layer, Recurrent):
-        reason = lack(layer.cell, x) or transform()
+        reason = lack(layer.cell, x, zone=(x.detach(),) if layer.noise.zoneout else None) or transform()
         return ("reference" if reason else "native"), reason
     if not isinstance(layer, TorchLayer):
         return "torch", "the class is torch.nn's own; recorrente.accelerate(model) makes it ours"
     if x.is_cpu and torch.is_autocast_enabled("cpu"):
         x = x.to(layer.weight_ih_l0.dtype)
-    return layer.path(x, lengths=ragged)
+    return layer.path(x, **has)

@@ -7,7 +7,7 @@ good as the twin that judges every faster path. `native` has the C++ core behind
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypedDict, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -16,12 +16,52 @@ from torch.nn.functional import linear
 from recorrente.cells.base import Cell
 from recorrente.notation import State, Weights
 
-__all__ = ["Credit", "Sweep", "reference"]
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["Along", "Credit", "Sweep", "cut", "reference", "said"]
+
+
+class Along(TypedDict, total=False):
+    """How a sweep goes along time. What is not said is as if it were None.
+
+    reverse: read from the last step down to the first; `y[t]` still belongs to `x[t]`.
+    lengths: `(B,)` integers in 0..T, how many steps each row has; all T where None.
+    reset: `(T, B)` bool, the state before step t of a row is `restart`, and the gradient stops there.
+    restart: a state, each `(B, H)`; zeros where None.
+    drop: `(B, H)`, what h is multiplied with on its way into W_hh, at every step alike.
+    zone: like the state, each `(T, B, H)` or None: the share of the old part that stays, new + zone * (old - new).
+    """
+
+    reverse: bool
+    lengths: Tensor | None
+    reset: Tensor | None
+    restart: State | None
+    drop: Tensor | None
+    zone: tuple[Tensor | None, ...] | None
+
 
 Sweep = Callable[..., tuple[Tensor, State]]
-"""`(cell, x, state, weights, *, reverse=False, lengths=None) -> (y, state)`; `layers` is handed one, and stacks it.
+"""`(cell, x, state, weights, **along: Unpack[Along]) -> (y, state)`; `layers` is handed one, and stacks it.
 
-`lengths` is passed only where there are some, so that a sweep without them need not know the word."""
+Only what there is of `along` is passed, so that a sweep without resets need not know the word."""
+
+
+def said(along: Along) -> Along:
+    """What there is of it."""
+    return {name: value for name, value in along.items() if value is not None and value is not False}  # type: ignore[return-value]
+
+
+def cut(along: Along, first: int, end: int) -> Along:
+    """The same for the steps [first, end) alone, in the order of time."""
+    part: Along = {**along}
+    if (lengths := along.get("lengths")) is not None:
+        part["lengths"] = (lengths - first).clamp(0, end - first)
+    if (reset := along.get("reset")) is not None:
+        part["reset"] = reset[first:end]
+    if (zone := along.get("zone")) is not None:
+        part["zone"] = tuple(None if z is None else z[first:end] for z in zone)
+    return part
 
 
 @runtime_checkable
@@ -35,15 +75,7 @@ class Credit(Protocol):
         """`sweep` with the same outputs, and the gradient of this rule."""
 
 
-def reference(
-    cell: Cell,
-    x: Tensor,
-    state: State,
-    weights: Weights,
-    *,
-    reverse: bool = False,
-    lengths: Tensor | None = None,
-) -> tuple[Tensor, State]:
+def reference(cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpack[Along]) -> tuple[Tensor, State]:
     """Runs `cell` over every step of `x`, from the first to the last, or the other way round.
 
     Args:
@@ -51,20 +83,30 @@ def reference(
         x: `(T, B, C)`.
         state: what the cell starts from, each `(B, H)`.
         weights: of this layer and direction.
-        reverse: read from the last step down to the first; `y[t]` still belongs to `x[t]`.
-        lengths: `(B,)` integers in 0..T, how many steps each row has; None where all have T.
+        along: see `Along`.
 
     Returns:
         `y (T, B, H)`, the h of every step, zero past a row's end, and the state after the last step that each row read.
     """
+    lengths, reset, reverse = along.get("lengths"), along.get("reset"), along.get("reverse", False)
+    inside = None
     if lengths is not None:
         inside = torch.arange(len(x), device=x.device)[:, None, None] < lengths.to(x.device)[:, None]  # (T, B, 1)
         x = x.masked_fill(~inside, 0)  # a NaN past a row's end must reach no gradient
+    restart = along.get("restart") or tuple(torch.zeros_like(part) for part in state)
+    zone = along.get("zone") or (None,) * len(state)
     from_input = linear(x, weights.weight_ih, weights.bias_ih)  # (T, B, G*H)
     outputs: list[Tensor] = []
     for t in reversed(range(len(x))) if reverse else range(len(x)):
-        after = cell.step(from_input[t], state, weights)
-        if lengths is None:
+        before = state
+        if reset is not None:
+            before = tuple(torch.where(reset[t, :, None], new, old) for new, old in zip(restart, state, strict=True))
+        dropped = {} if along.get("drop") is None else {"drop": along["drop"]}
+        after = cell.step(from_input[t], before, weights, **dropped)
+        after = tuple(
+            new if z is None else torch.lerp(new, old, z[t]) for z, new, old in zip(zone, after, before, strict=True)
+        )
+        if inside is None:
             state = after
             outputs.append(state[0])
         else:

@@ -8,11 +8,19 @@
 //   GRU    r z n in the weights; r, z = sigmoid(...), n = tanh(W_in x + b_in + r (W_hn h + b_hn)), h' = z h + (1 - z) n
 //          (arXiv 1406.1078v1 with the reset after the product, as cuDNN and torch)
 //   LSTM   i f g o in the weights; c' = f c + i g, h' = o tanh(c')
+//   LSTM with peepholes: p_i c and p_f c go into i and f, p_o c' into o (F. Gers et al., 2002; ONNX, Keras' PeepholeLSTMCell)
+//   LSTM with coupled gates: f = 1 - i, and i g o in the weights (K. Greff et al., arXiv 1503.04069)
 //
 // Time. Row b has its own length L_b (T where `lengths` is null). Forward in time, its step s reads x at t = s; in
 // reverse, at t = L_b - 1 - s. y is written at the same t, and is zero at t >= L_b. The final state is the state after
 // L_b steps; for L_b = 0 it is the initial state. Time and memory follow N, not T*B.
-// Where `reset` holds a non-zero byte at (t, b), the state is zero before the step that reads x at (t, b).
+// Where `reset` holds a non-zero byte at (t, b), the state before the step that reads x at (t, b) is `Restart`: zero, or
+// what is given. No gradient passes to what was before.
+//
+// Regularisation, where it is given. `drop` (B, H) multiplies h on its way into W_hh, at every step alike. Where `zone_h`
+// and `zone_c` are given, (T, B, H), each the share of the old state that stays: h' is h~ + zone_h (h - h~) where h~ is the
+// step's own, and so is c'; h~ is made from c~ (zoneout, D. Krueger et al., arXiv 1606.01305). Zones
+// and peepholes together are unsupported.
 //
 // Memory. The caller owns all of it. `saved` and `workspace` have the sizes that the queries give, any alignment that
 // malloc gives, and need not be initialised. Nothing may overlap anything else, but that read-only arrays may share.
@@ -23,6 +31,8 @@
 // number of threads, any order of rows in the batch and any chunking of a sequence in time.
 //
 // Numbers. A pre-activation is its bias, plus one FMA chain for each 64 inputs, then for each 64 units, in ascending order.
+// The gradient of a weight is a sum over stretches of `gradient_stretch` of the N steps, from the last to the first: a
+// sequence that is cut at such borders and gone through from its last piece, adding, has the bits of the whole.
 // Denormals are flushed to zero in the core's threads during a call, and the caller's floating-point environment is as it
 // was afterwards (the reference engine leaves denormals alone). NaN and Inf propagate.
 //
@@ -36,7 +46,8 @@ namespace recorrente {
 
 enum class Status : int { ok = 0, bad_shape, null_pointer, bad_length, bad_engine, bad_target, too_large, unsupported };
 enum class Dtype : int { f32 = 0, f64 = 1 };
-enum class Cell : int { elman_tanh = 0, elman_relu = 1, elman_linear = 2, gru = 3, lstm = 4 };
+enum class Cell : int { elman_tanh = 0, elman_relu = 1, elman_linear = 2, gru = 3, lstm = 4, lstm_peephole = 5, lstm_coupled = 6 };
+constexpr int kCells = 7;
 
 // `target` is the vector code of this machine (see target.h); `reference` is plain scalar loops that judge it.
 enum class Engine : int { target = 0, reference = 1 };
@@ -82,6 +93,16 @@ struct Weights {
   const void* weight_hh = nullptr;  // (G*H, H)
   const void* bias_ih = nullptr;    // (G*H)
   const void* bias_hh = nullptr;    // (G*H)
+  const void* peephole = nullptr;   // (3*H): p_i, p_f, p_o; of the LSTM with peepholes
+};
+
+// Null: 1 for drop, nothing for zones, zero for the state after a reset. Zones may have strides of 0.
+struct Regularisation {
+  ConstState drop;                // (B, H)
+  ConstSequence zone_h, zone_c;   // (T, B, H); zone_c where there is a c
+};
+struct Restart {
+  ConstState h, c;                // (B, H); read where `reset` is given
 };
 
 // `path` and `threads` say what ran; `target` is its static name ("avx2", "reference", ...).
@@ -97,6 +118,8 @@ struct Forward {
   ConstSequence x;              // (T, B, C)
   ConstState h0;                // (B, H); null: zeros
   ConstState c0;                // (B, H), LSTM only; null: zeros
+  Restart restart;
+  Regularisation regularisation;
   Sequence y;                   // (T, B, H)
   State h_n;                    // (B, H); null: not wanted
   State c_n;                    // (B, H), LSTM only; null: not wanted
@@ -104,8 +127,9 @@ struct Forward {
   void* workspace = nullptr;    // forward_workspace_bytes
 };
 
-// `problem`, `weights`, x, h0, c0 and y are those of the forward call, unchanged; `threads` may differ.
-// A null gradient coming in is zero; a null gradient going out is not computed. Outputs are overwritten, not added to.
+// `problem`, `weights`, x, h0, c0, restart, regularisation and y are those of the forward call, unchanged; `threads` may
+// differ. A null gradient coming in is zero; a null gradient going out is not computed. Outputs are overwritten, but the
+// gradients of weights and biases are added to where `add` is set.
 // dx is zero at t >= L_b; dy is not read there.
 struct Backward {
   Problem problem;
@@ -113,6 +137,8 @@ struct Backward {
   ConstSequence x;              // (T, B, C); read for dweight_ih
   ConstState h0;                // (B, H)
   ConstState c0;                // (B, H), LSTM only
+  Restart restart;
+  Regularisation regularisation;
   ConstSequence y;              // (T, B, H)
   void* saved = nullptr;        // read and used up: the gradients of the gates overwrite it (to go back twice, go forward again)
   ConstSequence dy;             // (T, B, H)
@@ -121,10 +147,13 @@ struct Backward {
   Sequence dx;                  // (T, B, C)
   State dh0;                    // (B, H)
   State dc0;                    // (B, H), LSTM only
+  State dh_restart, dc_restart; // (B, H): summed over the resets of a row
+  bool add = false;             // to the gradients that follow
   void* dweight_ih = nullptr;   // (G*H, C)
   void* dweight_hh = nullptr;   // (G*H, H)
   void* dbias_ih = nullptr;     // (G*H)
   void* dbias_hh = nullptr;     // (G*H); differs from dbias_ih in the n gate of the GRU only
+  void* dpeephole = nullptr;    // (3*H)
   void* workspace = nullptr;    // backward_workspace_bytes
 };
 
@@ -136,6 +165,9 @@ Status backward_workspace_bytes(const Problem& problem, std::size_t* bytes);
 // `ran` may be null.
 Status forward(const Forward& call, Ran* ran);
 Status backward(const Backward& call, Ran* ran);
+
+// See Numbers above; for the target, 0 where there is none.
+std::int64_t gradient_stretch(Dtype dtype);
 
 // G, and a static sentence for a status.
 int gates(Cell cell);

@@ -9,9 +9,12 @@
 //   kInputGate, kStateGate   torch's gate behind each of those slots
 //   kUnits        vectors of units in a block of the forward panels
 //   kCarry        what a row hands from step to step beside h, in vectors that no product reads
-//   forward(a, carry) -> h'            a: slots
-//   backward(a, dh, old, carry)        a: slots; dh: gradient of h' from outside and from the next step's product; old: the
-//                                      carried quantity before this step; carry: its gradient, in and out
+//   kPeepholes, kPeeping   vectors of weights that let gates see c, and the slot of the gate that each belongs to; the last
+//                  sees the new c, the others the old
+//   forward(a, carry, p) -> h'         a: slots; p: peepholes
+//   backward(a, dh, old, carry, p)     a: slots; dh: gradient of h' from all that reads it; old: the carried quantity before
+//                                      this step; carry: what goes round the product to the gradient of the carried quantity;
+//                                      for c it comes in with that of the new one
 #pragma once
 
 namespace recorrente {

@@ -32,16 +32,16 @@ struct Identity {
 
 template <class F>
 struct Elman {
-  static constexpr int kGates = 1, kSlots = 1, kLoaded = 1, kStateSlot = 0, kUnits = 2;
+  static constexpr int kGates = 1, kSlots = 1, kLoaded = 1, kStateSlot = 0, kUnits = 2, kPeepholes = 0;
   static constexpr int kInputGate[] = {0}, kStateGate[] = {0};
   static constexpr Carry kCarry = Carry::none;
 
   template <class V>
-  static V forward(V* a, V&) {
+  static V forward(V* a, V&, const V*) {
     return a[0] = F::of(a[0]);
   }
   template <class V>
-  static void backward(V* a, V dh, V, V&) {
+  static void backward(V* a, V dh, V, V&, const V*) {
     a[0] = F::gradient(a[0], dh);
   }
 };

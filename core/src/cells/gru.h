@@ -10,12 +10,12 @@ namespace recorrente::RECORRENTE_SIMD {
 
 // Slots n r z q: the input product ends before q, the state product starts after n.
 struct Gru {
-  static constexpr int kGates = 3, kSlots = 4, kLoaded = 4, kStateSlot = 1, kUnits = 1;
+  static constexpr int kGates = 3, kSlots = 4, kLoaded = 4, kStateSlot = 1, kUnits = 1, kPeepholes = 0;
   static constexpr int kInputGate[] = {2, 0, 1}, kStateGate[] = {0, 1, 2};
   static constexpr Carry kCarry = Carry::hidden;
 
   template <class V>
-  static V forward(V* a, V& h) {
+  static V forward(V* a, V& h, const V*) {
     const V r = sigmoid(a[1]), z = sigmoid(a[2]), n = tanh(fma(r, a[3], a[0]));
     h = fma(z, h - n, n);
     a[0] = n, a[1] = r, a[2] = z;
@@ -24,9 +24,8 @@ struct Gru {
 
   // Leaves dn, dr, dz, dq in place of n, r, z, q.
   template <class V>
-  static void backward(V* a, V dh, V h_old, V& carry) {
+  static void backward(V* a, V dh, V h_old, V& carry, const V*) {
     const V n = a[0], r = a[1], z = a[2], q = a[3];
-    dh += carry;
     const V dn = dh * (1 - z) * (1 - n * n);
     a[0] = dn, a[1] = dn * q * r * (1 - r), a[2] = dh * (h_old - n) * z * (1 - z), a[3] = dn * r;
     carry = dh * z;

@@ -46,12 +46,20 @@ class Cell(ABC):
             The state after the step, each `(B, H)`, in the order of `state_names`.
         """
 
-    def step(self, from_input: Tensor, state: State, weights: Weights) -> State:
+    def own_weights(self, H: int) -> dict[str, tuple[int, ...]]:
+        """The shapes of the weights that it has beside W_ih, W_hh and the biases, by their names in `Weights`."""
+        return {}
+
+    def start_own_weights(self, weights: Weights) -> None:  # noqa: B027  # most have none
+        """Gives those of a new layer their first values, where uniform ones like the others' will not do."""
+
+    def step(self, from_input: Tensor, state: State, weights: Weights, drop: Tensor | None = None) -> State:
         """One step of time: the product with the state, the pointwise function, and the projection where there is one.
 
-        A cell that is not pointwise (a GRU with the reset before the product, say) overrides this.
+        `drop` (B, H) multiplies h on its way into W_hh. A cell that is not pointwise overrides this.
         """
-        from_state = linear(state[0], weights.weight_hh, weights.bias_hh)  # (B, G*H)
+        seen = state[0] if drop is None else state[0] * drop
+        from_state = linear(seen, weights.weight_hh, weights.bias_hh)  # (B, G*H)
         h, *rest = self.pointwise(from_input, from_state, state)
         if weights.weight_hr is not None:
             h = linear(h, weights.weight_hr)  # (B, P)

@@ -6,20 +6,25 @@ Knows segments. It takes any sweep, and hands it one segment at a time.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from recorrente import native
 from recorrente.cells import Cell
 from recorrente.errors import InputError
 from recorrente.notation import State, Weights
-from recorrente.sweep import Sweep
+from recorrente.sweep import Along, Sweep, cut
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["Checkpointed"]
 
+N = len(Weights._fields)
 SEGMENTS = 64  # each costs the packing of the weights three times
 
 
@@ -35,19 +40,17 @@ class Checkpointed:
     values instead of T B (G + 1) H, and is least near k = sqrt(T (G + 3 + C/H) / S). Time grows by one forward sweep,
     and by a little for each segment.
 
-    Recomputation changes no bit: on the C++ core every gradient has the bits of sweeps over the same segments one after
-    the other. Against `Full`, which is one sweep, y and the final state have the same bits, and so have the gradients
-    of x and of the initial state for Elman and LSTM; for GRU they differ by rounding, as its core adds up three terms
-    of dh in another order at a border. The gradients of the weights are sums over time: each segment's is added to that
-    of the later ones, where `Full` adds from the first step on, and they differ by the rounding of a sum of k terms.
-    (Equal bits there want a core that adds a segment's gradient to one that is there, from the last step to the first.)
+    On the C++ core every gradient has the bits of `Full`, where the rows of a segment, n B, are a multiple of the
+    stretch of rows over which the core sums the gradients of weights (192 to 768), and all rows have T steps. n is
+    rounded to that where it then stays within twice of what was asked. Elsewhere, and with `lengths`, the gradients of
+    weights and biases differ from those of `Full` by the rounding of a sum of k terms, and no other number does.
 
     Backward cannot be differentiated again, and `torch.compile` does not take it.
 
     Source: T. Chen et al., arXiv 1604.06174, for chains; A. Gruslys et al., arXiv 1606.03401, for BPTT.
 
     Args:
-        segments: k, at most T; more are T.
+        segments: k, about, at most T; more are T.
         memory: bytes that one layer and direction may hold beside y and dx, by the formula above; as few segments as
             that allows. It is the C++ core's; the reference, which runs other cells, keeps some three times as much.
         Neither: 64 segments, or the k of least memory where that is fewer: some 3 % of what `Full` keeps.
@@ -95,27 +98,37 @@ class Checkpointed:
             low, high = (low, middle) if held(middle) <= self.memory else (middle + 1, high)
         return low
 
+    def steps_for(self, k: int, T: int, B: int, dtype: torch.dtype) -> int:
+        """N, so that segments end where the core's sums of gradients do, as far as that is near."""
+        n = max(1, -(-T // k))
+        stretch = native.gradient_stretch(dtype)
+        whole = stretch // math.gcd(stretch, max(B, 1))
+        if self.memory is not None:
+            return n // whole * whole or n
+        up = -(-n // whole) * whole
+        return up if up <= min(2 * n, T) else n
+
     def through(self, sweep: Sweep) -> Sweep:
         """`sweep`, segment by segment, and once more on the way back."""
 
         def checkpointed(
-            cell: Cell,
-            x: Tensor,
-            state: State,
-            weights: Weights,
-            *,
-            reverse: bool = False,
-            lengths: Tensor | None = None,
+            cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpack[Along]
         ) -> tuple[Tensor, State]:
             k = self.segments_for(cell, *_sizes(x, state), x.element_size())
-            needed = any(t is not None and t.requires_grad for t in (x, *state, *weights))
+            needed = any(
+                t is not None and t.requires_grad for t in (x, *state, *weights, *(along.get("restart") or ()))
+            )
             if k == 1 or not (torch.is_grad_enabled() and needed):
-                ragged = {} if lengths is None else {"lengths": lengths}
-                return sweep(cell, x, state, weights, reverse=reverse, **ragged)
+                return sweep(cell, x, state, weights, **along)
             if torch.compiler.is_compiling():
                 raise NotImplementedError("Checkpointed under torch.compile: take Full or Truncated, or do not compile")
-            run = Segments(sweep, cell, reverse, lengths, -(-len(x) // k))
-            y, *final = _Function.apply(run, x, *weights, *state)
+            n = self.steps_for(k, len(x), x.shape[1], x.dtype)
+            code = native.code_of(cell, sweep, x, weights, along)
+            if code is None:
+                y, *final = _Function.apply(Segments(sweep, cell, along, n), x, *weights, *state)
+            else:
+                inputs = native.given(x, state, weights, along)
+                y, *final = _OnCore.apply(code, along, n, *inputs)
             return y, tuple(final)
 
         return checkpointed
@@ -125,38 +138,103 @@ def _sizes(x: Tensor, state: State) -> tuple[int, int, int, int]:
     return x.shape[0], x.shape[1], x.shape[2], state[-1].shape[-1]
 
 
+def borders(T: int, n: int, along: Along) -> list[tuple[int, int]]:
+    """First step and end of each segment of n steps, in the order in which a sweep reads them."""
+    pairs = [(a, min(a + n, T)) for a in range(0, T, n)]
+    return pairs[::-1] if along.get("reverse") else pairs
+
+
 @dataclass(frozen=True)
 class Segments:
-    """A sweep in segments of n steps, in the order in which it reads them."""
+    """A sweep in segments of n steps."""
 
     sweep: Sweep
     cell: Cell
-    reverse: bool
-    lengths: Tensor | None
+    along: Along
     n: int
-
-    def borders(self, T: int) -> list[tuple[int, int]]:
-        """First step and end of each segment."""
-        pairs = [(a, min(a + self.n, T)) for a in range(0, T, self.n)]
-        return pairs[::-1] if self.reverse else pairs
 
     def run(self, x: Tensor, state: State, weights: Weights, first: int, end: int) -> tuple[Tensor, State]:
         """One segment: `x` is that of its steps alone."""
-        ragged = {} if self.lengths is None else {"lengths": (self.lengths - first).clamp(0, end - first)}
-        return self.sweep(self.cell, x, state, weights, reverse=self.reverse, **ragged)
+        return self.sweep(self.cell, x, state, weights, **cut(self.along, first, end))
+
+
+class _OnCore(torch.autograd.Function):
+    """Segments on the core, which adds the gradients of the weights up, from the last segment to the first.
+
+    Its inputs after the third are the core's.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, code: int, along: Along, n: int, *tensors: Any) -> tuple[Tensor, ...]:
+        whole = native.Inputs(*tensors)
+        x, state = whole.x, [part for part in (whole.h0, whole.c0) if part is not None]
+        pairs = borders(len(x), n, along)
+        y = x.new_empty(*x.shape[:2], whole.h0.shape[1])
+        # One piece of memory for all: small ones between the large ones that come and go would hold those apart.
+        kept = [part.new_empty(len(pairs), *part.shape) for part in state]
+        for i, (first, end) in enumerate(pairs):
+            for all_of_it, part in zip(kept, state, strict=True):
+                all_of_it[i] = part
+            piece, way = _piece(whole, kept, i, code, along, first, end)
+            y[first:end], *state = native.forward(piece, way, saving=False)[: 1 + len(kept)]
+        ctx.call = code, along, n
+        ctx.save_for_backward(*whole, *kept)
+        ctx.set_materialize_grads(False)
+        return y, *state
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor | None, *dstate: Tensor | None) -> tuple[Any, ...]:
+        _refuse_again()
+        (code, along, n), saved = ctx.call, ctx.saved_tensors
+        whole, kept = native.Inputs(*saved[: native.N_INPUTS]), saved[native.N_INPUTS :]
+        asked = ctx.needs_input_grad[3:]
+        wanted = [
+            want or at in (5, 6) for at, want in enumerate(asked)
+        ]  # a segment hands the state's to the one before
+        dx = torch.empty_like(whole.x) if asked[0] else None
+        d: list[Tensor | None] = [None] * native.N_INPUTS
+        d[5 : 5 + len(kept)] = dstate
+        onto = None
+        pairs = borders(len(whole.x), n, along)
+        for i in range(len(pairs) - 1, -1, -1):
+            first, end = pairs[i]
+            piece, way = _piece(whole, kept, i, code, along, first, end)
+            y, _, _, gates = native.forward(piece, way, saving=True)
+            coming = None if dy is None else dy[first:end], d[5], d[6]
+            found = native.backward(coming, piece, way, y, gates, wanted, onto=onto)
+            restarts = [a if b is None else b if a is None else a + b for a, b in zip(d[8:], found[8:], strict=True)]
+            if dx is not None:
+                dx[first:end] = found[0]  # type: ignore[assignment]
+            d = onto = [None, *found[1:8], *restarts]
+            del gates, y  # before the next are made
+        return None, None, None, dx, *(part if want else None for part, want in zip(d[1:], asked[1:], strict=True))
+
+
+def _piece(
+    whole: native.Inputs, kept: Sequence[Tensor], i: int, code: int, along: Along, first: int, end: int
+) -> tuple[native.Inputs, native.Way]:
+    """What segment i, the steps [first, end), is run with."""
+    c0 = kept[1][i] if len(kept) > 1 else None
+    return whole._replace(x=whole.x[first:end], h0=kept[0][i], c0=c0), native.way(code, cut(along, first, end))
+
+
+def _refuse_again() -> None:
+    if torch.is_grad_enabled():
+        cure = "Full() can be differentiated again"
+        raise InputError("create_graph", came="True, through Checkpointed", wanted="False", cure=cure)
 
 
 class _Function(torch.autograd.Function):
-    """`Segments` as one node of autograd. Its inputs after the first: x, the five weights, the state."""
+    """`Segments` as one node of autograd. Its inputs after the first: x, the weights, the state."""
 
     @staticmethod
     def forward(ctx: Any, run: Segments, x: Tensor, *rest: Any) -> tuple[Tensor, ...]:
-        weights, state = Weights(*rest[:5]), tuple(rest[5:])
-        borders = run.borders(len(x))
+        weights, state = Weights(*rest[:N]), tuple(rest[N:])
+        pairs = borders(len(x), run.n, run.along)
         y = x.new_empty(*x.shape[:2], state[0].shape[-1])
         # One piece of memory for all: small ones between the large ones that come and go would hold those apart.
-        kept = [part.new_empty(len(borders), *part.shape) for part in state]
-        for i, (first, end) in enumerate(borders):
+        kept = [part.new_empty(len(pairs), *part.shape) for part in state]
+        for i, (first, end) in enumerate(pairs):
             for all_of_it, part in zip(kept, state, strict=True):
                 all_of_it[i] = part
             y[first:end], state = run.run(x[first:end], state, weights, first, end)
@@ -167,19 +245,13 @@ class _Function(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor | None, *dstate: Tensor | None) -> tuple[Any, ...]:
-        if torch.is_grad_enabled():
-            raise InputError(
-                "create_graph",
-                came="True, through Checkpointed",
-                wanted="False",
-                cure="Full() can be differentiated again",
-            )
+        _refuse_again()
         x, *rest = ctx.saved_tensors
-        run, weights, wanted = ctx.run, rest[:5], ctx.needs_input_grad[1:]
-        kept = list(zip(*(part.unbind() for part in rest[5:]), strict=True))
+        run, weights, wanted = ctx.run, rest[:N], ctx.needs_input_grad[1:]
+        kept = list(zip(*(part.unbind() for part in rest[N:]), strict=True))
         dx = torch.empty_like(x) if wanted[0] else None
-        total: list[Tensor | None] = [None] * 5
-        for (first, end), start in zip(run.borders(len(x))[::-1], kept[::-1], strict=True):
+        total: list[Tensor | None] = [None] * N
+        for (first, end), start in zip(borders(len(x), run.n, run.along)[::-1], kept[::-1], strict=True):
             piece = x[first:end], weights, start
             coming = None if dy is None else dy[first:end], *dstate
             dpiece, dweights, dstate = _back(run, first, end, piece, coming, wanted)
@@ -201,18 +273,18 @@ def _back(
 ) -> tuple[Tensor | None, list[Tensor | None], tuple[Tensor | None, ...]]:
     """One segment forward and back: the gradients of its x, of the weights and of the state that it starts from."""
     x, weights, state = piece
-    leaves = list(_leaves([x, *weights], wanted[:6])) + [part.detach().requires_grad_() for part in state]
+    leaves = list(_leaves([x, *weights], wanted[: 1 + N])) + [part.detach().requires_grad_() for part in state]
     with torch.enable_grad():
-        start = tuple(part for part in leaves[6:] if part is not None)
-        y, final = run.run(leaves[0], start, Weights(*leaves[1:6]), first, end)  # type: ignore[arg-type]
+        start = tuple(part for part in leaves[1 + N :] if part is not None)
+        y, final = run.run(leaves[0], start, Weights(*leaves[1 : 1 + N]), first, end)  # type: ignore[arg-type]
     ends = [(out, d) for out, d in zip((y, *final), coming, strict=True) if d is not None and out.requires_grad]
     if not ends:
-        return None, [None] * 5, (None,) * len(state)
+        return None, [None] * N, (None,) * len(state)
     outs, d_outs = zip(*ends, strict=True)
     asked = [leaf for leaf in leaves if leaf is not None and leaf.requires_grad]
     found = iter(torch.autograd.grad(outs, asked, d_outs, allow_unused=True))
     d = [next(found) if leaf is not None and leaf.requires_grad else None for leaf in leaves]
-    return d[0], d[1:6], tuple(d[6:])
+    return d[0], d[1 : 1 + N], tuple(d[1 + N :])
 
 
 def _leaves(tensors: list[Tensor | None], wanted: tuple[bool, ...]) -> Iterator[Tensor | None]:

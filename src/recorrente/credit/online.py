@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -18,9 +18,15 @@ from recorrente.cells import Cell
 from recorrente.credit.order import turned
 from recorrente.errors import InputError
 from recorrente.notation import State, Weights
-from recorrente.sweep import Sweep
+from recorrente.sweep import Along, Sweep, said
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["Learner", "Online", "Step"]
+
+
+N = len(Weights._fields)
 
 
 @dataclass(frozen=True)
@@ -104,15 +110,13 @@ class Online(ABC):
         """`sweep` with this rule's gradient in place of its own."""
 
         def online(
-            cell: Cell,
-            x: Tensor,
-            state: State,
-            weights: Weights,
-            *,
-            reverse: bool = False,
-            lengths: Tensor | None = None,
+            cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpack[Along]
         ) -> tuple[Tensor, State]:
             _refuse(self, cell, weights)
+            if more := said(along).keys() - {"reverse", "lengths"}:
+                came = f"{self!r} and {', '.join(sorted(more))}"
+                raise InputError("credit", came=came, wanted="lengths alone, or a rule that goes back in time")
+            reverse, lengths = along.get("reverse", False), along.get("lengths")
             y, *final = _Function.apply(self, sweep, cell, reverse, lengths, x, *weights, *state)
             return y, tuple(final)
 
@@ -189,10 +193,11 @@ class _Function(torch.autograd.Function):
     def forward(ctx: Any, rule: Online, sweep: Sweep, cell: Cell, reverse: bool, *rest: Any) -> tuple[Tensor, ...]:
         lengths, x, tensors = rest[0], rest[1], rest[2:]
         ragged = {} if lengths is None else {"lengths": lengths}
-        y, final = sweep(cell, x, tensors[5:], Weights(*tensors[:5]), reverse=reverse, **ragged)
+        weights, state = Weights(*tensors[:N]), tensors[N:]
+        y, final = sweep(cell, x, state, weights, reverse=reverse, **ragged)
         ctx.call = rule, cell, reverse
         ctx.save_for_backward(lengths, x, *tensors)
-        return y, *(part.clone() if part is start else part for part, start in zip(final, tensors[5:], strict=True))
+        return y, *(part.clone() if part is start else part for part, start in zip(final, state, strict=True))
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor, *dstate: Tensor) -> tuple[Tensor | None, ...]:
@@ -204,8 +209,8 @@ class _Function(torch.autograd.Function):
         if reverse:
             x, dy = turned(x, lengths), turned(dy, lengths)
         ends = torch.full((x.shape[1],), len(x)) if lengths is None else lengths
-        weights = Weights(*tensors[:5])
-        found = _forward_in_time(rule, cell, x, dy, dstate, weights, tuple(tensors[5:]), ends.to(x.device))
+        weights = Weights(*tensors[:N])
+        found = _forward_in_time(rule, cell, x, dy, dstate, weights, tuple(tensors[N:]), ends.to(x.device))
         dx = turned(found[0], lengths) if reverse else found[0]
         return None, None, None, None, None, dx, *found[1], *found[2]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -18,7 +18,10 @@ from recorrente.cells import Cell
 from recorrente.credit.checkpointed import Checkpointed
 from recorrente.errors import InputError
 from recorrente.notation import State, Weights
-from recorrente.sweep import Sweep
+from recorrente.sweep import Along, Sweep, said
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["Recompute"]
 
@@ -33,9 +36,9 @@ class Recompute:
     some 1024 rows, or of an eighth of the sequence, as one product, then goes back through them.
     `benchmarks/credit.py` measures it beside `Checkpointed`.
 
-    The bits are those of `Checkpointed` with the same pieces. On the core only, and without `lengths`: for what the
-    core lacks, and for rows of several lengths, it is that `Checkpointed`. Backward cannot be differentiated again,
-    and `torch.compile` does not take it.
+    The bits are those of `Checkpointed` with the same pieces. On the core only, and without `lengths`, resets, masks
+    or peepholes: for those, and for what the core lacks, it is that `Checkpointed`. Backward cannot be differentiated
+    again, and `torch.compile` does not take it.
 
     Example:
         >>> import recorrente
@@ -52,23 +55,17 @@ class Recompute:
         """`sweep` where the core does not run it, else the core's with the states kept."""
 
         def recomputed(
-            cell: Cell,
-            x: Tensor,
-            state: State,
-            weights: Weights,
-            *,
-            reverse: bool = False,
-            lengths: Tensor | None = None,
+            cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpack[Along]
         ) -> tuple[Tensor, State]:
             lacking = native.lack(cell, x, projection=weights.weight_hr is not None) or native.transform()
+            more = weights.peephole is not None or said(along).keys() - {"reverse"}
             needed = any(t is not None and t.requires_grad for t in (x, *state, *weights))
             n = self.steps(*x.shape[:2])
             plain = torch.is_grad_enabled() and needed and not torch.compiler.is_compiling()
-            if lacking or lengths is not None or not plain or n < 2 or not x.shape[1]:
-                ragged = {} if lengths is None else {"lengths": lengths}
+            if lacking or more or not plain or n < 2 or not x.shape[1]:
                 otherwise = Checkpointed(segments=max(1, -(-len(x) // n))).through(sweep)
-                return otherwise(cell, x, state, weights, reverse=reverse, **ragged)
-            code = native._code(cell)
+                return otherwise(cell, x, state, weights, **along)
+            code, reverse = native._code(cell), along.get("reverse", False)
             y, *final = _Function.apply(code, reverse, n, x, *weights[:4], *state)
             return y, tuple(final[: len(state)])
 
@@ -80,14 +77,16 @@ class _Function(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, code: int, reverse: bool, n: int, *inputs: Any) -> tuple[Tensor, ...]:
-        whole = native._Inputs(*inputs)
+        whole = native.Inputs(*inputs)
         x, state = whole.x, (whole.h0, whole.c0)
         y, c = x.new_empty(*x.shape[:2], whole.h0.shape[1]), None
         if whole.c0 is not None:
             c = torch.empty_like(y)
         for first, end in _pieces(len(x), n, reverse):
             piece = whole._replace(x=x[first:end], h0=state[0], c0=state[1])
-            y[first:end], h_n, c_n, saved = native._forward(piece, None, code, reverse, saving=c is not None)
+            y[first:end], h_n, c_n, saved = native.forward(
+                piece, native.Way(cell=code, reverse=reverse), saving=c is not None
+            )
             if c is not None:
                 kept = _carried(saved, code, piece, end - first)
                 c[first:end] = kept.flip(0) if reverse else kept
@@ -103,21 +102,25 @@ class _Function(torch.autograd.Function):
             cure = "Full() can be differentiated again"
             raise InputError("create_graph", came="True, through Recompute", wanted="False", cure=cure)
         (code, reverse, n), saved = ctx.call, ctx.saved_tensors
-        whole, y, c = native._Inputs(*saved[:7]), saved[7], saved[8]
-        wanted = [*ctx.needs_input_grad[3:8], True, True]  # the state's: what a piece hands to the one before it
+        n_in = native.N_INPUTS
+        whole, y, c = native.Inputs(*saved[:n_in]), saved[n_in], saved[n_in + 1]
+        # Of the state: what a piece hands to the one before it.
+        wanted = [*ctx.needs_input_grad[3:8], True, True, False, False, False]
         dx = torch.empty_like(whole.x) if wanted[0] else None
         dh, dc = (*dstate, None)[:2]
-        total: list[Tensor | None] = [None] * 4
+        dweights: list[Tensor | None] = [None] * 4
+        onto: list[Tensor | None] | None = None
         for first, end in _pieces(len(whole.x), n, reverse)[::-1]:
             piece, piece_y, gates = _again(whole, y, c, first, end, code, reverse)
             coming = None if dy is None else _ordered(dy[first:end], reverse), dh, dc
-            dpiece, *dweights, dh, dc = native._backward(coming, piece, None, piece_y, gates, code, False, wanted)
+            way = native.Way(cell=code)
+            dpiece, *dweights, dh, dc = native.backward(coming, piece, way, piece_y, gates, wanted, onto=onto)[:7]
             if dx is not None and dpiece is not None:
                 dx[first:end] = _ordered(dpiece, reverse)
             del gates, piece, piece_y  # before the next are made
-            total = [b if a is None or b is None else a.add_(b) for a, b in zip(total, dweights, strict=True)]
+            onto = [None, *dweights, *[None] * 5]
         start = (dh,) if whole.c0 is None else (dh, dc)
-        return None, None, None, dx, *total, *start
+        return None, None, None, dx, *dweights, *start
 
 
 def _pieces(T: int, n: int, reverse: bool) -> list[tuple[int, int]]:
@@ -130,8 +133,8 @@ def _ordered(part: Tensor, reverse: bool) -> Tensor:
 
 
 def _again(
-    whole: native._Inputs, y: Tensor, c: Tensor | None, first: int, end: int, code: int, reverse: bool
-) -> tuple[native._Inputs, Tensor, Tensor]:
+    whole: native.Inputs, y: Tensor, c: Tensor | None, first: int, end: int, code: int, reverse: bool
+) -> tuple[native.Inputs, Tensor, Tensor]:
     """A piece in the order in which it is read, its y, and what a forward pass over it would have saved."""
 
     def before(kept: Tensor, start: Tensor) -> Tensor:  # the state before each step of the piece, (n, B, H)
@@ -146,11 +149,11 @@ def _again(
     rows = whole._replace(
         x=x.flatten(0, 1)[None], h0=h.flatten(0, 1), c0=None if cells is None else cells.flatten(0, 1)
     )
-    _, _, _, saved = native._forward(rows, None, code, False, saving=True)
+    _, _, _, saved = native.forward(rows, native.Way(cell=code), saving=True)
     return piece, _ordered(y[first:end], reverse), saved
 
 
-def _carried(saved: Tensor, code: int, piece: native._Inputs, n: int) -> Tensor:
+def _carried(saved: Tensor, code: int, piece: native.Inputs, n: int) -> Tensor:
     """The c of every step out of what was saved, (n, B, H) in the order in which they were read; a view."""
     B, H = piece.h0.shape
     slots, place = _place_of_c(code, piece.x.dtype, piece.x.shape[2], H)
@@ -165,8 +168,8 @@ def _place_of_c(code: int, dtype: torch.dtype, C: int, H: int) -> tuple[int, int
     def some(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
 
-    inputs = native._Inputs(some(1, 2, C), some(4 * H, C), some(4 * H, H), None, None, some(2, H), some(2, H))
-    _, _, c, saved = native._forward(inputs, None, code, False, saving=True)
+    inputs = native.Inputs(some(1, 2, C), some(4 * H, C), some(4 * H, H), None, None, some(2, H), some(2, H))
+    _, _, c, saved = native.forward(inputs, native.Way(cell=code), saving=True)
     rows = saved.view(dtype).view(2, -1)
     for place in range(rows.shape[1] - H + 1):
         if torch.equal(rows[:, place : place + H], c):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -14,6 +15,10 @@ from torch.nn.functional import linear
 
 from recorrente.cells import Cell
 from recorrente.notation import State, Weights
+from recorrente.sweep import Along
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["Trace", "traced"]
 
@@ -46,9 +51,8 @@ class Trace:
 def traced(seen: list[Trace]) -> Callable[..., tuple[Tensor, State]]:
     """A sweep that appends a `Trace` to `seen` at each call."""
 
-    def sweep(
-        cell: Cell, x: Tensor, state: State, weights: Weights, *, reverse: bool = False, lengths: Tensor | None = None
-    ) -> tuple[Tensor, State]:
+    def sweep(cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpack[Along]) -> tuple[Tensor, State]:
+        lengths, reverse = along.get("lengths"), along.get("reverse", False)
         T, B, _ = x.shape
         inside = torch.ones(T, B, dtype=torch.bool, device=x.device)
         if lengths is not None:

@@ -6,17 +6,21 @@ short window costs no loop over the sequence.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from recorrente.cells import Cell
-from recorrente.credit.order import turned
+from recorrente.credit.order import turned, turned_along
 from recorrente.errors import InputError
 from recorrente.notation import State, Weights
-from recorrente.sweep import Sweep
+from recorrente.sweep import Along, Sweep, cut
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["Truncated"]
 
@@ -88,36 +92,35 @@ class Truncated:
         """`sweep` with the gradient cut off as above."""
 
         def truncated(
-            cell: Cell,
-            x: Tensor,
-            state: State,
-            weights: Weights,
-            *,
-            reverse: bool = False,
-            lengths: Tensor | None = None,
+            cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpack[Along]
         ) -> tuple[Tensor, State]:
             if len(x) <= self.k1 or not torch.is_grad_enabled():
-                return sweep(cell, x, state, weights, reverse=reverse, **_ragged(lengths))
+                return sweep(cell, x, state, weights, **along)
+            lengths, reverse = along.get("lengths"), along.get("reverse", False)
             if reverse:
-                x = turned(x, lengths)
-            y, final = self._windows(sweep, cell, x, state, weights, lengths)
+                x, along = turned(x, lengths), turned_along(along)
+            y, final = self._windows(sweep, cell, x, state, weights, along)
             return (turned(y, lengths) if reverse else y), final
 
         return truncated
 
     def _windows(
-        self, sweep: Sweep, cell: Cell, x: Tensor, state: State, weights: Weights, lengths: Tensor | None
+        self, sweep: Sweep, cell: Cell, x: Tensor, state: State, weights: Weights, along: Along
     ) -> tuple[Tensor, State]:
         """Forward in time: one sweep of J windows of up to `window` steps, J*B rows, and what of it is wanted."""
-        T, B, C = x.shape
+        (T, B, _), lengths = x.shape, along.get("lengths")
         last = range(self.k1, T + self.k1, self.k1)  # j k1
         start, end = [max(0, e - self.window) for e in last], [min(e, T) for e in last]
         spans = [e - s for s, e in zip(start, end, strict=True)]
         J, w = len(last), max(spans)
-        steps = [min(s + i, T - 1) for i in range(w) for s in start]  # (w, J)
-        pieces = x.index_select(0, torch.tensor(steps, device=x.device)).view(w, J * B, C)
-        states = _states_at(sweep, cell, x.detach(), state, weights, start, lengths)
-        y, final = sweep(cell, pieces, states, weights, **_ragged(_inside(start, spans, w, B, lengths)))
+        steps = torch.tensor([min(s + i, T - 1) for i in range(w) for s in start], device=x.device)  # (w, J)
+
+        def pieces(part: Tensor) -> Tensor:  # (w, J*B, ...) from (T, B, ...)
+            return part.index_select(0, steps).view(w, J * B, *part.shape[2:])
+
+        states = _states_at(sweep, cell, x.detach(), state, weights, start, along)
+        inside = _inside(start, spans, w, B, lengths)
+        y, final = sweep(cell, pieces(x), states, weights, **_windowed(along, inside, pieces, J))
         counts = [(t - start[t // self.k1]) * J + t // self.k1 for t in range(T)]
         y = y.reshape(w * J, B, y.shape[2]).index_select(0, torch.tensor(counts, device=x.device))
         ends_in = torch.full((B,), J - 1) if lengths is None else ((lengths.cpu() - 1) // self.k1).clamp(min=0)
@@ -129,8 +132,18 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _ragged(lengths: Tensor | None) -> dict[str, Tensor]:
-    return {} if lengths is None else {"lengths": lengths}
+def _windowed(along: Along, inside: Tensor | None, pieces: Callable[[Tensor], Tensor], J: int) -> Along:
+    """What goes along time, for J windows as rows of one batch."""
+    made: Along = {} if inside is None else {"lengths": inside}
+    if (reset := along.get("reset")) is not None:
+        made["reset"] = pieces(reset)
+    if restart := along.get("restart"):
+        made["restart"] = tuple(part.repeat(J, 1) for part in restart)
+    if (drop := along.get("drop")) is not None:
+        made["drop"] = drop.repeat(J, 1)
+    if zone := along.get("zone"):
+        made["zone"] = tuple(None if z is None else pieces(z) for z in zone)
+    return made
 
 
 def _inside(start: list[int], spans: list[int], w: int, B: int, lengths: Tensor | None) -> Tensor | None:
@@ -150,7 +163,7 @@ def _states_at(
     state: State,
     weights: Weights,
     starts: list[int],
-    lengths: Tensor | None,
+    along: Along,
 ) -> State:
     """The state before each of the ascending steps `starts`, each (J*B, H): detached, but for the given one at 0."""
     found: list[State] = []
@@ -158,8 +171,7 @@ def _states_at(
     with torch.no_grad():
         for s in starts:
             if s > at:
-                left = {} if lengths is None else {"lengths": (lengths - at).clamp(0, s - at)}
-                _, now = sweep(cell, x[at:s], now, weights, **left)
+                _, now = sweep(cell, x[at:s], now, weights, **cut(along, at, s))
                 at = s
             found.append(now if s else state)
     return tuple(torch.cat(parts) for parts in zip(*found, strict=True))

@@ -1,0 +1,96 @@
+"""Noise that a recurrent layer is trained with: masks, drawn anew for every call and the same in forward and backward.
+
+Knows masks and what they mean to a sweep. All are drawn from torch's random state, so `torch.manual_seed` repeats them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import dropout
+
+from recorrente.errors import InputError
+from recorrente.notation import State, Weights
+from recorrente.sweep import Along
+
+__all__ = ["Noise"]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What is dropped inside a layer, beside torch's own dropout between layers.
+
+    Args:
+        input_dropout: of x of each layer, one mask for all steps: x_t * m / (1 - p), m (B, C) zero with probability p.
+        recurrent_dropout: of h on its way into W_hh, one mask for all steps: W_hh (h * m / (1 - p)), m (B, H).
+        zoneout: the probability that a unit keeps its old value at a step, for h, or for h and c:
+            h_t = m_t * h_{t-1} + (1 - m_t) * h~_t. In evaluation m_t is its mean, the probability, so that what the
+            network was trained to expect is what it meets.
+        weight_dropout: of the elements of W_hh, one mask for all steps and rows (DropConnect, as in AWD-LSTM).
+
+    The dropouts are off in evaluation; zoneout then mixes without chance (`docs/decisions/0009-noise.md`).
+
+    Sources: Gal and Ghahramani, arXiv 1512.05287 (one mask for all steps); Krueger et al., arXiv 1606.01305 (zoneout);
+    Merity et al., arXiv 1708.02182 (weight dropout).
+
+    Raises:
+        InputError: a probability that is not in [0, 1).
+
+    Example:
+        >>> Noise(recurrent_dropout=0.25, zoneout=(0.1, 0.5)).zoneout
+        (0.1, 0.5)
+    """
+
+    input_dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    zoneout: float | tuple[float, float] = 0.0
+    weight_dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        chances = [("zoneout", p) for p in self._zones(2)]
+        names = ("input_dropout", "recurrent_dropout", "weight_dropout")
+        for name, p in chances + [(name, getattr(self, name)) for name in names]:
+            if isinstance(p, bool) or not isinstance(p, int | float) or not 0 <= p < 1:
+                raise InputError(name, came=repr(p), wanted="a probability, 0 or more and less than 1")
+
+    def __repr__(self) -> str:
+        said = {name: value for name, value in vars(self).items() if value}
+        return ", ".join(f"{name}={value}" for name, value in said.items())
+
+    def _zones(self, parts: int) -> tuple[float, ...]:
+        both = self.zoneout if isinstance(self.zoneout, tuple) else (self.zoneout,) * 2
+        if len(both) != 2:
+            raise InputError("zoneout", came=repr(self.zoneout), wanted="a probability, or one for h and one for c")
+        return both[:parts]
+
+    def on_input(self, x: Tensor, training: bool) -> Tensor:
+        """`x (T, B, C)` with one mask for all its steps."""
+        if not (training and self.input_dropout):
+            return x
+        return x * dropout(x.new_ones(1, *x.shape[1:]), self.input_dropout)
+
+    def on_weights(self, weights: Weights, training: bool) -> Weights:
+        """The weights with a part of W_hh dropped."""
+        if not (training and self.weight_dropout):
+            return weights
+        return weights._replace(weight_hh=dropout(weights.weight_hh, self.weight_dropout))
+
+    def along(self, x: Tensor, state: State, training: bool) -> Along:
+        """What of it the sweep itself has to do, for `x (T, B, C)` and a state, each `(B, H)`."""
+        made: Along = {}
+        if training and self.recurrent_dropout:
+            made["drop"] = dropout(torch.ones_like(state[0]), self.recurrent_dropout)
+        zones = self._zones(len(state))
+        if any(zones):
+            made["zone"] = tuple(
+                self._zone(p, len(x), part, training) if p else None for p, part in zip(zones, state, strict=True)
+            )
+        return made
+
+    @staticmethod
+    def _zone(p: float, T: int, part: Tensor, training: bool) -> Tensor:
+        if training:
+            return part.new_empty(T, *part.shape).bernoulli_(p)
+        return part.new_full((1, 1, part.shape[-1]), p).expand(T, *part.shape)

@@ -1,0 +1,81 @@
+"""A recurrence that goes on where it stopped: the state is carried from call to call, cut from the gradient.
+
+Knows when a state is kept and when it is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from recorrente.errors import InputError
+from recorrente.notation import State
+
+__all__ = ["Stateful"]
+
+
+class Stateful(nn.Module):
+    """`layer`, with its state kept between calls and detached, as truncated training on a stream wants it.
+
+    Args:
+        layer: RNN, GRU, LSTM or `Recurrent`; anything that maps `(x, state)` to `(y, state)`, its state a tensor
+            `(L*directions, B, H)` or a tuple of such.
+
+    Example:
+        >>> from recorrente.layers import GRU
+        >>> stream = Stateful(GRU(3, 5))
+        >>> first, second = stream(torch.zeros(4, 2, 3)), stream(torch.zeros(4, 2, 3))  # (T, B, H) each
+        >>> stream.forget([1])  # row 1 begins something new; row 0 goes on
+        >>> stream.state.shape, float(stream.state.detach()[0, 1].abs().sum())
+        (torch.Size([1, 2, 5]), 0.0)
+    """
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+        self.state: Any = None
+
+    def forward(self, x: Tensor, **how: Any) -> Tensor:
+        """Y of every step; `how` goes to the layer: `lengths`, `reset`.
+
+        Raises:
+            InputError: another number of rows than the state has.
+        """
+        kept = self._parts()
+        rows = x.shape[0 if getattr(self.layer, "batch_first", False) else 1]
+        if kept and kept[0].shape[1] != rows:
+            cure = "forget() drops the state"
+            raise InputError("x", came=f"{rows} rows", wanted=f"{kept[0].shape[1]}, as the state has", cure=cure)
+        y, state = self.layer(x, self.state, **how)
+        self.state = state.detach() if isinstance(state, Tensor) else tuple(part.detach() for part in state)
+        return y
+
+    def forget(self, rows: Sequence[int] | Tensor | None = None) -> None:
+        """Drops the state, of all rows or of those; numbers, or a bool for each row. They start from zeros.
+
+        Raises:
+            InputError: a row that there is not.
+        """
+        if rows is None:
+            self.state = None
+            return
+        if not (kept := self._parts()):
+            return
+        chosen = torch.as_tensor(rows, device=kept[0].device)
+        B = kept[0].shape[1]
+        if chosen.dtype == torch.bool and chosen.shape != (B,):
+            raise InputError("rows", came=f"{tuple(chosen.shape)} bools", wanted=f"({B},)")
+        if chosen.dtype != torch.bool and chosen.numel() and not (chosen.min() >= -B and chosen.max() < B):
+            raise InputError("rows", came=chosen.tolist(), wanted=f"rows of {B}")
+        parts = tuple(part.clone() for part in kept)
+        for part in parts:
+            part[:, chosen] = 0
+        self.state = parts[0] if isinstance(self.state, Tensor) else parts
+
+    def _parts(self) -> State:
+        if self.state is None:
+            return ()
+        return (self.state,) if isinstance(self.state, Tensor) else tuple(self.state)

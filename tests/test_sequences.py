@@ -1,0 +1,333 @@
+"""Lengths, resets, noise and variants of cells: the core beside the reference, and each beside its definition."""
+
+import itertools
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from table import assert_close, error, flat
+from torch import nn
+
+import recorrente
+from recorrente import cells, layers
+from recorrente.errors import InputError
+from recorrente.layers import Recurrent
+from recorrente.noise import Noise
+from recorrente.stateful import Stateful
+from recorrente.sweep import reference
+
+DOUBLE = torch.float64
+VARIANTS = {name: make for name, make in cells.BY_NAME.items() if name not in ("elman", "gru", "lstm")}
+ON_CORE = {
+    "tanh": lambda: cells.Elman("tanh"),
+    "relu": lambda: cells.Elman("relu"),
+    "linear": lambda: cells.Elman("linear"),
+    "gru": cells.GRU,
+    "lstm": cells.LSTM,
+    "lstm_peephole": cells.PeepholeLSTM,
+    "lstm_coupled": cells.CoupledLSTM,
+}
+NOISE = {
+    "none": {},
+    "input": {"input_dropout": 0.4},
+    "recurrent": {"recurrent_dropout": 0.5},
+    "zoneout": {"zoneout": (0.3, 0.6)},
+    "weights": {"weight_dropout": 0.3},
+    "all": {"input_dropout": 0.3, "recurrent_dropout": 0.2, "zoneout": 0.25, "weight_dropout": 0.4},
+}
+
+
+def results(layer, x, hx, cotangent_seed=3, **how):
+    """Outputs and the gradients of x, the state, the restart and every parameter."""
+    torch.manual_seed(11)  # the masks
+    y, state = layer(x, hx, **how)
+    made = {f"out{k}": part for k, part in enumerate(flat((y, state)))}
+    named = {"x": x, **{f"hx{k}": part for k, part in enumerate(flat(hx))}, **dict(layer.named_parameters())}
+    if how.get("restart") is not None:
+        named |= {f"restart{k}": part for k, part in enumerate(flat(how["restart"]))}
+    generator = torch.Generator().manual_seed(cotangent_seed)
+    d = [torch.randn(part.shape, generator=generator, dtype=DOUBLE).to(part.dtype) for part in made.values()]
+    found = torch.autograd.grad(list(made.values()), list(named.values()), d, allow_unused=True, materialize_grads=True)
+    return made | {f"d{name}": part for name, part in zip(named, found, strict=True)}
+
+
+def on_reference(monkeypatch):
+    monkeypatch.setattr(layers, "native", reference)
+    monkeypatch.setattr(layers, "automatic", reference)
+
+
+@st.composite
+def problems(draw):
+    cell = draw(st.sampled_from(list(ON_CORE)))
+    noise = draw(st.sampled_from([n for n in NOISE if not (cell == "lstm_peephole" and n in ("zoneout", "all"))]))
+    T, B = draw(st.integers(0, 9)), draw(st.integers(1, 6))
+    return {
+        "cell": cell,
+        "noise": noise,
+        "T": T,
+        "B": B,
+        "C": draw(st.integers(1, 9)),
+        "H": draw(st.sampled_from([1, 2, 7, 9, 17])),
+        "lengths": draw(st.none() | st.lists(st.integers(0, T), min_size=B, max_size=B)),
+        "reset": draw(st.sampled_from(["no", "zero", "restart"])),
+        "layers": draw(st.integers(1, 3)),
+        "both": draw(st.booleans()),
+        "batch_first": draw(st.booleans()),
+        "bias": draw(st.booleans()),
+        "residual": draw(st.booleans()),
+        "learned": draw(st.booleans()),
+        "single": draw(st.booleans()),
+        "training": draw(st.booleans()),
+        "dropout": draw(st.sampled_from([0.0, 0.3])),
+    }
+
+
+@given(problems())
+@settings(max_examples=150, deadline=None)
+def test_every_combination_is_the_reference(p):
+    torch.manual_seed(5)
+    layer = Recurrent(
+        ON_CORE[p["cell"]](),
+        p["C"],
+        p["H"],
+        num_layers=p["layers"],
+        bias=p["bias"],
+        batch_first=p["batch_first"],
+        dropout=p["dropout"],
+        bidirectional=p["both"],
+        residual=p["residual"],
+        learned_state=p["learned"],
+        **NOISE[p["noise"]],
+    ).double()
+    layer.train(p["training"])
+    T, B, rows = p["T"], p["B"], p["layers"] * (1 + p["both"])
+    x = torch.randn(T, B, p["C"], dtype=DOUBLE)
+
+    def state():
+        return tuple(torch.randn(rows, B, p["H"], dtype=DOUBLE) for _ in layer.cell.state_names)
+
+    hx, restart = state(), state()
+    how = {} if p["lengths"] is None else {"lengths": p["lengths"]}
+    if p["reset"] != "no":
+        reset = torch.rand(T, B) < 0.3
+        how["reset"] = reset.t() if p["batch_first"] else reset
+    x = x.transpose(0, 1) if p["batch_first"] else x
+
+    def run(dtype):
+        made = layer.to(dtype)
+        more = {"restart": tuple(r.to(dtype).requires_grad_() for r in restart)} if p["reset"] == "restart" else {}
+        given = x.to(dtype).detach().requires_grad_(), tuple(h.to(dtype).detach().requires_grad_() for h in hx)
+        return results(made, *given, **how, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        dtype = torch.float32 if p["single"] else DOUBLE
+        ours = run(dtype)
+        on_reference(patch)
+        truth = run(dtype)
+    if p["single"]:  # the same masks, and at most some hundred roundings of sums over up to 9 steps
+        for name, right in truth.items():
+            scale = max(1.0, right.abs().max().item() if right.numel() else 0.0)
+            assert error(ours[name], right) <= 2e-5 * scale, name
+    else:
+        assert_close(ours, truth)
+
+
+@pytest.mark.parametrize("kind", [recorrente.RNN, recorrente.GRU, recorrente.LSTM])
+def test_resets_are_episodes_cut_by_hand(kind):
+    """One call over a rollout equals a call for each episode, every gradient included."""
+    layer = kind(3, 5, dtype=DOUBLE)
+    x = torch.randn(12, 2, 3, dtype=DOUBLE, requires_grad=True)
+    reset = torch.zeros(12, 2, dtype=torch.bool)
+    reset[0, 0] = reset[4, 0] = reset[5, 0] = reset[9, 1] = True
+    y, _ = layer(x, reset=reset)
+    pieces = []
+    for b in range(2):
+        starts = sorted({0, *reset[:, b].nonzero().flatten().tolist()})
+        episodes = [layer(x[s:e, b : b + 1])[0] for s, e in itertools.pairwise([*starts, 12])]
+        pieces.append(torch.cat(episodes))
+    by_hand, d = torch.cat(pieces, dim=1), torch.randn(12, 2, 5, dtype=DOUBLE)
+    assert torch.allclose(y, by_hand, rtol=1e-13)
+    ours, theirs = (torch.autograd.grad(made, [x, *layer.parameters()], d) for made in (y, by_hand))
+    for one, two in zip(ours, theirs, strict=True):
+        assert torch.allclose(one, two, rtol=1e-11, atol=1e-13)
+
+
+def test_no_gradient_passes_a_reset():
+    layer, x = recorrente.LSTM(2, 3), torch.randn(6, 1, 2, requires_grad=True)
+    reset = torch.zeros(6, 1, dtype=torch.bool)
+    reset[4] = True
+    layer(x, reset=reset)[0][5].sum().backward()
+    assert x.grad[:4].abs().max() == 0
+    assert x.grad[4:].abs().min() > 0
+
+
+def twin(cell, x, masks, weights, zone=None, training_drop=None):
+    """The definitions of Gal and Ghahramani and of Krueger et al., step by step."""
+    state = tuple(x.new_zeros(x.shape[1], weights.weight_hh.shape[1]) for _ in cell.state_names)
+    outputs = []
+    for t in range(len(x)):
+        seen = state[0] if training_drop is None else state[0] * training_drop
+        a = x[t] @ weights.weight_ih.T + weights.bias_ih
+        b = seen @ weights.weight_hh.T + weights.bias_hh
+        new = cell.pointwise(a, b, state)
+        if zone is not None:
+            new = tuple(m[t] * old + (1 - m[t]) * fresh for m, old, fresh in zip(zone, state, new, strict=True))
+        state = new
+        outputs.append(state[0])
+    return torch.stack(outputs)
+
+
+@pytest.mark.parametrize("name", ["tanh", "gru", "lstm", "lstm_coupled"])
+def test_masks_are_those_of_the_papers(name):
+    cell = ON_CORE[name]()
+    parts = len(cell.state_names)
+    layer, x = Recurrent(cell, 3, 5, recurrent_dropout=0.5, zoneout=0.4).double(), torch.randn(7, 2, 3, dtype=DOUBLE)
+    torch.manual_seed(1)
+    y, _ = layer(x)
+    torch.manual_seed(1)
+    drop = nn.functional.dropout(torch.ones(2, 5, dtype=DOUBLE), 0.5)
+    zone = [torch.empty(7, 2, 5, dtype=DOUBLE).bernoulli_(0.4) for _ in range(parts)]
+    assert set(drop.unique().tolist()) <= {0.0, 2.0}
+    assert torch.allclose(y, twin(cell, x, None, layer.weights()[0], zone, drop), rtol=1e-12)
+
+
+def test_noise_is_repeated_by_its_seed_and_off_in_evaluation():
+    layer = recorrente.LSTM(3, 5, num_layers=2, input_dropout=0.3, recurrent_dropout=0.3, weight_dropout=0.3)
+    plain, x = recorrente.LSTM(3, 5, num_layers=2), torch.randn(6, 2, 3)
+    plain.load_state_dict(layer.state_dict())
+
+    def at(seed):
+        torch.manual_seed(seed)
+        return layer(x)[0]
+
+    assert torch.equal(at(1), at(1))
+    assert not torch.equal(at(1), at(2))
+    layer.eval()
+    assert torch.equal(layer(x)[0], plain(x)[0])
+
+
+def test_zoneout_mixes_by_its_mean_in_evaluation():
+    layer, x = recorrente.GRU(3, 5, zoneout=0.25, dtype=DOUBLE), torch.randn(6, 2, 3, dtype=DOUBLE)
+    layer.eval()
+    mean = [torch.full((6, 2, 5), 0.25, dtype=DOUBLE)]
+    assert torch.allclose(layer(x)[0], twin(layer.cell, x, None, layer.weights()[0], mean), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_variants_pass_gradcheck(name):
+    layer = Recurrent(VARIANTS[name](), 2, 3, num_layers=2, bidirectional=True).double()
+    x = torch.randn(4, 2, 2, dtype=DOUBLE, requires_grad=True)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    names = [n for n, _ in layer.named_parameters()]
+
+    def function(x, *values):
+        return torch.func.functional_call(layer, dict(zip(names, values, strict=True)), (x,), {"lengths": [4, 2]})[0]
+
+    assert torch.autograd.gradcheck(function, (x, *layer.parameters()))
+
+
+def test_variants_are_their_plain_cell_where_they_meet():
+    """Peepholes of zero, gates coupled by hand, a reset that is wide open, gains of one on numbers already normal."""
+    torch.manual_seed(0)
+    x = torch.randn(6, 2, 3, dtype=DOUBLE)
+    plain, seeing = (Recurrent(cell, 3, 5).double() for cell in (cells.LSTM(), cells.PeepholeLSTM()))
+    seeing.load_state_dict({**plain.state_dict(), "peephole_l0": torch.zeros(15)})
+    assert torch.allclose(seeing(x)[0], plain(x)[0], rtol=1e-13)
+    coupled = Recurrent(cells.CoupledLSTM(), 3, 5).double()
+
+    def four(value):  # i, g, o -> i, f, g, o, with f = 1 - i = sigmoid(-a_i)
+        i, g, o = value.chunk(3)
+        return torch.cat([i, -i, g, o])
+
+    plain.load_state_dict({name: four(value) for name, value in coupled.state_dict().items()})
+    assert torch.allclose(coupled(x)[0], plain(x)[0], rtol=1e-12)
+    after, before = (Recurrent(cell, 3, 5).double() for cell in (cells.GRU(), cells.ResetBeforeGRU()))
+    before.load_state_dict(after.state_dict())
+    with torch.no_grad():
+        for layer in (after, before):
+            layer.bias_ih_l0[:5] = 50.0  # r = 1
+    assert torch.allclose(before(x)[0], after(x)[0], rtol=1e-12)
+
+
+def test_a_learned_state_is_started_from_and_learnt():
+    layer = recorrente.LSTM(2, 3, num_layers=2, bidirectional=True, learned_state=True)
+    assert layer.h_0.shape == layer.c_0.shape == (4, 3)
+    nn.init.normal_(layer.h_0)
+    x, reset = torch.randn(5, 2, 2), torch.zeros(5, 2, dtype=torch.bool)
+    given_state = tuple(part[:, None].expand(-1, 2, -1) for part in (layer.h_0, layer.c_0))
+    assert torch.equal(layer(x)[0], layer(x, given_state)[0])
+    reset[3] = True
+    y, _ = layer(x, reset=reset)
+    (once,), (twice,) = (torch.autograd.grad(made[0].sum(), layer.h_0) for made in (layer(x)[0], y[4:]))
+    assert once.abs().max() > 0
+    assert twice.abs().max() > 0  # what starts anew starts from it as well
+
+
+def test_residual_layers_add_what_they_read():
+    layer, x = recorrente.GRU(4, 4, num_layers=2, residual=True), torch.randn(3, 2, 4)
+    single = [recorrente.GRU(4, 4) for _ in range(2)]
+    for k, one in enumerate(single):
+        one.load_state_dict({n.replace(f"_l{k}", "_l0"): v for n, v in layer.state_dict().items() if f"_l{k}" in n})
+    first = x + single[0](x)[0]
+    assert torch.allclose(layer(x)[0], first + single[1](first)[0], rtol=1e-5)
+
+
+def test_a_stream_goes_on_where_it_stopped():
+    layer, x = recorrente.GRU(2, 3), torch.randn(8, 3, 2)
+    stream = Stateful(layer)
+    halves = torch.cat([stream(x[:5]), stream(x[5:])])
+    assert torch.equal(halves, layer(x)[0])
+    stream.forget(torch.tensor([False, True, False]))
+    again = stream(x)
+    assert torch.equal(again[:, 1], layer(x)[0][:, 1])
+    assert not torch.equal(again[:, 0], layer(x)[0][:, 0])
+    stream(x)[-1].sum().backward()  # only this call: the state that it started from is cut off
+    with pytest.raises(InputError, match="rows of 3"):
+        stream.forget([3])
+    with pytest.raises(InputError, match="2 rows"):
+        stream(x[:, :2])
+    stream.forget()
+    assert torch.equal(stream(x[:, :2]), layer(x[:, :2])[0])
+
+
+BAD = {
+    "reset": [torch.zeros(4, 2), torch.zeros(2, 4, dtype=torch.bool), [[True]]],
+    "lengths": [[5, 1], [-1, 2], [1.5, 2.0], [1]],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
+def test_what_does_not_fit_is_refused(name, value):
+    for layer in (recorrente.GRU(3, 5), Recurrent(cells.NormLSTM(), 3, 5)):
+        with pytest.raises(InputError, match=name):
+            layer(torch.zeros(4, 2, 3), **{name: value})
+
+
+def test_chances_out_of_range_are_refused():
+    for name, value in {
+        "zoneout": 1.0,
+        "recurrent_dropout": -0.1,
+        "input_dropout": "a",
+        "weight_dropout": True,
+    }.items():
+        with pytest.raises(InputError, match=name):
+            Noise(**{name: value})
+    with pytest.raises(InputError, match="zoneout"):
+        Noise(zoneout=(0.1, 0.2, 0.3))
+    packed = nn.utils.rnn.pack_padded_sequence(torch.zeros(4, 2, 3), torch.tensor([4, 2]))
+    with pytest.raises(InputError, match="PackedSequence"):
+        recorrente.GRU(3, 5)(packed, reset=torch.zeros(4, 2, dtype=torch.bool))
+
+
+def test_explain_says_where_a_variant_runs():
+    x = torch.zeros(3, 2, 4)
+    assert recorrente.explain(Recurrent(cells.CoupledLSTM(), 4, 5), x).layers[0].path == "native"
+    where = recorrente.explain(Recurrent(cells.NormGRU(), 4, 5), x).layers[0]
+    assert where.path == "reference"
+    assert "NormGRU" in where.reason
+    assert recorrente.explain(Recurrent(cells.PeepholeLSTM(), 4, 5, zoneout=0.1), x).layers[0].path == "reference"
+    halves = recorrente.explain(recorrente.LSTM(4, 5).half(), x.half(), reset=torch.zeros(3, 2, dtype=torch.bool))
+    assert halves.layers[0].path == "reference"
