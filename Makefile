@@ -19,12 +19,10 @@ run: .venv/installed ## train on the embedded handwritten digits and write a rep
 	$(BIN)/recorrente train digits $(ARGS)
 
 test: core ## every test: the core's own, then the package's
-	$(BIN)/ctest --test-dir build/core --output-on-failure
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/ctest --test-dir build/dev/core --output-on-failure
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
-core: .venv/dev ## the core alone, with its tests and its bench
-	@$(BIN)/cmake -S core -B build/core -G Ninja -DCMAKE_MAKE_PROGRAM="$(CURDIR)/$(BIN)/ninja" -DRECORRENTE_TESTS=ON >/dev/null
-	@$(BIN)/cmake --build build/core
+core: .venv/dev ## the core, with its tests and its bench
 
 lint: .venv/dev ## ruff and mypy
 	$(BIN)/ruff check .
@@ -32,7 +30,7 @@ lint: .venv/dev ## ruff and mypy
 	$(BIN)/mypy
 
 bench: core ## ours against torch.nn at every published shape
-	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python benchmarks/layers.py --peak-from build/core/bench/sweep_bench $(ARGS)
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python benchmarks/layers.py --peak-from build/dev/core/bench/sweep_bench $(ARGS)
 
 clean: ## remove what make made
 	rm -rf .venv build
@@ -47,5 +45,5 @@ clean: ## remove what make made
 	touch $@
 
 .venv/dev: .venv/python $(BUILT_FROM)
-	$(INSTALL) --editable '.[test,lint]'
+	$(INSTALL) --editable '.[test,lint]' --config-settings=build-dir=build/dev --config-settings=cmake.define.RECORRENTE_TESTS=ON
 	touch .venv/installed $@

@@ -121,7 +121,7 @@ def test_a_window_of_one_is_the_formula_without_the_path_through_the_next_state(
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("name", EVERY_CELL)
 def test_checkpointed_is_full(name, reverse, lengths):
-    """To rounding; on the core bit for bit, but for the weights' sums over time and GRU's sum of dh at a border."""
+    """To rounding; on the core bit for bit, but for the weights' sums, here cut elsewhere than Full's."""
     cell, single = EVERY_CELL[name], problem(EVERY_CELL[name], (T, 5, C, H))
     how = {"reverse": reverse, "lengths": None if lengths is None else torch.tensor(lengths)}
     full = run(native.automatic, cell, *single, **how)
@@ -129,8 +129,34 @@ def test_checkpointed_is_full(name, reverse, lengths):
         came = run(Checkpointed(segments).through(native.automatic), cell, *single, **how)
         assert_close(came, full)
         for part in full:
-            if name in CELLS and (part[0] != "d" if name == "gru" else part[:2] != "dw"):
+            if name in CELLS and part[:2] != "dw":
                 assert torch.equal(came[part], full[part]), (segments, part)
+
+
+@pytest.mark.parametrize(("B", "dtype"), [(1, torch.float32), (12, torch.float32), (8, torch.float64)], ids=str)
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("name", CELLS)
+def test_checkpointed_has_fulls_bits(name, reverse, B, dtype):
+    """Every gradient, where segments end where the core's sums over time do, which Checkpointed sees to."""
+    T = 2000 if B < 5 else 400
+    cell, rule = CELLS[name], Checkpointed(4)
+    (x, state, weights), zone = problem(cell, (T, B, 3, 9), dtype), torch.rand(T, B, 9, dtype=dtype)
+    reset, drop = torch.rand(T, B) < 0.01, torch.rand(B, 9, dtype=dtype)
+    restart = tuple(torch.randn_like(part).requires_grad_() for part in state)
+    masks = {} if name == "peephole" else {"zone": (zone,) * len(state)}
+    for how in ({}, {"reset": reset, "restart": restart, "drop": drop, **masks}):
+        found = []
+        for sweep in (native.native, rule.through(native.automatic)):
+            y, final = sweep(cell, x, state, weights, reverse=reverse, **how)
+            named = {f"s{k}": part for k, part in enumerate(state)} | {"x": x}
+            named |= {name: weight for name, weight in weights._asdict().items() if weight is not None}
+            more = {f"r{k}": part for k, part in enumerate(restart)} if how else {}
+            found.append({"y": y} | gradients((y, *final), named | more))
+        for part, full in found[0].items():
+            if how and part.startswith("dr"):  # the restart's is a sum over resets, segment by segment
+                assert torch.allclose(found[1][part], full, rtol=1e-4, atol=1e-6)
+            else:
+                assert torch.equal(found[1][part], full), (part, how.keys())
 
 
 def in_segments(n):

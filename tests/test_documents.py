@@ -19,7 +19,7 @@ def examples(document: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("document", ["README.md", "LEIAME.md"])
-@pytest.mark.parametrize("name", ["train", "layer", "accelerate"])
+@pytest.mark.parametrize("name", ["train", "layer", "sequences", "accelerate"])
 def test_the_readmes_python_runs(document, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Image.fromarray((load_digits().images[0] * 15.9).astype("uint8")).save("my.png")
@@ -61,7 +61,7 @@ def test_the_recipe_for_a_cell_works(tmp_path):
     (package / "cells" / "mgu.py").write_text(examples("CONTRIBUTING.md")["cell"])
     registry = package / "cells" / "__init__.py"
     text = registry.read_text()
-    changed = text.replace("(Elman, GRU, LSTM)}", "(Elman, GRU, LSTM, MGU)}").replace(
+    changed = text.replace("(Elman, GRU, LSTM, Reset", "(Elman, GRU, LSTM, MGU, Reset").replace(
         "from recorrente.cells.lstm import LSTM\n",
         "from recorrente.cells.lstm import LSTM\nfrom recorrente.cells.mgu import MGU\n",
     )

@@ -216,17 +216,17 @@ def test_zoneout_mixes_by_its_mean_in_evaluation():
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_variants_pass_gradcheck(name):
-    layer = Recurrent(VARIANTS[name](), 2, 3, num_layers=2, bidirectional=True).double()
-    x = torch.randn(4, 2, 2, dtype=DOUBLE, requires_grad=True)
+    layer = Recurrent(VARIANTS[name](), 2, 3, bidirectional=True).double()
+    x = torch.randn(3, 2, 2, dtype=DOUBLE, requires_grad=True)
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
     names = [n for n, _ in layer.named_parameters()]
 
     def function(x, *values):
-        return torch.func.functional_call(layer, dict(zip(names, values, strict=True)), (x,), {"lengths": [4, 2]})[0]
+        return torch.func.functional_call(layer, dict(zip(names, values, strict=True)), (x,), {"lengths": [3, 1]})[0]
 
-    assert torch.autograd.gradcheck(function, (x, *layer.parameters()))
+    assert torch.autograd.gradcheck(function, (x, *layer.parameters()), fast_mode=True)
 
 
 def test_variants_are_their_plain_cell_where_they_meet():

@@ -80,13 +80,14 @@ def test_a_linear_cell_of_whole_numbers_is_exact():
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 def test_gradcheck(cell):
     x, state, weights = problem(cell, (3, 2, 2, 3))
-    lengths = torch.tensor([3, 1])
+    lengths, names = torch.tensor([3, 1]), [name for name in Weights._fields if getattr(weights, name) is not None]
 
     def function(x, *rest):
-        y, final = native.native(cell, x, rest[4:], Weights(*rest[:4]), lengths=lengths)
+        given = Weights(**dict(zip(names, rest, strict=False)))
+        y, final = native.native(cell, x, rest[len(names) :], given, lengths=lengths)
         return y, *final
 
-    assert torch.autograd.gradcheck(function, (x, *weights[:4], *state))
+    assert torch.autograd.gradcheck(function, (x, *(getattr(weights, name) for name in names), *state))
 
 
 def test_a_tensor_in_two_roles_gets_both_gradients():

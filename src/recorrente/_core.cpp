@@ -81,7 +81,8 @@ int run(rc::Status (*pass)(const Call&, rc::Ran*), const Call& call) {
 int forward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address bias_ih, Address bias_hh, Address x,
             Stride x_step, Stride x_row, Address h0, Stride h0_row, Address c0, Stride c0_row, Address y, Stride y_step,
             Stride y_row, Address h_n, Stride h_n_row, Address c_n, Stride c_n_row, Address saved, Address workspace,
-            const Further& further) {
+            const Further* given) {
+  const Further further = given ? *given : Further();
   rc::Forward call;
   call.problem = p;
   call.weights = {in(weight_ih), in(weight_hh), in(bias_ih), in(bias_hh), in(further.peephole)};
@@ -99,7 +100,8 @@ int backward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address
              Stride y_row, Address saved, Address dy, Stride dy_step, Stride dy_row, Address dh_n, Stride dh_n_row,
              Address dc_n, Stride dc_n_row, Address dx, Stride dx_step, Stride dx_row, Address dh0, Stride dh0_row,
              Address dc0, Stride dc0_row, Address dweight_ih, Address dweight_hh, Address dbias_ih, Address dbias_hh,
-             Address workspace, const Further& further) {
+             Address workspace, const Further* given) {
+  const Further further = given ? *given : Further();
   rc::Backward call;
   call.problem = p;
   call.weights = {in(weight_ih), in(weight_hh), in(bias_ih), in(bias_hh), in(further.peephole)};
@@ -188,10 +190,10 @@ NB_MODULE(_core, m) {
   m.def("gradient_stretch", [](int dtype) { return rc::gradient_stretch(static_cast<rc::Dtype>(dtype)); }, "dtype"_a);
   m.def("forward", &forward, "problem"_a, "weight_ih"_a, "weight_hh"_a, "bias_ih"_a, "bias_hh"_a, "x"_a, "x_step"_a,
         "x_row"_a, "h0"_a, "h0_row"_a, "c0"_a, "c0_row"_a, "y"_a, "y_step"_a, "y_row"_a, "h_n"_a, "h_n_row"_a, "c_n"_a,
-        "c_n_row"_a, "saved"_a, "workspace"_a, "further"_a = Further());
+        "c_n_row"_a, "saved"_a, "workspace"_a, "further"_a.none() = nb::none());
   m.def("backward", &backward, "problem"_a, "weight_ih"_a, "weight_hh"_a, "bias_ih"_a, "bias_hh"_a, "x"_a, "x_step"_a,
         "x_row"_a, "h0"_a, "h0_row"_a, "c0"_a, "c0_row"_a, "y"_a, "y_step"_a, "y_row"_a, "saved"_a, "dy"_a, "dy_step"_a,
         "dy_row"_a, "dh_n"_a, "dh_n_row"_a, "dc_n"_a, "dc_n_row"_a, "dx"_a, "dx_step"_a, "dx_row"_a, "dh0"_a,
         "dh0_row"_a, "dc0"_a, "dc0_row"_a, "dweight_ih"_a, "dweight_hh"_a, "dbias_ih"_a, "dbias_hh"_a, "workspace"_a,
-        "further"_a = Further());
+        "further"_a.none() = nb::none());
 }

@@ -111,7 +111,7 @@ def forward(
     c_n_row: int,
     saved: int,
     workspace: int,
-    further: Further = ...,
+    further: Further | None = None,
 ) -> int:
     """y (T, B, H), h_n and c_n (B, H); returns the path that ran. May be null: biases, h0, c0, h_n, c_n, saved."""
 
@@ -151,6 +151,6 @@ def backward(
     dbias_ih: int,
     dbias_hh: int,
     workspace: int,
-    further: Further = ...,
+    further: Further | None = None,
 ) -> int:
     """All gradients; uses `saved` up; returns the path that ran. May be null: biases, h0, c0, any gradient."""

@@ -107,6 +107,12 @@ def train(
     ] = None,
     text: Annotated[str | None, typer.Option(help="The column of a table that holds the text.")] = None,
     label: Annotated[str | None, typer.Option(help="The column of a table that holds the class.")] = None,
+    rate: Annotated[
+        int | None, typer.Option(help="Bring sounds to so many samples a second.", show_default=False)
+    ] = None,
+    leave_out: Annotated[
+        str | None, typer.Option("--leave-out", metavar="SPEAKER", help="Of sounds: the speaker to test on.")
+    ] = None,
     skip_bad: Annotated[
         bool | None, typer.Option("--skip-bad", help="Leave out, and name, what cannot be read.", show_default=False)
     ] = None,
@@ -178,7 +184,15 @@ def train(
     chosen = kinds.of_name(found.kind)
     cell = cell or chosen.cell
     reading = recipe.Reading(
-        order=order, size=_size(size), units=units, encoding=encoding, text=text, label=label, skip_bad=skip_bad
+        order=order,
+        size=_size(size),
+        units=units,
+        encoding=encoding,
+        text=text,
+        label=label,
+        rate=rate,
+        leave_out=leave_out,
+        skip_bad=skip_bad,
     )
     plan = chosen.plan(
         data,

@@ -202,7 +202,6 @@ if BUILT:
         _core.LSTM_PEEPHOLE: PeepholeLSTM(),
         _core.LSTM_COUPLED: CoupledLSTM(),
     }
-    _NOTHING_FURTHER = _core.Further()
     _CODES = {type(cell): code for code, cell in _CELLS.items() if not isinstance(cell, Elman)}
 
 
@@ -211,6 +210,11 @@ def _code(cell: Cell) -> int | None:
     if type(cell) is Elman:
         return _ELMANS.get(cell.activation) if isinstance(cell.activation, str) else None
     return _CODES.get(type(cell))
+
+
+def cell_of(code: int) -> Cell:
+    """The cell behind a code of the core."""
+    return _CELLS[code]
 
 
 def code_of(cell: Cell, sweep: object, x: Tensor, weights: Weights, along: Along) -> int | None:
@@ -282,10 +286,12 @@ def _problem(inputs: Inputs, way: Way) -> _core.Problem:
     return _core.Problem(*sizes, lengths=_pointer(way.lengths), reset=pointer, reset_step=step, reset_row=row)
 
 
-def _further(inputs: Inputs, way: Way, d: Sequence[Tensor | None] = (None,) * 3, *, add: bool = False) -> _core.Further:
+def _further(
+    inputs: Inputs, way: Way, d: Sequence[Tensor | None] = (None,) * 3, *, add: bool = False
+) -> _core.Further | None:
     """What most calls do without, as an argument of its own; `d`: gradients of peephole, restart_h and restart_c."""
     if not add and way[1:5] == (None,) * 4 and inputs[7:] == (None,) * 3:
-        return _NOTHING_FURTHER
+        return None
     return _core.Further(
         drop=_state(way.drop),
         zone_h=_sequence(way.zone_h),
@@ -380,7 +386,7 @@ def _through_reference(
     role = Inputs(*roles)  # type: ignore[arg-type]
     start = (role.h0,) if role.c0 is None else (role.h0, role.c0)
     weights = Weights(role.weight_ih, role.weight_hh, role.bias_ih, role.bias_hh, peephole=role.peephole)
-    y, final = reference(_CELLS[way.cell], role.x, start, weights, **_along(role, way))
+    y, final = reference(cell_of(way.cell), role.x, start, weights, **_along(role, way))
     ends = [(out, d) for out, d in zip((y, *final), gradients, strict=False) if d is not None and out.requires_grad]
     asked = [t for t, want in zip(roles, wanted, strict=True) if want and t is not None]
     outs, d_outs = zip(*ends, strict=True) if ends else ((), ())

@@ -140,8 +140,9 @@ def _sizes(x: Tensor, state: State) -> tuple[int, int, int, int]:
 
 def borders(T: int, n: int, along: Along) -> list[tuple[int, int]]:
     """First step and end of each segment of n steps, in the order in which a sweep reads them."""
-    pairs = [(a, min(a + n, T)) for a in range(0, T, n)]
-    return pairs[::-1] if along.get("reverse") else pairs
+    if along.get("reverse"):
+        return [(max(end - n, 0), end) for end in range(T, 0, -n)]
+    return [(first, min(first + n, T)) for first in range(0, T, n)]
 
 
 @dataclass(frozen=True)

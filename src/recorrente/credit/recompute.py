@@ -15,7 +15,7 @@ from torch import Tensor
 
 from recorrente import native
 from recorrente.cells import Cell
-from recorrente.credit.checkpointed import Checkpointed
+from recorrente.credit.checkpointed import Checkpointed, borders
 from recorrente.errors import InputError
 from recorrente.notation import State, Weights
 from recorrente.sweep import Along, Sweep, said
@@ -82,7 +82,7 @@ class _Function(torch.autograd.Function):
         y, c = x.new_empty(*x.shape[:2], whole.h0.shape[1]), None
         if whole.c0 is not None:
             c = torch.empty_like(y)
-        for first, end in _pieces(len(x), n, reverse):
+        for first, end in borders(len(x), n, {"reverse": reverse}):
             piece = whole._replace(x=x[first:end], h0=state[0], c0=state[1])
             y[first:end], h_n, c_n, saved = native.forward(
                 piece, native.Way(cell=code, reverse=reverse), saving=c is not None
@@ -110,7 +110,7 @@ class _Function(torch.autograd.Function):
         dh, dc = (*dstate, None)[:2]
         dweights: list[Tensor | None] = [None] * 4
         onto: list[Tensor | None] | None = None
-        for first, end in _pieces(len(whole.x), n, reverse)[::-1]:
+        for first, end in borders(len(whole.x), n, {"reverse": reverse})[::-1]:
             piece, piece_y, gates = _again(whole, y, c, first, end, code, reverse)
             coming = None if dy is None else _ordered(dy[first:end], reverse), dh, dc
             way = native.Way(cell=code)
@@ -121,11 +121,6 @@ class _Function(torch.autograd.Function):
             onto = [None, *dweights, *[None] * 5]
         start = (dh,) if whole.c0 is None else (dh, dc)
         return None, None, None, dx, *dweights, *start
-
-
-def _pieces(T: int, n: int, reverse: bool) -> list[tuple[int, int]]:
-    pairs = [(a, min(a + n, T)) for a in range(0, T, n)]
-    return pairs[::-1] if reverse else pairs
 
 
 def _ordered(part: Tensor, reverse: bool) -> Tensor:
@@ -168,10 +163,11 @@ def _place_of_c(code: int, dtype: torch.dtype, C: int, H: int) -> tuple[int, int
     def some(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
 
-    inputs = native.Inputs(some(1, 2, C), some(4 * H, C), some(4 * H, H), None, None, some(2, H), some(2, H))
+    rows = native.cell_of(code).gates * H
+    inputs = native.Inputs(some(1, 2, C), some(rows, C), some(rows, H), None, None, some(2, H), some(2, H))
     _, _, c, saved = native.forward(inputs, native.Way(cell=code), saving=True)
-    rows = saved.view(dtype).view(2, -1)
-    for place in range(rows.shape[1] - H + 1):
-        if torch.equal(rows[:, place : place + H], c):
-            return rows.shape[1], place
+    kept = saved.view(dtype).view(2, -1)
+    for place in range(kept.shape[1] - H + 1):
+        if torch.equal(kept[:, place : place + H], c):
+            return kept.shape[1], place
     raise RuntimeError("the core saves c in no place that Recompute knows: take Checkpointed")

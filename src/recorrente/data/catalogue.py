@@ -34,6 +34,7 @@ class KnownSet:
         classes: their names where the files hold numbers.
         licence, citation: the set's own.
         files: in the order in which they are read.
+        folder: where the set is thousands of files, the name of the folder that holds them.
         hosts: folders of the web that hold all files under their names.
         origin: where a person finds it.
     """
@@ -45,6 +46,7 @@ class KnownSet:
     licence: str
     citation: str
     files: tuple[KnownFile, ...] = ()
+    folder: str = ""
     hosts: tuple[str, ...] = ()
     origin: str = ""
 
@@ -224,6 +226,16 @@ _SETS = (
         files=(KnownFile("mac_morpho.zip", "1c6138beba28b9c71edfd4b54991c5e1cf36a4d6b0ad8c66f8aa27c57b07547b"),),
         hosts=("https://raw.githubusercontent.com/nltk/nltk_data/gh-pages/packages/corpora/",),
         origin="https://www.nltk.org/nltk_data/",
+    ),
+    KnownSet(
+        name="fsdd",
+        kind="audio",
+        about="3,000 spoken digits of 6 speakers, 8 kHz",
+        classes=(),
+        licence="CC BY-SA 4.0",
+        citation="Z. Jackson et al.: Free Spoken Digit Dataset (2018)",
+        folder="recordings",
+        origin="https://github.com/Jakobovski/free-spoken-digit-dataset",
     ),
 )
 

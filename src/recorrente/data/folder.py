@@ -24,7 +24,7 @@ from recorrente.data.picture import SUFFIXES, extent, prepare_resize
 from recorrente.data.progress import Progress
 from recorrente.errors import InputError
 
-__all__ = ["Listing", "Wanted", "each", "load_folder", "split_folder"]
+__all__ = ["Listing", "Wanted", "each", "list_flat", "load_folder", "split_folder"]
 
 HELD_OUT = 0.2
 LARGEST_KEPT = 64
@@ -135,6 +135,13 @@ def _items(folder: Path, wanted: Wanted) -> list[Path]:
         elif path.suffix.lower() in wanted.suffixes:
             found.append(path)
     return found
+
+
+def list_flat(folder: Path, wanted: Wanted) -> list[Path]:
+    """The items that lie in the folder itself, in natural order; none where it has folders with such."""
+    if any(_items(path, wanted) for path in _folders(folder)):
+        return []
+    return [path for path in _visible(folder.iterdir()) if path.suffix.lower() in wanted.suffixes]
 
 
 def _parts(folder: Path) -> tuple[Path, Path] | None:

@@ -17,7 +17,18 @@ from recorrente.data.catalogue import KNOWN, KnownFile, KnownSet
 from recorrente.data.progress import Progress, silent
 from recorrente.errors import InputError
 
-__all__ = ["KNOWN", "KnownFile", "KnownSet", "cache", "describe", "files", "shelf", "suggest", "whereabouts"]
+__all__ = [
+    "KNOWN",
+    "KnownFile",
+    "KnownSet",
+    "cache",
+    "describe",
+    "files",
+    "folder_of",
+    "shelf",
+    "suggest",
+    "whereabouts",
+]
 
 TIMEOUT_SECONDS = (5, 30)
 """To connect, and between two pieces of a download: a machine without a network is told so soon."""
@@ -74,11 +85,34 @@ def files(known: KnownSet, progress: Progress = silent) -> tuple[Path, ...]:
     return tuple(_cached(cache() / known.name, file, hosts, progress) for file in known.files)
 
 
+def folder_of(known: KnownSet) -> Path:
+    """The folder with the many files of a set that has one, on the shelf or in the cache.
+
+    Raises:
+        InputError: it is in neither.
+    """
+    places = [folder / known.name / known.folder for folder in (shelf(), cache()) if folder]
+    for place in places:
+        if place.is_dir():
+            return place
+    raise InputError(
+        known.name,
+        came="a set that is not on this machine",
+        wanted=f"its folder {known.folder}",
+        cure=f"Take it from {known.origin} and put it into {places[-1].parent}",
+    )
+
+
 def whereabouts(known: KnownSet) -> str:
     """Where a set is now, in a word: `embedded`, `shelf`, `cache`, or `no`; the files are not read."""
+    own = shelf()
+    if known.folder:
+        found = [
+            n for n, at in (("shelf", own), ("cache", cache())) if at and (at / known.name / known.folder).is_dir()
+        ]
+        return found[0] if found else "no"
     if not known.files:
         return "embedded"
-    own = shelf()
     for name, folder in (("shelf", own), ("cache", cache())):
         if folder and all(_present(folder / known.name, file) for file in known.files):
             return name

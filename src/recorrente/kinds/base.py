@@ -33,6 +33,8 @@ class Reading:
         units: of text: `characters`, `bytes`, `words` or `pieces`.
         encoding: of text files.
         text, label: of a table with text: the names of the two columns.
+        rate: of sounds, samples a second that all are brought to.
+        leave_out: of sounds, the speaker who is tested on.
         skip_bad: leave out files of a folder, and rows of a table, that cannot be read; they are counted and named.
     """
 
@@ -42,6 +44,8 @@ class Reading:
     encoding: str | None = None
     text: str | None = None
     label: str | None = None
+    rate: int | None = None
+    leave_out: str | None = None
     skip_bad: bool | None = None
 
     def only(self, kind: str, *allowed: str) -> None:

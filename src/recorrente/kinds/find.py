@@ -16,6 +16,7 @@ from recorrente.errors import InputError
 __all__ = ["Found", "find"]
 
 TABLES = (".csv", ".tsv", ".tab")
+SOUNDS = (".wav", ".flac", ".ogg")
 TAGGED = (".conll", ".conllu", ".tagged", ".pos")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 LOOKED_AT = 1 << 16
@@ -48,6 +49,9 @@ def _of_folder(folder: Path) -> Found:
     files = [path for path in islice(folder.rglob("*"), 10_000) if path.is_file() and not path.name.startswith(".")]
     if any("-ubyte" in path.name for path in files):
         return Found("image", "IDX files")
+    sounds = sum(path.suffix.lower() in SOUNDS for path in files)
+    if sounds * 2 > len(files):
+        return Found("audio", "a folder of sounds")
     pictures = sum(path.suffix.lower() in PICTURES for path in files)
     texts = [path for path in files if path.suffix.lower() == ".txt"]
     if texts and len(texts) >= pictures:
@@ -69,6 +73,9 @@ def _of_file(path: Path) -> Found:
     if suffix in PICTURES:
         cure = f"Give the folder that holds it: {path.resolve().parent}"
         raise InputError(str(path), came="a single picture", wanted="a folder of class folders", cure=cure)
+    if suffix in SOUNDS:
+        cure = f"Give the folder that holds it: {path.resolve().parent}"
+        raise InputError(str(path), came="a single sound", wanted="a folder of class folders", cure=cure)
     with path.open("rb") as file:
         beginning = file.read(LOOKED_AT)
     lines = beginning.decode("latin-1").splitlines()[: -1 if len(beginning) == LOOKED_AT else None]

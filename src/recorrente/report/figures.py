@@ -153,6 +153,30 @@ def arriving(content: Content) -> Figure:
     return figure
 
 
+def sounds(content: Content) -> Figure:
+    """Some sounds as the network reads them, and the probability of each class as they arrive."""
+    seen, classes = content.seen, content.classes
+    targets, hop = seen["sound_target"], float(content.config["data"]["reader"]["hop"])
+    figure = Figure(figsize=(8, 3.2 * len(targets)), layout="constrained")
+    pairs = figure.subplots(2 * len(targets), 1, squeeze=False)[:, 0].reshape(-1, 2)
+    for number, (above, axes) in enumerate(pairs):
+        frames, probabilities = seen[f"sound_{number}_frames"], seen[f"sound_{number}_probabilities"]
+        time = hop * np.arange(len(frames))
+        above.imshow(
+            frames.T, aspect="auto", origin="lower", cmap="viridis", extent=(0, time[-1] + hop, 0, frames.shape[1])
+        )
+        name = _plain(str(seen["sound_names"][number]))
+        above.set(ylabel="mel band", xticks=[], title=f"{name}: is {_plain(classes[int(targets[number])])}")
+        for rank, k in enumerate(np.argsort(-probabilities.max(axis=0))):
+            named = rank < CLASSES_NAMED
+            style: dict[str, Any] = {"label": _plain(classes[k])} if named else {"color": "#dddddd", "zorder": 0}
+            axes.plot(time, probabilities[:, k], **style)
+        axes.set(xlabel="seconds", ylabel="probability", ylim=(-0.03, 1.03), xlim=(0, time[-1] + hop))
+        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+        _quiet(axes)
+    return figure
+
+
 def hidden(content: Content) -> Figure:
     """h_t of that image: a column a step, a row a unit, in the order of when each unit is most active."""
     h = content.seen["steps_hidden"].T  # (H, T)
@@ -196,6 +220,7 @@ FIGURES = {
     "mistakes": mistakes,
     "steps": steps,
     "arriving": arriving,
+    "sounds": sounds,
     "hidden": hidden,
     "gradient": gradient,
 }
@@ -205,6 +230,7 @@ SHOWN = {
     "image": ("grid", "learning", "confusion", "mistakes", "steps", "hidden", "gradient"),
     "language": ("perplexity", "gradient"),
     "text": ("arriving", "learning", "confusion", "gradient"),
+    "audio": ("sounds", "learning", "confusion", "gradient"),
     "tags": ("learning", "confusion", "gradient"),
 }
 """Those that the report on each kind of data shows."""

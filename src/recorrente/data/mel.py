@@ -1,0 +1,98 @@
+"""From a wave to frames: the logarithm of its energy in bands of the mel scale, about as the ear divides pitch.
+
+Knows spectra; librosa computes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recorrente.data.sound import needed
+
+__all__ = ["Mel", "augmented"]
+
+FLOOR = 1e-6
+"""Energy under which a band counts as silent."""
+LONGEST_MASK, WIDEST_MASK, STRETCH, LOUDER, NOISE = 8, 6, 0.2, 0.5, 0.15
+"""Of augmentation: frames, bands, share of the length, and in standard deviations of a band."""
+
+
+@dataclass(frozen=True)
+class Mel:
+    """Log-mel frames, each band brought to mean 0 and deviation 1 over the training sounds.
+
+    Attributes:
+        rate: samples a second.
+        bands: C.
+        window, hop: seconds.
+        mean, deviation: of each band.
+    """
+
+    rate: int
+    bands: int = 40
+    window: float = 0.032
+    hop: float = 0.010
+    mean: tuple[float, ...] = ()
+    deviation: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, waves: Iterable[NDArray[np.float32]], rate: int) -> Mel:
+        """Made for the training sounds."""
+        plain = cls(rate)
+        frames = np.concatenate([plain(wave) for wave in waves])
+        deviation = np.maximum(frames.std(axis=0), 1e-3)
+        return cls(rate, mean=tuple(frames.mean(axis=0).tolist()), deviation=tuple(deviation.tolist()))
+
+    def __call__(self, wave: NDArray[np.float32]) -> NDArray[np.float32]:
+        """`(T, C)`, a frame every `hop` seconds; one at least."""
+        size = round(self.window * self.rate)
+        padded = np.pad(wave, (0, max(0, size - len(wave))))
+        spectrum = needed("librosa").stft(padded, n_fft=size, hop_length=round(self.hop * self.rate))
+        energy = _bands(self.rate, size, self.bands) @ np.abs(spectrum) ** 2
+        frames = np.log(energy.T + FLOOR).astype(np.float32)
+        if not self.mean:
+            return frames
+        scaled = (frames - np.array(self.mean, np.float32)) / np.array(self.deviation, np.float32)
+        return np.ascontiguousarray(scaled, np.float32)
+
+    def to_config(self) -> dict[str, Any]:
+        """Plain values, for a config file."""
+        return asdict(self)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Mel:
+        """What `to_config` wrote."""
+        return cls(**{**config, "mean": tuple(config["mean"]), "deviation": tuple(config["deviation"])})
+
+
+@lru_cache
+def _bands(rate: int, size: int, bands: int) -> NDArray[np.float32]:
+    """What each band takes of each frequency, `(C, size/2 + 1)`."""
+    weights: NDArray[np.float32] = needed("librosa").filters.mel(sr=rate, n_fft=size, n_mels=bands)
+    return weights
+
+
+def augmented(frames: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
+    """The frames said faster or slower, louder or softer, higher or lower, with noise, and with parts missing.
+
+    Masks of frames and bands are those of SpecAugment (Park et al., arXiv 1904.08779), without its time warping.
+    """
+    T, C = frames.shape
+    length = max(2, round(T * random.uniform(1 - STRETCH, 1 + STRETCH)))
+    at = np.linspace(0, T - 1, length)
+    low = np.floor(at).astype(int)
+    part = (at - low)[:, None].astype(np.float32)
+    made = frames[low] * (1 - part) + frames[np.minimum(low + 1, T - 1)] * part
+    made = np.roll(made, int(random.integers(-1, 2)), axis=1) + random.uniform(-LOUDER, LOUDER)
+    made += random.normal(0, NOISE, made.shape)
+    begin, width = random.integers(0, length), random.integers(0, min(LONGEST_MASK, length // 4) + 1)
+    made[begin : begin + width] = 0
+    begin, width = random.integers(0, C), random.integers(0, WIDEST_MASK + 1)
+    made[:, begin : begin + width] = 0
+    return made.astype(np.float32)
