@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["linear", "majority", "most_frequent_tag", "naive_bayes", "ngram_bits"]
+__all__ = ["linear", "majority", "most_frequent_tag", "naive_bayes", "nearest", "ngram_bits"]
 
 DISCOUNT = 0.75
 
@@ -37,6 +37,21 @@ def linear(
     from sklearn.preprocessing import StandardScaler
 
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(train, list(labels))
+    return float((model.predict(test) == list(wanted)).mean())
+
+
+def nearest(
+    train: NDArray[np.float32], labels: Sequence[int], test: NDArray[np.float32], wanted: Sequence[int]
+) -> float:
+    """The accuracy of the class of the nearest of the training rows, `(N, F)`.
+
+    Example:
+        >>> nearest(np.array([[0.0], [1.0]], np.float32), [0, 1], np.array([[0.2], [0.9]], np.float32), [0, 1])
+        1.0
+    """
+    from sklearn.neighbors import KNeighborsClassifier
+
+    model = KNeighborsClassifier(1).fit(train, list(labels))
     return float((model.predict(test) == list(wanted)).mean())
 
 

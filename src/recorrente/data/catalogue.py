@@ -34,9 +34,10 @@ class KnownSet:
         classes: their names where the files hold numbers.
         licence, citation: the set's own.
         files: in the order in which they are read.
-        folder: where the set is thousands of files, the name of the folder that holds them.
         hosts: folders of the web that hold all files under their names.
         origin: where a person finds it.
+        shelf: the folder on the shelf, and in the cache, where it is not called as the set.
+        folder: where the set is thousands of files, the name of the folder that holds them.
     """
 
     name: str
@@ -46,9 +47,10 @@ class KnownSet:
     licence: str
     citation: str
     files: tuple[KnownFile, ...] = ()
-    folder: str = ""
     hosts: tuple[str, ...] = ()
     origin: str = ""
+    shelf: str = ""
+    folder: str = ""
 
 
 _DIGITS = tuple("0123456789")
@@ -226,6 +228,77 @@ _SETS = (
         files=(KnownFile("mac_morpho.zip", "1c6138beba28b9c71edfd4b54991c5e1cf36a4d6b0ad8c66f8aa27c57b07547b"),),
         hosts=("https://raw.githubusercontent.com/nltk/nltk_data/gh-pages/packages/corpora/",),
         origin="https://www.nltk.org/nltk_data/",
+    ),
+    KnownSet(
+        name="japanese_vowels",
+        kind="series",
+        about="640 vowels of 9 speakers, 12 channels of 7 to 29 steps",
+        classes=(),
+        licence="CC BY 4.0",
+        citation="M. Kudo et al.: Multidimensional curve classification using passing-through regions (1999)",
+        files=(
+            KnownFile("JapaneseVowels_TRAIN.ts", "68a430eabd919cc77f40b1f5f3bc0dcafacc1486bca9260785aeb7d262cc78cd"),
+            KnownFile("JapaneseVowels_TEST.ts", "b3d41d6a0ca3bcad3afb9ca7d4365382aa51341e2e58bae2a574babdda5b9462"),
+        ),
+        origin="https://timeseriesclassification.com/description.php?Dataset=JapaneseVowels",
+    ),
+    *(
+        KnownSet(
+            name=name.lower(),
+            kind="series",
+            about=about,
+            classes=(),
+            licence="for research (UCR/UEA archive)",
+            citation="H. A. Dau et al.: The UCR Time Series Classification Archive (2018)",
+            files=tuple(
+                KnownFile(f"{name}/{name}_{part}.{'txt' if name == 'ECG200' else 'ts'}", sha256)
+                for part, sha256 in zip(("TRAIN", "TEST"), sums, strict=True)
+            ),
+            shelf="ucr",
+            origin=f"https://timeseriesclassification.com/description.php?Dataset={name}",
+        )
+        for name, about, sums in (
+            (
+                "GunPoint",
+                "200 movements of a hand that draws a gun or points, 150 steps",
+                (
+                    "f842401779fd9800d247d8b33121a1a4643710a19b24917dbdd9a060ca8630d5",
+                    "79332750788a6227b325b96bd0d70130c8eb707b9731f8d7dec62b7a7d36017e",
+                ),
+            ),
+            (
+                "ItalyPowerDemand",
+                "1,096 days of power demand, winter or summer, 24 steps",
+                (
+                    "341269cb7e6cef96846b30e774580beec79addb93848ba360145219115a74b7c",
+                    "26122451f87dd0387ef90b18bc8a86c041371b8a1c068004922b939971247144",
+                ),
+            ),
+            (
+                "ArrowHead",
+                "211 outlines of arrowheads, 3 classes, 251 steps",
+                (
+                    "a83c470aaf611a5f5284377cce27a5fc9f6292bc3d110257b0fd4905ced5ee72",
+                    "5417dab42626d41df5e435bb22458c2df40dfad4bcd3b59559bbe72e20e84904",
+                ),
+            ),
+            (
+                "BasicMotions",
+                "80 motions of a watch's six sensors, 4 classes, 100 steps",
+                (
+                    "8dc43cc6306cb679c888c01e26f91772ac4441a916da43bac8b79734a538b9d6",
+                    "79213102bc6fca1a398ad98ce1185dff0208fa3d1465e687f48288946b0ff8dc",
+                ),
+            ),
+            (
+                "ECG200",
+                "200 heartbeats, normal or ischemic, 96 steps",
+                (
+                    "ed96989ec5d5ba7d651b4a3e3e905a8e09931999ed25458914f21faac0f7b3ce",
+                    "c665e09a1b1d2dedb37de7aef2a81866632e98f498460a0977f4d9bfebaffbb1",
+                ),
+            ),
+        )
     ),
     KnownSet(
         name="fsdd",

@@ -55,6 +55,11 @@ def suggest(name: str) -> str:
     return f"Did you mean {' or '.join(close)}?" if close else f"Known sets: {', '.join(KNOWN)}."
 
 
+def place(known: KnownSet) -> str:
+    """The name of a set's folder, on the shelf and in the cache."""
+    return known.shelf or known.name
+
+
 def files(known: KnownSet, progress: Progress = silent) -> tuple[Path, ...]:
     """Where a known set's files lie on this machine, each with the right checksum; fetches those that are missing.
 
@@ -72,17 +77,17 @@ def files(known: KnownSet, progress: Progress = silent) -> tuple[Path, ...]:
         InputError: a file is missing, differs from its checksum, or cannot be downloaded.
     """
     folder = shelf()
-    if folder is not None and (folder / known.name).is_dir():
-        return tuple(_verified(_on_shelf(folder / known.name, file), file) for file in known.files)
+    if folder is not None and (folder / place(known)).is_dir():
+        return tuple(_verified(_on_shelf(folder / place(known), file), file) for file in known.files)
     hosts = list(known.hosts)
-    if not hosts and any(_present(cache() / known.name, file) is None for file in known.files):
+    if not hosts and any(_present(cache() / place(known), file) is None for file in known.files):
         raise InputError(
             known.name,
             came="a set that cannot be fetched from here",
             wanted=", ".join(file.name for file in known.files),
-            cure=f"Take it from {known.origin} and put it into {cache() / known.name}",
+            cure=f"Take it from {known.origin} and put it into {cache() / place(known)}",
         )
-    return tuple(_cached(cache() / known.name, file, hosts, progress) for file in known.files)
+    return tuple(_cached(cache() / place(known), file, hosts, progress) for file in known.files)
 
 
 def folder_of(known: KnownSet) -> Path:
@@ -91,10 +96,10 @@ def folder_of(known: KnownSet) -> Path:
     Raises:
         InputError: it is in neither.
     """
-    places = [folder / known.name / known.folder for folder in (shelf(), cache()) if folder]
-    for place in places:
-        if place.is_dir():
-            return place
+    places = [folder / place(known) / known.folder for folder in (shelf(), cache()) if folder]
+    for there in places:
+        if there.is_dir():
+            return there
     raise InputError(
         known.name,
         came="a set that is not on this machine",
@@ -108,13 +113,13 @@ def whereabouts(known: KnownSet) -> str:
     own = shelf()
     if known.folder:
         found = [
-            n for n, at in (("shelf", own), ("cache", cache())) if at and (at / known.name / known.folder).is_dir()
+            n for n, at in (("shelf", own), ("cache", cache())) if at and (at / place(known) / known.folder).is_dir()
         ]
         return found[0] if found else "no"
     if not known.files:
         return "embedded"
     for name, folder in (("shelf", own), ("cache", cache())):
-        if folder and all(_present(folder / known.name, file) for file in known.files):
+        if folder and all(_present(folder / place(known), file) for file in known.files):
             return name
     return "no"
 
@@ -145,7 +150,7 @@ def describe(name: str) -> dict[str, str | list[str]]:
 def _size(known: KnownSet) -> str:
     own = shelf()
     for folder in (own, cache()):
-        found = [_present(folder / known.name, file) for file in known.files] if folder else []
+        found = [_present(folder / place(known), file) for file in known.files] if folder else []
         if found and all(found):
             return f"{sum(path.stat().st_size for path in found if path):,} bytes in {len(found)} files"
     return "told when it is here"
@@ -170,7 +175,7 @@ def _present(folder: Path, file: KnownFile) -> Path | None:
 
 
 def _verified(path: Path, file: KnownFile) -> Path:
-    wanted = file.sha256 if path.name == file.name else file.unpacked_sha256
+    wanted = file.sha256 if path.name == Path(file.name).name else file.unpacked_sha256
     with path.open("rb") as stream:
         came = hashlib.sha256()
         while piece := stream.read(1 << 20):

@@ -17,6 +17,7 @@ __all__ = ["Found", "find"]
 
 TABLES = (".csv", ".tsv", ".tab")
 SOUNDS = (".wav", ".flac", ".ogg")
+NUMBERS = (".csv", ".npy")
 TAGGED = (".conll", ".conllu", ".tagged", ".pos")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 LOOKED_AT = 1 << 16
@@ -52,6 +53,10 @@ def _of_folder(folder: Path) -> Found:
     sounds = sum(path.suffix.lower() in SOUNDS for path in files)
     if sounds * 2 > len(files):
         return Found("audio", "a folder of sounds")
+    archived = any(path.parent == folder and path.stem.endswith("_TRAIN") for path in files)
+    numbers = sum(path.suffix.lower() in NUMBERS and path.parent != folder for path in files)
+    if archived or numbers * 2 > len(files):
+        return Found("series", "TRAIN and TEST files of series" if archived else "class folders of series")
     pictures = sum(path.suffix.lower() in PICTURES for path in files)
     texts = [path for path in files if path.suffix.lower() == ".txt"]
     if texts and len(texts) >= pictures:
@@ -66,6 +71,8 @@ def _of_folder(folder: Path) -> Found:
 
 def _of_file(path: Path) -> Found:
     suffix = path.suffix.lower()
+    if suffix == ".ts" or (suffix in (".txt", ".tsv") and path.stem.endswith(("_TRAIN", "_TEST"))):
+        return Found("series", "a file of labelled series")
     if suffix in TABLES:
         return Found("text", "a table with text")
     if suffix in TAGGED or suffix == ".zip":
@@ -82,8 +89,16 @@ def _of_file(path: Path) -> Found:
     return _of_lines(lines)
 
 
+def _row_of_numbers(line: str) -> bool:
+    """A class and nine numbers or more."""
+    words = line.replace(",", " ").split()
+    return len(words) >= 10 and all(word.lstrip("+-").replace(".", "", 1)[:1].isdigit() for word in words[1:])
+
+
 def _of_lines(lines: list[str]) -> Found:
     full = [line for line in lines if line.strip()]
+    if len(full) >= 4 and all(_row_of_numbers(line) for line in full):
+        return Found("series", "a class and the numbers of a series on each line")
     if len(full) >= 4:
         pairs = [line.split("\t") for line in full]
         if all(len(pair) == 2 for pair in pairs):

@@ -177,6 +177,28 @@ def sounds(content: Content) -> Figure:
     return figure
 
 
+def series(content: Content) -> Figure:
+    """Some series, a line a channel, and the probability of each class as they arrive."""
+    seen, classes = content.seen, content.classes
+    targets = seen["series_target"]
+    figure = Figure(figsize=(8, 3.2 * len(targets)), layout="constrained")
+    pairs = figure.subplots(2 * len(targets), 1, squeeze=False)[:, 0].reshape(-1, 2)
+    for number, (above, axes) in enumerate(pairs):
+        values, probabilities = seen[f"series_{number}_values"], seen[f"series_{number}_probabilities"]
+        above.plot(values, lw=1)
+        above.set(ylabel="value", xticks=[], title=f"is {_plain(classes[int(targets[number])])}")
+        for rank, k in enumerate(np.argsort(-probabilities.max(axis=0))):
+            named = rank < CLASSES_NAMED
+            style: dict[str, Any] = {"label": _plain(classes[k])} if named else {"color": "#dddddd", "zorder": 0}
+            axes.plot(probabilities[:, k], **style)
+        axes.set(xlabel="step", ylabel="probability", ylim=(-0.03, 1.03))
+        above.set_xlim(axes.get_xlim())
+        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+        _quiet(above)
+        _quiet(axes)
+    return figure
+
+
 def hidden(content: Content) -> Figure:
     """h_t of that image: a column a step, a row a unit, in the order of when each unit is most active."""
     h = content.seen["steps_hidden"].T  # (H, T)
@@ -221,6 +243,7 @@ FIGURES = {
     "steps": steps,
     "arriving": arriving,
     "sounds": sounds,
+    "series": series,
     "hidden": hidden,
     "gradient": gradient,
 }
@@ -230,6 +253,7 @@ SHOWN = {
     "image": ("grid", "learning", "confusion", "mistakes", "steps", "hidden", "gradient"),
     "language": ("perplexity", "gradient"),
     "text": ("arriving", "learning", "confusion", "gradient"),
+    "series": ("series", "learning", "confusion", "gradient"),
     "audio": ("sounds", "learning", "confusion", "gradient"),
     "tags": ("learning", "confusion", "gradient"),
 }

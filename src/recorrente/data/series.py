@@ -1,0 +1,205 @@
+"""Series of numbers with a class each: sensors, gestures, heartbeats.
+
+    NAME_TRAIN.ts, NAME_TEST.ts     as the UEA archive writes: a case a line, ":" between channels, "," between values,
+                                    the class last
+    NAME_TRAIN.txt, NAME_TEST.txt   as the UCR archive does, or .tsv: a case a line, the class first
+    FOLDER/CLASS/*.csv, *.npy       a series a file: a step a row, a channel a column
+    FOLDER/train/CLASS/* and FOLDER/test/CLASS/*
+
+Lengths are kept. A single file is split, too: where nothing says what to test on, a fifth of each class is held out.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recorrente.data.folder import Wanted, each, split_folder
+from recorrente.data.imageset import hold_out
+from recorrente.data.known import KNOWN, files
+from recorrente.data.progress import Progress
+from recorrente.data.source import locate, of_known
+from recorrente.errors import InputError
+
+__all__ = ["Series", "SeriesData", "load", "read_numbers"]
+
+ARCHIVED = (".ts", ".txt", ".tsv")
+NUMBERS = Wanted("series", (".csv", ".npy"), ", or NAME_TRAIN.ts and NAME_TEST.ts")
+HELD_OUT = 0.2
+
+
+@dataclass(frozen=True)
+class Series:
+    """N series and the class number of each."""
+
+    values: tuple[NDArray[np.float32], ...]  # each (T, C)
+    labels: tuple[int, ...]
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.labels)
+
+    def subset(self, indices: Iterable[int]) -> Series:
+        """Those, in that order."""
+        chosen = list(indices)
+        return Series(tuple(self.values[k] for k in chosen), tuple(self.labels[k] for k in chosen))
+
+
+@dataclass(frozen=True)
+class SeriesData:
+    """A data set of series, all of C channels."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Series
+    test: Series
+
+    @property
+    def channels(self) -> int:
+        """C."""
+        return self.train.values[0].shape[1]
+
+
+def load(source: str | Path, *, seed: int, progress: Progress) -> SeriesData:
+    """Series from a known name, a file or a folder.
+
+    Args:
+        source: see the top of this file.
+        seed: what is held out.
+        progress: told of files read.
+
+    Raises:
+        InputError: what cannot be read, a value that is no number, unequal channels, a single class.
+    """
+    if of_known(source):
+        paths, name = files(KNOWN[str(source)], progress), str(source)
+    else:
+        path = locate(source)
+        name = path.resolve().name
+        if path.is_dir() and not (pair := _pair_in(path)):
+            return _of_folders(path, seed, progress)
+        paths = pair if path.is_dir() else _pair_of(path)
+    parts = [_cases(path) for path in paths]
+    classes = tuple(dict.fromkeys(sorted(label for _, label in parts[0])))
+    _refuse(name, [case for part in parts for case in part], classes)
+    made = [
+        Series(tuple(values for values, _ in part), tuple(classes.index(label) for _, label in part)) for part in parts
+    ]
+    if len(made) == 2:
+        return SeriesData(name, classes, *made)
+    kept, out = hold_out(np.array(made[0].labels), HELD_OUT, seed, classes, of="series")
+    return SeriesData(name, classes, made[0].subset(kept), made[0].subset(out))
+
+
+Case = tuple[NDArray[np.float32], str]
+
+
+def _refuse(name: str, cases: Sequence[Case], classes: tuple[str, ...]) -> None:
+    if len(classes) < 2:
+        raise InputError(name, came=f"a single class, {', '.join(classes) or 'none'}", wanted="two classes or more")
+    channels = {values.shape[1] for values, _ in cases}
+    if len(channels) > 1:
+        raise InputError(name, came=f"series of {', '.join(map(str, sorted(channels)))} channels", wanted="one number")
+    strange = sorted({label for _, label in cases} - set(classes))
+    if strange:
+        raise InputError(name, came=f"classes {', '.join(strange)} to test on", wanted="only those to learn from")
+
+
+def _pair_in(folder: Path) -> tuple[Path, ...]:
+    """The TRAIN and TEST files of a folder; nothing where it has no such files."""
+    found = [path for path in sorted(folder.iterdir()) if path.suffix in ARCHIVED and path.stem.endswith("_TRAIN")]
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise InputError(str(folder), came=f"several sets ({names})", wanted="one of the files itself")
+    return _pair_of(found[0]) if found else ()
+
+
+def _pair_of(path: Path) -> tuple[Path, ...]:
+    other = path.with_name(path.name.replace("_TRAIN", "_TEST"))
+    return (path, other) if other != path and other.is_file() else (path,)
+
+
+def _cases(path: Path) -> list[Case]:
+    """The series of one file of an archive, and the class of each."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    if path.suffix == ".ts":
+        begin = next((k for k, line in enumerate(lines, 1) if line.strip().lower() == "@data"), None)
+        if begin is None:
+            raise InputError(str(path), came="no line @data", wanted="the archive's text, as .ts files are written")
+        numbered = enumerate(lines[begin:], begin + 1)
+        return [_case(path, at, line) for at, line in numbered if line.strip()]
+    return [_row(path, at, line) for at, line in enumerate(lines, 1) if line.strip()]
+
+
+def _case(path: Path, at: int, line: str) -> Case:
+    *channels, label = line.strip().split(":")
+    read = [_numbers(path, at, channel.split(",")) for channel in channels]
+    if len({len(channel) for channel in read}) != 1:
+        raise InputError(f"{path}, line {at}", came="channels of unequal length", wanted="a value of each at each step")
+    return np.stack(read, axis=1), label.strip()
+
+
+def _row(path: Path, at: int, line: str) -> Case:
+    label, *values = line.replace(",", " ").split()
+    if _is_number(label):
+        label = f"{float(label):g}"  # 1 and 1.0000000e+00 are one class
+    return _numbers(path, at, values)[:, None], label
+
+
+def _numbers(path: Path, at: int, words: Sequence[str]) -> NDArray[np.float32]:
+    try:
+        values = np.array(words, np.float32)
+    except ValueError as error:
+        raise InputError(f"{path}, line {at}", came=str(error), wanted="numbers") from error
+    if not len(values) or not np.isfinite(values).all():
+        came = "a series without a value" if not len(values) else "a value that is missing or infinite"
+        raise InputError(f"{path}, line {at}", came=came, wanted="numbers", cure="Fill gaps before training")
+    return values
+
+
+def _of_folders(folder: Path, seed: int, progress: Progress) -> SeriesData:
+    classes, train, test = split_folder(folder, NUMBERS, seed)
+    values = each(read_numbers, train.paths + test.paths, "read series", progress)
+    labels = train.labels + test.labels
+    _refuse(folder.name, [(one, classes[k]) for one, k in zip(values, labels, strict=True)], classes)
+    N = len(train.paths)
+    parts = Series(tuple(values[:N]), tuple(train.labels)), Series(tuple(values[N:]), tuple(test.labels))
+    return SeriesData(folder.resolve().name, classes, *parts)
+
+
+def read_numbers(path: Path) -> NDArray[np.float32]:
+    """One series, `(T, C)`: a `.csv`, with or without a line of names, or a `.npy`, whose later dimensions are joined.
+
+    Raises:
+        InputError: no numbers, or none at all.
+    """
+    if path.suffix.lower() == ".npy":
+        try:
+            array = np.load(path, allow_pickle=False)
+        except (ValueError, OSError, EOFError) as error:
+            raise InputError(str(path), came=f"no array ({error})", wanted="a .npy file of numbers") from error
+        if array.ndim < 1 or not len(array) or not np.issubdtype(array.dtype, np.number):
+            raise InputError(str(path), came=f"{array.dtype} {array.shape}", wanted="numbers (T, C)")
+        return array.reshape(len(array), -1).astype(np.float32)
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
+    if rows and not _is_number(rows[0][-1]):
+        rows = rows[1:]
+    if not rows:
+        raise InputError(str(path), came="no row of numbers", wanted="a step a row, a channel a column")
+    if len({len(row) for row in rows}) > 1:
+        raise InputError(str(path), came="rows of unequal length", wanted="a value of each channel in each row")
+    return np.stack([_numbers(path, at, row) for at, row in enumerate(rows, 1)])
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,174 @@
+"""Series of numbers with a class each: sensors, gestures, heartbeats, joints of a body."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from recorrente import baselines
+from recorrente.data import ragged, series
+from recorrente.data.imageset import hold_out
+from recorrente.data.progress import Progress
+from recorrente.data.series import Series as Part
+from recorrente.data.series import SeriesData
+from recorrente.errors import InputError
+from recorrente.evaluation import Predictions, gradient_norms, step_by_step
+from recorrente.kinds.base import Prediction, Reading, Recipe
+from recorrente.kinds.classified import Ragged
+from recorrente.layers import Network
+from recorrente.training import Feed, Plan
+
+__all__ = ["Scaled", "Series"]
+
+SHOWN, GRADIENT_BATCH = 3, 32
+NOISE, LOUDER, STRETCH = 0.1, 0.1, 0.1
+"""Of augmentation: in standard deviations, and shares of the size and of the length."""
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """Each channel at mean 0 and deviation 1 over the training series, and how it changes from step to step."""
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    change: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: Sequence[NDArray[np.float32]]) -> Scaled:
+        """Made for the training series."""
+        every = np.concatenate(values)
+        deviation = np.maximum(every.std(axis=0), 1e-6)
+        change = np.concatenate([np.diff(one, axis=0, prepend=one[:1]) for one in values]) / deviation
+        numbers = every.mean(axis=0), deviation, np.maximum(change.std(axis=0), 1e-6)
+        return cls(*(tuple(part.astype(float).tolist()) for part in numbers))
+
+    def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """`(T, 2C)` from `(T, C)`: values, then changes."""
+        scaled = (values - np.array(self.mean)) / np.array(self.deviation)
+        change = np.diff(scaled, axis=0, prepend=scaled[:1]) / np.array(self.change)
+        return np.concatenate([scaled, change], axis=1).astype(np.float32)
+
+    def to_config(self) -> dict[str, Any]:
+        """Plain values, for a config file."""
+        return asdict(self)
+
+
+class Series(Ragged):
+    """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
+
+    name = "series"
+    own_shape: ClassVar[Mapping[str, Any]] = {"hidden": 64, "layers": 2, "bidirectional": True, "dropout": 0.3}
+    own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 300, "batch": 16, "learning_rate": 5e-3}
+
+    def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> SeriesData:
+        reading.only(self.name)
+        return series.load(source, seed=plan.seed, progress=progress)
+
+    def reader(self, data: SeriesData, reading: Reading, plan: Plan) -> Scaled:
+        return Scaled.of(data.train.values)
+
+    def reader_from(self, config: Mapping[str, Any]) -> Scaled:
+        return Scaled(**{name: tuple(values) for name, values in config.items()})
+
+    def network(self, recipe: Recipe) -> Network:
+        return recipe.shape.build(2 * len(recipe.reader.mean), len(recipe.classes))
+
+    def divide(self, plan: Plan, data: SeriesData) -> tuple[Part, Part]:
+        kept, held = hold_out(np.array(data.train.labels), plan.validation, plan.seed, data.classes, of="series")
+        return data.train.subset(kept), data.train.subset(held)
+
+    def encode(self, recipe: Recipe, part: Part) -> tuple[list[NDArray[np.float32]], tuple[int, ...]]:
+        return [recipe.reader(one) for one in part.values], part.labels
+
+    def feed(self, recipe: Recipe, data: SeriesData) -> Feed:
+        """Every epoch meets every series a little otherwise."""
+        plan, reader = recipe.plan, recipe.reader
+        fit, validation = self.divide(plan, data)
+
+        def train(epoch: int) -> Any:
+            random = np.random.default_rng((plan.seed, epoch, 1))
+            seen = [reader(_varied(one, np.array(reader.deviation), random)) for one in fit.values]
+            return ragged.batches(seen, fit.labels, plan.batch, seed=plan.seed, epoch=epoch)
+
+        return Feed(train, lambda: self.in_order(recipe, validation), steps=-(-len(fit) // plan.batch))
+
+    def beside(self, recipe: Recipe, data: SeriesData, predictions: Predictions) -> dict[str, Any]:
+        train, test = ([_resampled(recipe.reader(one)) for one in part.values] for part in (data.train, data.test))
+        nearest = baselines.nearest(np.stack(train), data.train.labels, np.stack(test), data.test.labels)
+        most = baselines.majority(data.train.labels, data.test.labels)
+        return {"baselines": {"majority class": most, "nearest neighbour": nearest}}
+
+    def observe(
+        self, recipe: Recipe, network: Network, data: SeriesData, predictions: Predictions
+    ) -> dict[str, NDArray[Any]]:
+        """What the report is drawn from: series as they arrive, the gradient."""
+        shown = _to_show(predictions)
+        seen: dict[str, NDArray[Any]] = {
+            "series_target": predictions.target[shown],
+            "gradient_norms": gradient_norms(network, recipe.task, self._equal_lengths(recipe, data.train)),
+        }
+        for number, k in enumerate(shown):
+            seen[f"series_{number}_values"] = data.test.values[k]
+            steps = step_by_step(network, torch.from_numpy(recipe.reader(data.test.values[k])).unsqueeze(1))
+            seen[f"series_{number}_probabilities"] = steps.probabilities
+        return seen
+
+    def predict(self, recipe: Recipe, network: Network, given: Sequence[str | Path]) -> list[Prediction]:
+        """The class of each file, `.csv` or `.npy`."""
+        paths = [Path(one) for one in given]
+        values = tuple(_read(path, len(recipe.reader.mean)) for path in paths)
+        rows: list[list[float]] = self.predicted(
+            recipe, network, Part(values, (0,) * len(paths))
+        ).probabilities.tolist()
+        return [
+            Prediction.of(recipe.classes, row, path=path, preparation=f"{len(one)} steps")
+            for row, path, one in zip(rows, paths, values, strict=True)
+        ]
+
+    def _equal_lengths(self, recipe: Recipe, train: Part) -> Any:
+        """Some training series of the most common length."""
+        T = Counter(len(one) for one in train.values).most_common(1)[0][0]
+        chosen = [k for k, one in enumerate(train.values) if len(one) == T][:GRADIENT_BATCH]
+        return ragged.one([recipe.reader(train.values[k]) for k in chosen], [train.labels[k] for k in chosen])
+
+
+def _read(path: Path, channels: int) -> NDArray[np.float32]:
+    if not path.is_file():
+        raise InputError(str(path), came="no such file", wanted="a series: .csv or .npy")
+    values = series.read_numbers(path)
+    if values.shape[1] != channels:
+        raise InputError(str(path), came=f"{values.shape[1]} channels", wanted=f"{channels}, as was learnt")
+    return values
+
+
+def _resampled(values: NDArray[np.float32], steps: int = 64) -> NDArray[np.float32]:
+    """The same at 64 evenly spread steps, flat, so that series of any length can be set beside each other."""
+    at = np.linspace(0, len(values) - 1, steps)
+    return np.concatenate([np.interp(at, np.arange(len(values)), channel) for channel in values.T]).astype(np.float32)
+
+
+def _varied(
+    values: NDArray[np.float32], deviation: NDArray[np.float64], random: np.random.Generator
+) -> NDArray[np.float32]:
+    """A series a little longer or shorter, larger or smaller, and with noise."""
+    T = len(values)
+    at = np.linspace(0, T - 1, max(2, round(T * random.uniform(1 - STRETCH, 1 + STRETCH))))
+    made = np.stack([np.interp(at, np.arange(T), channel) for channel in values.T], axis=1)
+    made = made * random.uniform(1 - LOUDER, 1 + LOUDER, (1, values.shape[1]))
+    return (made + NOISE * deviation * random.standard_normal(made.shape)).astype(np.float32)
+
+
+def _to_show(predictions: Predictions) -> list[int]:
+    """Series of different classes that were recognised, and the surest mistake."""
+    right: dict[int, int] = {}
+    for k in np.flatnonzero(predictions.prediction == predictions.target):
+        right.setdefault(int(predictions.target[k]), int(k))
+    wrong = [int(k) for k in predictions.most_confident_mistakes(1)]
+    return ([*right.values()][: SHOWN - len(wrong)] + wrong) or [0]

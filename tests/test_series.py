@@ -1,0 +1,134 @@
+"""Series of numbers: the ways they are written, what is refused, what is learnt; on generated and on real ones."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import recorrente
+from recorrente import Plan, Shape
+from recorrente.data import series
+from recorrente.data.progress import silent
+from recorrente.errors import InputError
+from recorrente.kinds import find
+from recorrente.kinds.series import Scaled
+
+REAL = Path(os.environ.get("RECORRENTE_DATA", "")) / "japanese_vowels"
+
+
+def load(source, **how):
+    return series.load(source, seed=0, progress=silent, **how)
+
+
+def wave(label: int, random: np.random.Generator) -> np.ndarray:
+    """Two channels that lead or follow each other: no step alone tells the class."""
+    T, phase = int(random.integers(20, 40)), random.uniform(0, 6)
+    time = np.arange(T) / 3 + phase
+    return np.stack([np.sin(time), np.sin(time + (1 if label else -1))], axis=1).astype(np.float32)
+
+
+def archive(folder: Path, suffix: str = ".ts") -> Path:
+    random = np.random.default_rng(0)
+    for part, count in (("TRAIN", 30), ("TEST", 20)):
+        lines = ["# a comment", "@classLabel true leads follows", "@data"] if suffix == ".ts" else []
+        for k in range(count):
+            one, name = wave(k % 2, random), ("leads", "follows")[k % 2]
+            if suffix == ".ts":
+                lines.append(":".join(",".join(f"{v:.5f}" for v in channel) for channel in one.T) + f":{name}")
+            else:
+                lines.append("  ".join([f"{k % 2 + 1:.7e}", *(f"{v:.7e}" for v in one[:20, 0])]))
+        folder.mkdir(exist_ok=True)
+        (folder / f"Waves_{part}{suffix}").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def folders(folder: Path, count: int = 8) -> Path:
+    random = np.random.default_rng(1)
+    for label, name in enumerate(("à frente", "atrás")):
+        (folder / name).mkdir(parents=True)
+        for k in range(count):
+            one = wave(label, random)
+            if k % 2:
+                np.save(folder / name / f"{k}.npy", one)
+            else:
+                text = "\n".join(["x,y", *(",".join(map(str, row)) for row in one.tolist())])
+                (folder / name / f"{k}.csv").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(("suffix", "channels"), [(".ts", 2), (".txt", 1), (".tsv", 1)])
+def test_archives_are_read(tmp_path, suffix, channels):
+    folder = archive(tmp_path / "waves", suffix)
+    for source in (folder, folder / f"Waves_TRAIN{suffix}"):
+        data = load(source)
+        assert (len(data.train), len(data.test), data.channels) == (30, 20, channels)
+        assert data.classes == (("follows", "leads") if suffix == ".ts" else ("1", "2"))
+    assert find(folder).kind == "series"
+    assert find(folder / f"Waves_TRAIN{suffix}").kind == "series"
+
+
+def test_a_single_file_is_split(tmp_path):
+    (folder := archive(tmp_path / "waves"))
+    (folder / "Waves_TEST.ts").unlink()
+    data = load(folder / "Waves_TRAIN.ts")
+    assert (len(data.train), len(data.test)) == (24, 6)
+
+
+def test_class_folders_of_tables_and_arrays_are_read(tmp_path):
+    data = load(folders(tmp_path / "as séries"))
+    assert data.classes == ("à frente", "atrás")
+    assert (len(data.train), len(data.test), data.channels) == (12, 4, 2)
+    assert find(tmp_path / "as séries").kind == "series"
+
+
+BAD = {
+    "a.ts": ("@classLabel true a b\n", "no line @data"),
+    "b.ts": ("@data\n1,2,3:1,2:a\n", "line 2.*channels of unequal length"),
+    "c.ts": ("@data\n1,2,x:a\n", "line 2.*wanted numbers"),
+    "d.ts": ("@data\n1,2,NaN:a\n1,2:b\n", "line 2.*missing or infinite"),
+    "e.ts": ("@data\n1,2:a\n3,4:a\n", "single class"),
+    "f.ts": ("@data\n1,2:a\n1,2:3,4:b\n", "1, 2 channels"),
+    "g.csv": ("x,y\n1,2\n3\n", "rows of unequal length"),
+    "h.csv": ("x,y\n", "no row of numbers"),
+    "i.npy": ("no array", "no array"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_cannot_be_read_is_refused_with_its_place(tmp_path, name):
+    (path := tmp_path / name).write_text(BAD[name][0])
+    with pytest.raises(InputError, match=BAD[name][1]):
+        series.read_numbers(path) if path.suffix != ".ts" else load(path)
+
+
+def test_scaled_is_undone_by_its_own_numbers():
+    values = [np.random.default_rng(k).normal(5, 3, (30, 2)).astype(np.float32) for k in range(4)]
+    scaled = Scaled.of(values)
+    seen = np.concatenate([scaled(one) for one in values])
+    assert np.allclose(seen[:, :2].mean(axis=0), 0, atol=1e-5)
+    assert np.allclose(seen.std(axis=0), 1, atol=1e-2)
+    assert Scaled(**{k: tuple(v) for k, v in scaled.to_config().items()}) == scaled
+
+
+def test_series_are_told_apart_by_their_order_in_time(tmp_path):
+    plan, shape = Plan(epochs=25, batch=8, learning_rate=1e-2), Shape("gru", hidden=16, layers=1)
+    trained = recorrente.train(archive(tmp_path / "waves"), plan=plan, shape=shape, out=tmp_path / "run")
+    assert trained.run.read_json("metrics.json")["accuracy"] >= 0.95
+    again = recorrente.load(tmp_path / "run")
+    np.save(tmp_path / "new.npy", wave(1, np.random.default_rng(5)))
+    assert again.predict([tmp_path / "new.npy"])[0].label == "follows"
+    np.save(tmp_path / "odd.npy", np.zeros((5, 3)))
+    with pytest.raises(InputError, match="3 channels, wanted 2"):
+        again.predict([tmp_path / "odd.npy"])
+    assert "Series as they arrive" in (tmp_path / "run" / "report.html").read_text()
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="RECORRENTE_DATA does not lead to a folder with japanese_vowels")
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [("japanese_vowels", (270, 370, 12, 9)), ("gunpoint", (50, 150, 1, 2)), ("ecg200", (100, 100, 1, 2))],
+)
+def test_the_known_sets_are_read_whole(name, sizes):
+    data = load(name)
+    assert (len(data.train), len(data.test), data.channels, len(data.classes)) == sizes
