@@ -18,6 +18,7 @@ ORDER = [
     "cells",
     "sweep",
     "noise",
+    "trace",
     "native",
     "compiling",
     "layers",

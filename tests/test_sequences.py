@@ -331,3 +331,39 @@ def test_explain_says_where_a_variant_runs():
     assert recorrente.explain(Recurrent(cells.PeepholeLSTM(), 4, 5, zoneout=0.1), x).layers[0].path == "reference"
     halves = recorrente.explain(recorrente.LSTM(4, 5).half(), x.half(), reset=torch.zeros(3, 2, dtype=torch.bool))
     assert halves.layers[0].path == "reference"
+
+
+@pytest.mark.parametrize("kind", [recorrente.RNN, recorrente.GRU, recorrente.LSTM])
+def test_a_trace_is_what_the_layer_went_through(kind):
+    layer = kind(3, 5, num_layers=2, bidirectional=True, zoneout=0.3, dtype=DOUBLE)
+    x, lengths = torch.randn(6, 2, 3, dtype=DOUBLE), [6, 3]
+    torch.manual_seed(1)
+    y, state = layer(x, lengths=lengths)
+    torch.manual_seed(1)
+    again, _, trace = layer(x, lengths=lengths, trace=True)
+    assert torch.allclose(again, y, rtol=1e-12)
+    G = layer.cell.gates
+    assert trace.h.shape == (4, 6, 2, 5)
+    assert trace.gates.shape == (4, G, 6, 2, 5)
+    assert torch.allclose(torch.cat([trace.h[2], trace.h[3]], dim=-1), y, rtol=1e-12)
+    assert trace.gates[:, :, 3:, 1].abs().max() == 0
+    if kind is recorrente.LSTM:
+        ends = torch.stack([trace.c[2, 5, 0], trace.c[2, 2, 1]])
+        assert torch.allclose(ends, state[1][2], rtol=1e-12)
+        i, _, _, o = trace.gates[0]
+        assert i[:, 0].min() > 0
+        assert o[:, 0].max() < 1
+        assert trace.gate_names == ("i", "f", "g", "o")
+    trace.gates.square().sum().backward()
+    assert layer.weight_hh_l0.grad.abs().max() > 0
+
+
+def test_a_trace_of_a_plain_lstm_obeys_its_equations():
+    layer, x = recorrente.LSTM(3, 5, dtype=DOUBLE), torch.randn(6, 2, 3, dtype=DOUBLE)
+    _, _, trace = layer(x, trace=True)
+    (i, f, g, o), c = trace.gates[0], trace.c[0]
+    before = torch.cat([torch.zeros_like(c[:1]), c[:-1]])
+    assert torch.allclose(c, f * before + i * g, rtol=1e-12)
+    assert torch.allclose(trace.h[0], o * torch.tanh(c), rtol=1e-12)
+    with pytest.raises(InputError, match="trace"):
+        layer(nn.utils.rnn.pack_padded_sequence(x, torch.tensor([6, 2])), trace=True)

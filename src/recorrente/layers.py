@@ -20,6 +20,7 @@ from recorrente.native import automatic, lack, native, transform
 from recorrente.noise import Noise
 from recorrente.notation import State, Weights
 from recorrente.sweep import Along, Credit, Sweep, said
+from recorrente.trace import Trace, recording
 
 __all__ = ["GRU", "LSTM", "RNN", "Network", "Recurrent", "ShapeError", "TorchLayer", "stack"]
 
@@ -305,7 +306,8 @@ class TorchLayer(_Layer):
         lengths: Tensor | Sequence[int] | None = None,
         reset: Tensor | None = None,
         restart: Any = None,
-    ) -> tuple[Any, Any]:
+        trace: bool = False,
+    ) -> Any:
         """As torch's, with T = 0 allowed, and with rows of several lengths, and with resets.
 
         Args:
@@ -315,9 +317,13 @@ class TorchLayer(_Layer):
             reset: bool, `(T, B)` as the input's first two dimensions: the state before that step is `restart`, and no
                 gradient passes it.
             restart: a state like `hx`; None is the learned state, or zeros.
+            trace: give back a third thing, a `recorrente.trace.Trace` with h, c and the gates of every step; time
+                first, whatever `batch_first` says. It runs on the reference, slowly.
 
         On the CPU the arithmetic is in the dtype of the parameters, autocast or not.
         """
+        if trace:
+            return self._traced(input, hx, lengths=lengths, reset=reset, restart=restart)
         packed = isinstance(input, PackedSequence)
         x = input.data if packed else input
         if x.is_cpu and torch.is_autocast_enabled("cpu"):
@@ -334,6 +340,15 @@ class TorchLayer(_Layer):
                 raise InputError("reset", came="it and a PackedSequence", wanted="a padded input with lengths")
             return self._packed(input, hx, lengths, sweep)
         return self._padded(input, hx, lengths, reset, restart, sweep)
+
+    def _traced(self, given: Any, hx: Any, **how: Any) -> tuple[Tensor, Any, Trace]:
+        if isinstance(given, PackedSequence):
+            raise InputError("trace", came="it and a PackedSequence", wanted="a padded input with lengths")
+        if self.proj_size or self._credit is not None:
+            raise InputError("trace", came=f"it and {self}", wanted="a layer without projections or credit rule")
+        seen: list[Trace] = []
+        y, state = self._padded(given, hx, how["lengths"], how["reset"], how["restart"], recording(seen))
+        return y, state, Trace.of(seen)
 
     def _padded(
         self,

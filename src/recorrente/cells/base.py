@@ -53,6 +53,14 @@ class Cell(ABC):
     def start_own_weights(self, weights: Weights) -> None:  # noqa: B027  # most have none
         """Gives those of a new layer their first values, where uniform ones like the others' will not do."""
 
+    def gates_of(self, from_input: Tensor, from_state: Tensor, state: State) -> tuple[Tensor, ...]:
+        """What each gate lets through, after its function, each `(B, H)`, in the order of `gate_names`.
+
+        Raises:
+            NotImplementedError: a cell that does not tell.
+        """
+        raise NotImplementedError(f"{self!r} does not tell its gates")
+
     def step(self, from_input: Tensor, state: State, weights: Weights, drop: Tensor | None = None) -> State:
         """One step of time: the product with the state, the pointwise function, and the projection where there is one.
 

@@ -51,5 +51,8 @@ class Elman(Cell):
     def pointwise(self, from_input: Tensor, from_state: Tensor, state: State) -> State:
         return (self.f(from_input + from_state),)
 
+    def gates_of(self, from_input: Tensor, from_state: Tensor, state: State) -> tuple[Tensor, ...]:
+        return self.pointwise(from_input, from_state, state)
+
     def __repr__(self) -> str:
         return f"Elman({self.activation!r})"

@@ -29,9 +29,12 @@ class GRU(Cell):
 
     def pointwise(self, from_input: Tensor, from_state: Tensor, state: State) -> State:
         (h,) = state
+        _, z, n = self.gates_of(from_input, from_state, state)
+        return ((1 - z) * n + z * h,)
+
+    def gates_of(self, from_input: Tensor, from_state: Tensor, state: State) -> tuple[Tensor, ...]:
         xr, xz, xn = from_input.chunk(3, dim=-1)
         hr, hz, hn = from_state.chunk(3, dim=-1)
         r = torch.sigmoid(xr + hr)
         z = torch.sigmoid(xz + hz)
-        n = torch.tanh(xn + r * hn)
-        return ((1 - z) * n + z * h,)
+        return r, z, torch.tanh(xn + r * hn)

@@ -34,3 +34,6 @@ class ResetBeforeGRU(GRU):
         r, z = torch.sigmoid(x_rz + linear(seen, w_rz, b_rz)).chunk(2, dim=-1)
         n = torch.tanh(x_n + linear(r * seen, w_n, b_n))
         return ((1 - z) * n + z * h,)
+
+    def gates_of(self, from_input: Tensor, from_state: Tensor, state: State) -> tuple[Tensor, ...]:
+        raise NotImplementedError(f"{self!r} does not tell its gates")

@@ -28,7 +28,10 @@ class LSTM(Cell):
     state_names = ("h", "c")
 
     def pointwise(self, from_input: Tensor, from_state: Tensor, state: State) -> State:
-        _, c = state
+        i, f, g, o = self.gates_of(from_input, from_state, state)
+        c = f * state[1] + i * g
+        return o * torch.tanh(c), c
+
+    def gates_of(self, from_input: Tensor, from_state: Tensor, state: State) -> tuple[Tensor, ...]:
         i, f, g, o = (from_input + from_state).chunk(4, dim=-1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        return torch.sigmoid(o) * torch.tanh(c), c
+        return torch.sigmoid(i), torch.sigmoid(f), torch.tanh(g), torch.sigmoid(o)

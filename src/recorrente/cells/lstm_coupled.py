@@ -27,7 +27,10 @@ class CoupledLSTM(Cell):
     state_names = ("h", "c")
 
     def pointwise(self, from_input: Tensor, from_state: Tensor, state: State) -> State:
-        _, c = state
+        i, g, o = self.gates_of(from_input, from_state, state)
+        c = torch.lerp(state[1], g, i)
+        return o * torch.tanh(c), c
+
+    def gates_of(self, from_input: Tensor, from_state: Tensor, state: State) -> tuple[Tensor, ...]:
         i, g, o = (from_input + from_state).chunk(3, dim=-1)
-        c = torch.lerp(c, torch.tanh(g), torch.sigmoid(i))
-        return torch.sigmoid(o) * torch.tanh(c), c
+        return torch.sigmoid(i), torch.tanh(g), torch.sigmoid(o)

@@ -26,6 +26,9 @@ class _Normed(Cell):
             assert gain is not None
             init.ones_(gain)
 
+    def gates_of(self, from_input: Tensor, from_state: Tensor, state: State) -> tuple[Tensor, ...]:
+        raise NotImplementedError(f"{self!r} does not tell its gates")
+
     def normed(self, from_input: Tensor, state: State, weights: Weights, drop: Tensor | None) -> tuple[Tensor, Tensor]:
         """Both pre-activations, normalised; `from_input` holds its bias already, which stays out of the norm."""
         seen = state[0] if drop is None else state[0] * drop
@@ -60,9 +63,9 @@ class NormLSTM(_Normed, LSTM):
     def step(self, from_input: Tensor, state: State, weights: Weights, drop: Tensor | None = None) -> State:
         assert weights.norm_c is not None
         a, b = self.normed(from_input, state, weights, drop)
-        i, f, g, o = (a + b).chunk(4, dim=-1)
-        c = torch.sigmoid(f) * state[1] + torch.sigmoid(i) * torch.tanh(g)
-        return torch.sigmoid(o) * torch.tanh(layer_norm(c, c.shape[-1:], *weights.norm_c)), c
+        i, f, g, o = LSTM.gates_of(self, a, b, state)
+        c = f * state[1] + i * g
+        return o * torch.tanh(layer_norm(c, c.shape[-1:], *weights.norm_c)), c
 
 
 class NormGRU(_Normed, GRU):
@@ -76,4 +79,5 @@ class NormGRU(_Normed, GRU):
     name = "gru_norm"
 
     def step(self, from_input: Tensor, state: State, weights: Weights, drop: Tensor | None = None) -> State:
-        return self.pointwise(*self.normed(from_input, state, weights, drop), state)
+        _, z, n = GRU.gates_of(self, *self.normed(from_input, state, weights, drop), state)
+        return ((1 - z) * n + z * state[0],)
