@@ -186,10 +186,19 @@ def test_masks_are_those_of_the_papers(name):
     torch.manual_seed(1)
     y, _ = layer(x)
     torch.manual_seed(1)
-    drop = nn.functional.dropout(torch.ones(2, 5, dtype=DOUBLE), 0.5)
-    zone = [torch.empty(7, 2, 5, dtype=DOUBLE).bernoulli_(0.4) for _ in range(parts)]
-    assert set(drop.unique().tolist()) <= {0.0, 2.0}
-    assert torch.allclose(y, twin(cell, x, None, layer.weights()[0], zone, drop), rtol=1e-12)
+    masks = layer.noise.along(x, tuple(torch.zeros(2, 5, dtype=DOUBLE) for _ in range(parts)), True)
+    assert set(masks["drop"].unique().tolist()) <= {0.0, 2.0}
+    assert all(set(zone.unique().tolist()) == {0.0, 1.0} and zone.shape == (7, 2, 5) for zone in masks["zone"])
+    assert torch.allclose(y, twin(cell, x, None, layer.weights()[0], masks["zone"], masks["drop"]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("p", [0.05, 0.5, 0.9])
+def test_so_many_units_stay_as_the_chance_says(p):
+    """A million draws: the share is within five deviations, and so is that of two neighbours together."""
+    (zone,) = Noise(zoneout=p).along(torch.zeros(100, 1, 1), (torch.zeros(100, 100),), True)["zone"]
+    both = zone.view(-1)[:-1] * zone.view(-1)[1:]
+    for came, chance in ((zone.mean().item(), p), (both.mean().item(), p * p)):
+        assert abs(came - chance) < 5 * (chance * (1 - chance) / 1e6) ** 0.5 + 1e-5
 
 
 def test_noise_is_repeated_by_its_seed_and_off_in_evaluation():

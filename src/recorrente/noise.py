@@ -5,6 +5,7 @@ Knows masks and what they mean to a sweep. All are drawn from torch's random sta
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -92,5 +93,12 @@ class Noise:
     @staticmethod
     def _zone(p: float, T: int, part: Tensor, training: bool) -> Tensor:
         if training:
-            return part.new_empty(T, *part.shape).bernoulli_(p)
+            return _chosen(p, (T, *part.shape), part)
         return part.new_full((1, 1, part.shape[-1]), p).expand(T, *part.shape)
+
+
+def _chosen(p: float, shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """Ones with probability p, to 1/65536, and zeros: 16 bits each, for `bernoulli_` takes ten times as long."""
+    count = math.prod(shape)
+    bits = torch.empty(-(-count // 4), dtype=torch.int64, device=like.device).random_(-(2**63), None)
+    return (bits.view(torch.int16)[:count] < round(p * 2**16) - 2**15).to(like.dtype).view(shape)
