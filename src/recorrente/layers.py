@@ -6,7 +6,7 @@ Knows how sweeps are stacked. What a step computes is `cells`' matter, how it ru
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -67,14 +67,17 @@ def stack(
     for lowest in range(0, len(weights), directions):
         if lowest and dropout:
             x = nn.functional.dropout(x, dropout)
-        dropped = noise.on_input(x, training)
+        dropped = x if noise is QUIET else noise.on_input(x, training)
         outputs = []
         for k in range(lowest, lowest + directions):
             along: Along = {"reverse": k > lowest, "lengths": lengths, "reset": reset}
-            along |= noise.along(x, states[k], training)
+            w = weights[k]
+            if noise is not QUIET:
+                along |= noise.along(x, states[k], training)
+                w = noise.on_weights(w, training)
             if reset is not None and restarts is not None:
                 along["restart"] = restarts[k]
-            y, state = sweep(cell, dropped, states[k], noise.on_weights(weights[k], training), **said(along))
+            y, state = sweep(cell, dropped, states[k], w, **said(along))
             outputs.append(y)
             final.append(state)
         y = torch.cat(outputs, dim=-1) if directions == 2 else outputs[0]
@@ -84,6 +87,12 @@ def stack(
 
 class ShapeError(InputError, RuntimeError):
     """Input that torch.nn refuses too: an `InputError`, and the `RuntimeError` that code written for torch catches."""
+
+
+def _given(layer: nn.Module, parameters: Mapping[str, Tensor | None], name: str) -> Tensor:
+    """A parameter of a layer, or what stands in its place: a parametrization, a functional call's own tensor."""
+    found = parameters.get(name)
+    return getattr(layer, name) if found is None else found
 
 
 class _Layer(nn.Module):
@@ -106,7 +115,7 @@ class _Layer(nn.Module):
     def _extend(self, credit: Credit | None, residual: bool, learned_state: bool, noise: dict[str, Any]) -> None:
         """What our layers take beside torch's arguments."""
         self.credit, self.residual, self.learned_state = credit, residual, learned_state
-        self.noise = Noise(**noise)
+        self.noise = Noise(**noise) if any(noise.values()) else QUIET
         if learned_state:
             like = next(self.parameters())
             rows = self.num_layers * self.directions
@@ -148,12 +157,15 @@ class _Layer(nn.Module):
     def weights(self) -> list[Weights]:
         """The parameters, one `Weights` for each layer and direction, in torch's order."""
         fields = ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if self.bias else ()))
+        own = (*self.cell.own_weights(self.hidden_size), *(("weight_hr",) if self.proj_size else ()))
+        parameters = self._parameters  # not by getattr, which looks in three places, at every call
         ways = ("", "_reverse")[: self.directions]
         groups = []
         for suffix in [f"_l{layer}{way}" for layer in range(self.num_layers) for way in ways]:
-            weights = Weights(*[getattr(self, field + suffix) for field in fields])
-            own = [*self.cell.own_weights(self.hidden_size), *(["weight_hr"] if self.proj_size else [])]
-            groups.append(weights._replace(**{name: getattr(self, name + suffix) for name in own}))
+            weights = Weights(*[_given(self, parameters, field + suffix) for field in fields])
+            if own:
+                weights = weights._replace(**{name: _given(self, parameters, name + suffix) for name in own})
+            groups.append(weights)
         return groups
 
     def zero_state(self, x: Tensor) -> State:
