@@ -55,6 +55,14 @@ class Predictions:
         wrong = np.flatnonzero(self.prediction != self.target)
         return wrong[np.argsort(-self.confidence[wrong], kind="stable")][:most]
 
+    def examples(self, most: int) -> list[int]:
+        """Up to `most` indices to look at: of different classes that were recognised, and the surest mistake."""
+        right: dict[int, int] = {}
+        for k in np.flatnonzero(self.prediction == self.target):
+            right.setdefault(int(self.target[k]), int(k))
+        wrong = [int(k) for k in self.most_confident_mistakes(1)]
+        return ([*right.values()][: most - len(wrong)] + wrong) or [0]
+
 
 @torch.inference_mode()
 def predict(network: Network, task: Classify, batches: Iterable[Batch]) -> Predictions:

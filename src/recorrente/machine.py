@@ -14,7 +14,7 @@ from recorrente import _core
 
 __all__ = ["EXTRAS", "describe"]
 
-EXTRAS: dict[str, tuple[str, ...]] = {"text": ("tokenizers",)}
+EXTRAS: dict[str, tuple[str, ...]] = {"text": ("tokenizers",), "audio": ("soundfile", "librosa")}
 """The optional extras, and the modules that each of them brings."""
 
 

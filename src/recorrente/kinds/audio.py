@@ -89,7 +89,7 @@ class Audio(Ragged):
         self, recipe: Recipe, network: Network, data: SoundData, predictions: Predictions
     ) -> dict[str, NDArray[Any]]:
         """What the report is drawn from: sounds as they arrive, the gradient."""
-        shown = _to_show(predictions)
+        shown = predictions.examples(SHOWN)
         seen: dict[str, NDArray[Any]] = {
             "sound_target": predictions.target[shown],
             "sound_names": np.array([data.test.names[k] for k in shown], dtype=str),
@@ -137,12 +137,3 @@ def _summary(frames: NDArray[np.float32], parts: int = 12) -> NDArray[np.float32
         else np.array_split(np.repeat(frames, parts, axis=0), parts)
     )
     return np.concatenate([part.mean(axis=0) for part in cut])
-
-
-def _to_show(predictions: Predictions) -> list[int]:
-    """Sounds of different classes that were recognised, and the surest mistake."""
-    right: dict[int, int] = {}
-    for k in np.flatnonzero(predictions.prediction == predictions.target):
-        right.setdefault(int(predictions.target[k]), int(k))
-    wrong = [int(k) for k in predictions.most_confident_mistakes(1)]
-    return ([*right.values()][: SHOWN - len(wrong)] + wrong) or [0]

@@ -109,7 +109,7 @@ class Series(Ragged):
         self, recipe: Recipe, network: Network, data: SeriesData, predictions: Predictions
     ) -> dict[str, NDArray[Any]]:
         """What the report is drawn from: series as they arrive, the gradient."""
-        shown = _to_show(predictions)
+        shown = predictions.examples(SHOWN)
         seen: dict[str, NDArray[Any]] = {
             "series_target": predictions.target[shown],
             "gradient_norms": gradient_norms(network, recipe.task, self._equal_lengths(recipe, data.train)),
@@ -163,12 +163,3 @@ def _varied(
     made = np.stack([np.interp(at, np.arange(T), channel) for channel in values.T], axis=1)
     made = made * random.uniform(1 - LOUDER, 1 + LOUDER, (1, values.shape[1]))
     return (made + NOISE * deviation * random.standard_normal(made.shape)).astype(np.float32)
-
-
-def _to_show(predictions: Predictions) -> list[int]:
-    """Series of different classes that were recognised, and the surest mistake."""
-    right: dict[int, int] = {}
-    for k in np.flatnonzero(predictions.prediction == predictions.target):
-        right.setdefault(int(predictions.target[k]), int(k))
-    wrong = [int(k) for k in predictions.most_confident_mistakes(1)]
-    return ([*right.values()][: SHOWN - len(wrong)] + wrong) or [0]

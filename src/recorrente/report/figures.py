@@ -137,19 +137,14 @@ def arriving(content: Content) -> Figure:
     figure = Figure(figsize=(8, 2.6 * len(targets)), layout="constrained")
     for number, axes in enumerate(figure.subplots(len(targets), 1, squeeze=False)[:, 0]):
         probabilities = seen[f"arriving_{number}_probabilities"]  # (T, K)
-        for rank, k in enumerate(np.argsort(-probabilities.max(axis=0))):
-            named = rank < CLASSES_NAMED
-            style: dict[str, Any] = {"label": _plain(classes[k])} if named else {"color": "#dddddd", "zorder": 0}
-            axes.plot(probabilities[:, k], ".-", **style)
+        _likely(axes, probabilities, classes, marker=".")
         tokens = [_plain(token) for token in seen[f"arriving_{number}_steps"].tolist()]
         upright = max(map(len, tokens)) == 1
         axes.set_xticks(range(len(tokens)), tokens, rotation=0 if upright else 60, fontsize=8)
         if not upright:
             for tick in axes.get_xticklabels():
                 tick.set_ha("right")
-        axes.set(ylabel="probability", ylim=(-0.03, 1.03), title=f"is {_plain(classes[int(targets[number])])}")
-        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-        _quiet(axes)
+        axes.set(title=f"is {_plain(classes[int(targets[number])])}")
     return figure
 
 
@@ -167,13 +162,8 @@ def sounds(content: Content) -> Figure:
         )
         name = _plain(str(seen["sound_names"][number]))
         above.set(ylabel="mel band", xticks=[], title=f"{name}: is {_plain(classes[int(targets[number])])}")
-        for rank, k in enumerate(np.argsort(-probabilities.max(axis=0))):
-            named = rank < CLASSES_NAMED
-            style: dict[str, Any] = {"label": _plain(classes[k])} if named else {"color": "#dddddd", "zorder": 0}
-            axes.plot(time, probabilities[:, k], **style)
-        axes.set(xlabel="seconds", ylabel="probability", ylim=(-0.03, 1.03), xlim=(0, time[-1] + hop))
-        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-        _quiet(axes)
+        _likely(axes, probabilities, classes, time)
+        axes.set(xlabel="seconds", xlim=(0, time[-1] + hop))
     return figure
 
 
@@ -187,15 +177,10 @@ def series(content: Content) -> Figure:
         values, probabilities = seen[f"series_{number}_values"], seen[f"series_{number}_probabilities"]
         above.plot(values, lw=1)
         above.set(ylabel="value", xticks=[], title=f"is {_plain(classes[int(targets[number])])}")
-        for rank, k in enumerate(np.argsort(-probabilities.max(axis=0))):
-            named = rank < CLASSES_NAMED
-            style: dict[str, Any] = {"label": _plain(classes[k])} if named else {"color": "#dddddd", "zorder": 0}
-            axes.plot(probabilities[:, k], **style)
-        axes.set(xlabel="step", ylabel="probability", ylim=(-0.03, 1.03))
+        _likely(axes, probabilities, classes)
+        axes.set(xlabel="step")
         above.set_xlim(axes.get_xlim())
-        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
         _quiet(above)
-        _quiet(axes)
     return figure
 
 
@@ -258,6 +243,19 @@ SHOWN = {
     "tags": ("learning", "confusion", "gradient"),
 }
 """Those that the report on each kind of data shows."""
+
+
+def _likely(
+    axes: Axes, probabilities: NDArray[Any], classes: list[str], time: NDArray[Any] | None = None, **style: Any
+) -> None:
+    """The probability of each class over time, `(T, K)`; a class has its colour in every picture, unless it was never likely: those are grey and have no name."""
+    time = np.arange(len(probabilities)) if time is None else time
+    for rank, k in enumerate(np.argsort(-probabilities.max(axis=0))):
+        own = {"label": _plain(classes[k]), "color": f"C{k % 10}"} if rank < CLASSES_NAMED else {"color": "#dddddd", "zorder": 0}
+        axes.plot(time, probabilities[:, k], **own, **style)
+    axes.set(ylabel="probability", ylim=(-0.03, 1.03))
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    _quiet(axes)
 
 
 def _gallery(images: NDArray[Any], titles: list[str], columns: int) -> Figure:
