@@ -77,7 +77,7 @@ def train(
     ] = None,
     kind: Annotated[
         str | None,
-        typer.Option(help="Of the data: image, language, text or tags.", show_default="found by looking"),
+        typer.Option(help="image, language, text, tags, audio or series.", show_default="found by looking"),
     ] = None,
     cell: Annotated[str | None, typer.Option(help="elman, gru or lstm.", show_default="gru; running text lstm")] = None,
     activation: Annotated[str | None, typer.Option(help="Of an elman cell: tanh, relu or linear.")] = None,

@@ -248,10 +248,11 @@ SHOWN = {
 def _likely(
     axes: Axes, probabilities: NDArray[Any], classes: list[str], time: NDArray[Any] | None = None, **style: Any
 ) -> None:
-    """The probability of each class over time, `(T, K)`; a class has its colour in every picture, unless it was never likely: those are grey and have no name."""
+    """The probability of each class over time, `(T, K)`: a colour a class; grey and unnamed, those never likely."""
     time = np.arange(len(probabilities)) if time is None else time
     for rank, k in enumerate(np.argsort(-probabilities.max(axis=0))):
-        own = {"label": _plain(classes[k]), "color": f"C{k % 10}"} if rank < CLASSES_NAMED else {"color": "#dddddd", "zorder": 0}
+        named = {"label": _plain(classes[k]), "color": f"C{k % 10}"}
+        own = named if rank < CLASSES_NAMED else {"color": "#dddddd", "zorder": 0}
         axes.plot(time, probabilities[:, k], **own, **style)
     axes.set(ylabel="probability", ylim=(-0.03, 1.03))
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
