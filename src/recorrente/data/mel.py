@@ -19,8 +19,8 @@ __all__ = ["Mel", "augmented"]
 
 FLOOR = 1e-6
 """Energy under which a band counts as silent."""
-LONGEST_MASK, WIDEST_MASK, STRETCH, LOUDER, NOISE = 8, 6, 0.2, 0.5, 0.15
-"""Of augmentation: frames, bands, share of the length, and in standard deviations of a band."""
+LONGEST_MASK, WIDEST_MASK, STRETCH, NOISE, TONE, CURVES = 8, 6, 0.2, 0.15, 0.7, 5
+"""Of augmentation: frames, bands, share of the length, deviations of a band twice, cosines that make a tone."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,11 @@ def _bands(rate: int, size: int, bands: int) -> NDArray[np.float32]:
 
 
 def augmented(frames: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
-    """The frames said faster or slower, louder or softer, higher or lower, with noise, and with parts missing.
+    """The frames said faster or slower, higher or lower, in another tone, with noise, and with parts missing.
 
-    Masks of frames and bands are those of SpecAugment (Park et al., arXiv 1904.08779), without its time warping.
+    A tone is a smooth curve over the bands, the same in all frames, as another voice, room or microphone has; its first
+    part is loudness. Masks of frames and bands are those of SpecAugment (Park et al., arXiv 1904.08779), without its
+    time warping.
     """
     T, C = frames.shape
     length = max(2, round(T * random.uniform(1 - STRETCH, 1 + STRETCH)))
@@ -89,7 +91,8 @@ def augmented(frames: NDArray[np.float32], random: np.random.Generator) -> NDArr
     low = np.floor(at).astype(int)
     part = (at - low)[:, None].astype(np.float32)
     made = frames[low] * (1 - part) + frames[np.minimum(low + 1, T - 1)] * part
-    made = np.roll(made, int(random.integers(-1, 2)), axis=1) + random.uniform(-LOUDER, LOUDER)
+    made = np.roll(made, int(random.integers(-1, 2)), axis=1)
+    made += random.normal(0, TONE, CURVES) @ np.cos(np.pi * np.outer(np.arange(CURVES), (np.arange(C) + 0.5) / C))
     made += random.normal(0, NOISE, made.shape)
     begin, width = random.integers(0, length), random.integers(0, min(LONGEST_MASK, length // 4) + 1)
     made[begin : begin + width] = 0
