@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from recorrente import baselines
 from recorrente.data import ragged, sound
-from recorrente.data.imageset import hold_out
 from recorrente.data.mel import Mel, augmented
 from recorrente.data.progress import Progress
 from recorrente.data.sound import SoundData, Sounds
@@ -21,7 +20,7 @@ from recorrente.evaluation import Predictions, gradient_norms, step_by_step
 from recorrente.kinds.base import Prediction, Reading, Recipe
 from recorrente.kinds.classified import Ragged
 from recorrente.layers import Network
-from recorrente.training import Feed, Plan
+from recorrente.training import Plan
 
 __all__ = ["Audio"]
 
@@ -32,6 +31,7 @@ class Audio(Ragged):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
     name = "audio"
+    counted = "sounds"
     own_shape: ClassVar[Mapping[str, Any]] = {"hidden": 96, "layers": 2, "bidirectional": True, "dropout": 0.3}
     own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 25, "batch": 32, "learning_rate": 3e-3}
 
@@ -55,25 +55,14 @@ class Audio(Ragged):
     def network(self, recipe: Recipe) -> Network:
         return recipe.shape.build(recipe.reader.bands, len(recipe.classes))
 
-    def divide(self, plan: Plan, data: SoundData) -> tuple[Sounds, Sounds]:
-        kept, held = hold_out(np.array(data.train.labels), plan.validation, plan.seed, data.classes, of="sounds")
-        return data.train.subset(kept), data.train.subset(held)
-
     def encode(self, recipe: Recipe, part: Sounds) -> tuple[list[NDArray[np.float32]], tuple[int, ...]]:
         return [recipe.reader(wave) for wave in part.waves], part.labels
 
-    def feed(self, recipe: Recipe, data: SoundData) -> Feed:
-        """Every epoch meets every sound said a little otherwise."""
-        plan = recipe.plan
-        fit, validation = self.divide(plan, data)
-        frames, labels = self.encode(recipe, fit)
-
-        def train(epoch: int) -> Any:
-            random = np.random.default_rng((plan.seed, epoch, 1))
-            heard = [augmented(one, random) for one in frames]
-            return ragged.batches(heard, labels, plan.batch, seed=plan.seed, epoch=epoch)
-
-        return Feed(train, lambda: self.in_order(recipe, validation), steps=-(-len(fit) // plan.batch))
+    def varied(
+        self, recipe: Recipe, part: Sounds, sequences: ragged.Sequences, random: np.random.Generator
+    ) -> ragged.Sequences:
+        """A little otherwise in every epoch."""
+        return [augmented(one, random) for one in sequences]
 
     def beside(self, recipe: Recipe, data: SoundData, predictions: Predictions) -> dict[str, Any]:
         train, test = (

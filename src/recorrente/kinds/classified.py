@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from recorrente import evaluation
 from recorrente.data import ragged
 from recorrente.data.batch import Batch
+from recorrente.data.imageset import hold_out
 from recorrente.data.progress import Progress
 from recorrente.errors import InputError
 from recorrente.evaluation import Predictions
@@ -64,10 +65,6 @@ class Classified(ABC):
     @abstractmethod
     def network(self, recipe: Recipe) -> Network:
         """The network, not yet trained."""
-
-    @abstractmethod
-    def divide(self, plan: Plan, data: Any) -> tuple[Any, Any]:
-        """The training part as two: to fit, and to validate on."""
 
     @abstractmethod
     def feed(self, recipe: Recipe, data: Any) -> Feed:
@@ -156,15 +153,28 @@ class Ragged(Classified):
             raise InputError("steps", came=repr(task.steps), wanted="last, where sequences are not all of one length")
         return task
 
+    def divide(self, plan: Plan, data: Any) -> tuple[Any, Any]:
+        """The training part as two, every class in both in its own share: to fit, and to validate on."""
+        labels = np.array(data.train.labels)
+        kept, held = hold_out(labels, plan.validation, plan.seed, data.classes, of=self.counted)
+        return data.train.subset(kept), data.train.subset(held)
+
+    def varied(
+        self, recipe: Recipe, part: Any, sequences: ragged.Sequences, random: np.random.Generator
+    ) -> ragged.Sequences:
+        """The sequences of a part as an epoch meets them: as they are, where a kind does not say otherwise."""
+        return sequences
+
     def feed(self, recipe: Recipe, data: Any) -> Feed:
         plan = recipe.plan
         fit, validation = self.divide(plan, data)
         sequences, targets = self.encode(recipe, fit)
-        return Feed(
-            lambda epoch: ragged.batches(sequences, targets, plan.batch, seed=plan.seed, epoch=epoch),
-            lambda: self.in_order(recipe, validation),
-            steps=-(-len(fit) // plan.batch),
-        )
+
+        def train(epoch: int) -> Iterator[Batch]:
+            met = self.varied(recipe, fit, sequences, np.random.default_rng((plan.seed, epoch, 1)))
+            return ragged.batches(met, targets, plan.batch, seed=plan.seed, epoch=epoch)
+
+        return Feed(train, lambda: self.in_order(recipe, validation), steps=-(-len(fit) // plan.batch))
 
     def in_order(self, recipe: Recipe, part: Any) -> Iterator[Batch]:
         """A part as batches that are only read."""

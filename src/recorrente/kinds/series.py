@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from recorrente import baselines
 from recorrente.data import ragged, series
-from recorrente.data.imageset import hold_out
 from recorrente.data.progress import Progress
 from recorrente.data.series import Series as Part
 from recorrente.data.series import SeriesData
@@ -23,7 +22,7 @@ from recorrente.evaluation import Predictions, gradient_norms, step_by_step
 from recorrente.kinds.base import Prediction, Reading, Recipe
 from recorrente.kinds.classified import Ragged
 from recorrente.layers import Network
-from recorrente.training import Feed, Plan
+from recorrente.training import Plan
 
 __all__ = ["Scaled", "Series"]
 
@@ -64,6 +63,7 @@ class Series(Ragged):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
     name = "series"
+    counted = "series"
     own_shape: ClassVar[Mapping[str, Any]] = {"hidden": 64, "layers": 2, "bidirectional": True, "dropout": 0.3}
     own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 300, "batch": 16, "learning_rate": 5e-3}
 
@@ -80,24 +80,15 @@ class Series(Ragged):
     def network(self, recipe: Recipe) -> Network:
         return recipe.shape.build(2 * len(recipe.reader.mean), len(recipe.classes))
 
-    def divide(self, plan: Plan, data: SeriesData) -> tuple[Part, Part]:
-        kept, held = hold_out(np.array(data.train.labels), plan.validation, plan.seed, data.classes, of="series")
-        return data.train.subset(kept), data.train.subset(held)
-
     def encode(self, recipe: Recipe, part: Part) -> tuple[list[NDArray[np.float32]], tuple[int, ...]]:
         return [recipe.reader(one) for one in part.values], part.labels
 
-    def feed(self, recipe: Recipe, data: SeriesData) -> Feed:
-        """Every epoch meets every series a little otherwise."""
-        plan, reader = recipe.plan, recipe.reader
-        fit, validation = self.divide(plan, data)
-
-        def train(epoch: int) -> Any:
-            random = np.random.default_rng((plan.seed, epoch, 1))
-            seen = [reader(_varied(one, np.array(reader.deviation), random)) for one in fit.values]
-            return ragged.batches(seen, fit.labels, plan.batch, seed=plan.seed, epoch=epoch)
-
-        return Feed(train, lambda: self.in_order(recipe, validation), steps=-(-len(fit) // plan.batch))
+    def varied(
+        self, recipe: Recipe, part: Part, sequences: ragged.Sequences, random: np.random.Generator
+    ) -> ragged.Sequences:
+        """A little otherwise in every epoch."""
+        deviation = np.array(recipe.reader.deviation)
+        return [recipe.reader(_varied(one, deviation, random)) for one in part.values]
 
     def beside(self, recipe: Recipe, data: SeriesData, predictions: Predictions) -> dict[str, Any]:
         train, test = ([_resampled(recipe.reader(one)) for one in part.values] for part in (data.train, data.test))

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from recorrente import baselines
 from recorrente.data import labelled, ragged, units
-from recorrente.data.imageset import hold_out
 from recorrente.data.labelled import LabelledTexts, Texts
 from recorrente.data.progress import Progress
 from recorrente.data.reading import read_text
@@ -93,6 +92,7 @@ class Text(Ragged):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
     name = "text"
+    counted = "texts"
     own_shape: ClassVar[Mapping[str, Any]] = {
         "hidden": 128,
         "layers": 1,
@@ -122,10 +122,6 @@ class Text(Ragged):
 
     def network(self, recipe: Recipe) -> Network:
         return recipe.shape.build_for_ids(recipe.reader.sizes, len(recipe.classes))
-
-    def divide(self, plan: Plan, data: LabelledTexts) -> tuple[Texts, Texts]:
-        kept, held = hold_out(np.array(data.train.labels), plan.validation, plan.seed, data.classes, of="texts")
-        return data.train.subset(kept), data.train.subset(held)
 
     def encode(self, recipe: Recipe, part: Texts) -> tuple[list[NDArray[np.int64]], tuple[int, ...]]:
         return [recipe.reader(text) for text in part.texts], part.labels
