@@ -311,11 +311,26 @@ def _buffer(size: int) -> Tensor:
     return torch.empty(max(size, 1), dtype=torch.uint8, device="cpu")
 
 
-def _outputs(inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
-    """Unwritten: y (T, B, H), h_n (B, H), c_n (B, H) or empty."""
+class Room:
+    """Memory of the core's own that calls one after the other use again; what was in it is gone with the next call."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Tensor] = {}
+
+    def take(self, name: str, size: int) -> Tensor:
+        """At least `size` bytes, those of the same name before it where they are enough."""
+        held = self._held.get(name)
+        if held is None or len(held) < size:
+            self._held[name] = held = _buffer(size)
+        return held
+
+
+def _outputs(inputs: Inputs, y: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """Unwritten: y (T, B, H) where there is none, h_n (B, H), c_n (B, H) or empty."""
     x, h0, c0 = inputs.x, inputs.h0, inputs.c0
     T, (B, H) = x.shape[0], h0.shape
-    return x.new_empty(T, B, H), x.new_empty(B, H), x.new_empty(0 if c0 is None else B, H)
+    y = x.new_empty(T, B, H) if y is None else y
+    return y, x.new_empty(B, H), x.new_empty(0 if c0 is None else B, H)
 
 
 def _dense(way: Way) -> Way:
@@ -324,14 +339,20 @@ def _dense(way: Way) -> Way:
     return Way(way.lengths, way.reset, *masks, way.cell, way.reverse)
 
 
-def forward(inputs: Inputs, way: Way, saving: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The outputs, and the bytes that `backward` reads: none unless `saving`."""
+def forward(
+    inputs: Inputs, way: Way, saving: bool, *, y: Tensor | None = None, room: Room | None = None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The outputs, and the bytes that `backward` reads: none unless `saving`.
+
+    Where `y` is given, y is written there; where `room` is, the bytes are its own.
+    """
     _refuse(inputs, way)
     inputs, way = _readable(inputs), _dense(way)
-    problem = _problem(inputs, way)
-    y, h_n, c_n = _outputs(inputs)
-    saved = _buffer(problem.saved_bytes()) if saving else torch.empty(0, dtype=torch.uint8, device="cpu")
-    workspace = _buffer(problem.forward_workspace_bytes(saving))
+    problem, room = _problem(inputs, way), room or Room()
+    y, h_n, c_n = _outputs(inputs, y)
+    none = torch.empty(0, dtype=torch.uint8, device="cpu")
+    saved = room.take("saved", problem.saved_bytes()) if saving else none
+    workspace = room.take("forward", problem.forward_workspace_bytes(saving))
     out = [*_sequence(y), *_state(h_n), *_state(c_n), _pointer(saved), _pointer(workspace)]
     call: list[Any] = [*_pointers(inputs), *out, _further(inputs, way)]
     _core.forward(problem, *call)
@@ -346,25 +367,38 @@ def backward(
     saved: Tensor,
     wanted: Sequence[bool],
     *,
+    dx: Tensor | None = None,
     onto: Sequence[Tensor | None] | None = None,
+    room: Room | None = None,
 ) -> list[Tensor | None]:
     """The gradients of `inputs`, None where not wanted, from those of y, h_n and c_n. Uses `saved` up.
 
-    `onto`: in the places of the weights, gradients of an earlier call to which this one's are added.
+    Where `dx` is given, that of x is written there; `onto` holds, in the places of the weights, gradients of an earlier
+    call to which this one's are added; where `room` is given, the bytes on the way are its own.
     """
     inputs, way = _readable(inputs), _dense(way)
-    problem = _problem(inputs, way)
+    problem, room = _problem(inputs, way), room or Room()
     dy, dh_n, dc_n = map(_rows_contiguous, gradients)
-    d = [t.new_empty(t.shape) if t is not None and want else None for t, want in zip(inputs, wanted, strict=True)]
-    if onto is not None:
-        d[1:5], d[7] = onto[1:5], onto[7]
+    d = [
+        t.new_empty(t.shape) if t is not None and want and made is None else made
+        for t, want, made in zip(inputs, wanted, _made(dx, onto), strict=True)
+    ]
     dx, *dweights, dh0, dc0 = d[:7]
-    workspace = _buffer(problem.backward_workspace_bytes())
+    workspace = room.take("backward", problem.backward_workspace_bytes())
     coming = [*_sequence(y), _pointer(saved), *_sequence(dy), *_state(dh_n), *_state(dc_n)]
     out = [*_sequence(dx), *_state(dh0), *_state(dc0), *map(_pointer, dweights), _pointer(workspace)]
     call: list[Any] = [*_pointers(inputs), *coming, *out, _further(inputs, way, d[7:], add=onto is not None)]
     _core.backward(problem, *call)
     return d
+
+
+def _made(dx: Tensor | None, onto: Sequence[Tensor | None] | None) -> list[Tensor | None]:
+    """Where the gradients of `Inputs` are to be written, as far as there is a place for them."""
+    made: list[Tensor | None] = [None] * N_INPUTS
+    made[0] = dx
+    if onto is not None:
+        made[1:5], made[7] = onto[1:5], onto[7]
+    return made
 
 
 def _unshared(saved: Tensor) -> Tensor:
