@@ -19,6 +19,7 @@ ORDER = [
     "sweep",
     "noise",
     "trace",
+    "projection",
     "native",
     "compiling",
     "layers",

@@ -19,9 +19,11 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from recorrente.cells import GRU, LSTM, Cell, CoupledLSTM, Elman, PeepholeLSTM
+from recorrente.cells import GRU, LSTM, Cell, CoupledLSTM, Elman, PeepholeLSTM, ResetBeforeGRU
 from recorrente.errors import InputError
 from recorrente.notation import State, Weights
+from recorrente.projection import folded
+from recorrente.projection import lack as lack_of_projection
 from recorrente.sweep import Along, reference
 
 if TYPE_CHECKING:
@@ -55,8 +57,6 @@ def lack(cell: Cell, x: Tensor, *, projection: bool = False, **along: Unpack[Alo
         return "the C++ core is not built (`pip install .` builds it)"
     if _code(cell) is None:
         return f"the core does not know {cell!r}"
-    if projection:
-        return "the core has no projection"
     if not x.is_cpu:
         return f"the core runs on the CPU, and the input is on {x.device}"
     if x.dtype not in _DTYPES:
@@ -65,7 +65,8 @@ def lack(cell: Cell, x: Tensor, *, projection: bool = False, **along: Unpack[Alo
         return "the core has no zoneout with peepholes"
     if any(part is not None and part.requires_grad for part in (along.get("drop"), *(along.get("zone") or ()))):
         return "the core gives no gradient to masks"
-    return ""
+    masked = along.get("drop") is not None or bool(along.get("zone"))
+    return lack_of_projection(masked=masked) if projection else ""
 
 
 def transform() -> str:
@@ -102,6 +103,8 @@ def native(cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpac
     code = _code(cell)
     if code is None:
         raise NotImplementedError(lack(cell, x))
+    if weights.weight_hr is not None:
+        return folded(native)(cell, x, state, weights, **along)
     inputs, how = given(x, state, weights, along), way(code, along)
     saving = torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in inputs)
     if torch.compiler.is_compiling() or type(x) is not Tensor:
@@ -201,6 +204,7 @@ if BUILT:
         _core.LSTM: LSTM(),
         _core.LSTM_PEEPHOLE: PeepholeLSTM(),
         _core.LSTM_COUPLED: CoupledLSTM(),
+        _core.GRU_BEFORE: ResetBeforeGRU(),
     }
     _CODES = {type(cell): code for code, cell in _CELLS.items() if not isinstance(cell, Elman)}
 
@@ -218,10 +222,10 @@ def cell_of(code: int) -> Cell:
 
 
 def code_of(cell: Cell, sweep: object, x: Tensor, weights: Weights, along: Along) -> int | None:
-    """What the core calls a cell, where `sweep` would run it on the core; else None."""
+    """What the core calls a cell, where `sweep` would run it on the core just as it is; else None."""
     if sweep not in (native, automatic) or transform():
         return None
-    return None if lack(cell, x, projection=weights.weight_hr is not None, **along) else _code(cell)
+    return None if weights.weight_hr is not None or lack(cell, x, **along) else _code(cell)
 
 
 def gradient_stretch(dtype: torch.dtype) -> int:
