@@ -113,11 +113,17 @@ def train(
     leave_out: Annotated[
         str | None, typer.Option("--leave-out", metavar="SPEAKER", help="Of sounds: the speaker to test on.")
     ] = None,
+    length: Annotated[
+        int | None, typer.Option(min=1, help="Of probes of memory: steps of a sequence.", show_default="by probe")
+    ] = None,
     skip_bad: Annotated[
         bool | None, typer.Option("--skip-bad", help="Leave out, and name, what cannot be read.", show_default=False)
     ] = None,
     initial: Annotated[
-        str | None, typer.Option(help="W_hh at first: torch or orthogonal.", show_default="torch; elman orthogonal")
+        str | None,
+        typer.Option(
+            help="The weights at first: torch, orthogonal or chrono:T.", show_default="torch; elman orthogonal"
+        ),
     ] = None,
     steps: Annotated[
         str | None, typer.Option(help="Where the loss of a class is taken: last or every step.", show_default="last")
@@ -192,6 +198,7 @@ def train(
         label=label,
         rate=rate,
         leave_out=leave_out,
+        length=length,
         skip_bad=skip_bad,
     )
     plan = chosen.plan(

@@ -11,7 +11,7 @@ namespace recorrente::RECORRENTE_SIMD {
 // Slots n r z s, s = r h. The state product goes to r and z, the second one, of s, to n.
 struct GruBefore {
   static constexpr int kGates = 3, kSlots = 4, kLoaded = 3, kStateSlot = 1, kUnits = 2, kPeepholes = 0, kSecondGate = 2;
-  static constexpr int kInputGate[] = {2, 0, 1}, kStateGate[] = {0, 1};
+  static constexpr int kInputGate[kGates] = {2, 0, 1}, kStateGate[2] = {0, 1};
   static constexpr Carry kCarry = Carry::hidden;
 
   template <class V>

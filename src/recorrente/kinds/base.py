@@ -35,6 +35,7 @@ class Reading:
         text, label: of a table with text: the names of the two columns.
         rate: of sounds, samples a second that all are brought to.
         leave_out: of sounds, the speaker who is tested on.
+        length: of probes of memory, the steps of a sequence.
         skip_bad: leave out files of a folder, and rows of a table, that cannot be read; they are counted and named.
     """
 
@@ -46,6 +47,7 @@ class Reading:
     label: str | None = None
     rate: int | None = None
     leave_out: str | None = None
+    length: int | None = None
     skip_bad: bool | None = None
 
     def only(self, kind: str, *allowed: str) -> None:

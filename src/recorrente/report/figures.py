@@ -219,7 +219,26 @@ def gradient(content: Content) -> Figure:
     return figure
 
 
+def answers(content: Content) -> Figure:
+    """What a probe asked and what was said: a point a sequence, or a line a step."""
+    target, said = content.seen["answer_target"], content.seen["answer_said"]
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    axes = figure.subplots()
+    if content.seen["answer_each_step"]:
+        axes.plot(target, color=GREY, lw=3, alpha=0.5, label="asked")
+        axes.plot(said, color=BLUE, lw=1, label="said")
+        axes.set(xlabel="step, of the last ones")
+        axes.legend(frameon=False)
+    else:
+        axes.plot(target, target, color=GREY, lw=1)
+        axes.plot(target, said, "o", ms=3, color=BLUE)
+        axes.set(xlabel="asked", ylabel="said")
+    _quiet(axes)
+    return figure
+
+
 FIGURES = {
+    "answers": answers,
     "grid": grid,
     "learning": learning,
     "perplexity": perplexity,
@@ -241,6 +260,7 @@ SHOWN = {
     "series": ("series", "learning", "confusion", "gradient"),
     "audio": ("sounds", "learning", "confusion", "gradient"),
     "tags": ("learning", "confusion", "gradient"),
+    "probe": ("answers", "learning", "gradient"),
 }
 """Those that the report on each kind of data shows."""
 
