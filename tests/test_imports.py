@@ -39,6 +39,7 @@ ORDER = [
     "baselines",
     "observation",
     "inspection",
+    "watch",
     "kinds",
     "report",
     "exchange",

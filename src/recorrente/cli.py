@@ -156,6 +156,9 @@ def train(
     ] = None,
     device: Device = "cpu",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run folder that is there.")] = False,
+    watch_gradient: Annotated[
+        bool, typer.Option("--watch-gradient", help="Draw the gradient through time while it learns.")
+    ] = False,
 ) -> None:
     """Train a network and write a run folder with a report.
 
@@ -182,7 +185,13 @@ def train(
     if resume is not None:
         recipe_of_run = recipe.of_run(resume)
         with Display(sys.stderr, recipe_of_run.plan.epochs) as display, _interruptible(resume):
-            trained = recipe.resume(resume, device=device, watcher=display, progress=display.wait)
+            trained = recipe.resume(
+                resume,
+                device=device,
+                watcher=display,
+                progress=display.wait,
+                watch_gradient=watch_gradient and display.gradient,
+            )
         _tell_run(trained)
         return
     assert data is not None
@@ -246,6 +255,7 @@ def train(
             overwrite=overwrite,
             watcher=display,
             progress=display.wait,
+            watch_gradient=watch_gradient and display.gradient,
         )
     _tell_run(trained)
 

@@ -237,7 +237,28 @@ def answers(content: Content) -> Figure:
     return figure
 
 
+def watched(content: Content) -> Figure:
+    """The norm of dL/dh_t over the epochs: a row an epoch, the first below, a panel a layer."""
+    assert content.watched is not None
+    norms = content.watched  # (L, epochs, T)
+    figure = Figure(figsize=(8, 2.4 * len(norms) + 0.6), layout="constrained")
+    for number, (axes, layer) in enumerate(zip(np.ravel(figure.subplots(len(norms), 1)), norms, strict=True), start=1):
+        shown = np.log10(np.where(layer > 0, layer, np.nan))
+        image = axes.imshow(shown, aspect="auto", origin="lower", cmap="viridis", interpolation="nearest")
+        figure.colorbar(image, ax=axes, label="log10 of the norm of dL/dh")
+        axes.set(xlabel="step", ylabel="epoch", title=f"layer {number}" if len(norms) > 1 else "")
+        axes.set_yticks(*_epochs(len(layer)))
+    return figure
+
+
+def _epochs(count: int) -> tuple[list[int], list[str]]:
+    """Where epochs are marked on an axis, and how."""
+    marks = sorted({0, count // 2, count - 1})
+    return marks, [str(mark + 1) for mark in marks]
+
+
 FIGURES = {
+    "watched": watched,
     "answers": answers,
     "grid": grid,
     "learning": learning,
