@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import recorrente
-from recorrente import Plan, Shape
+from recorrente import Plan, Shape, recipe
 from recorrente.data.batch import NO_TARGET, Batch
 from recorrente.evaluation import gradient_norms
 from recorrente.layers import LSTM, Network
@@ -116,3 +116,13 @@ def test_a_curve_is_logarithmic_and_as_wide_as_it_may_be():
     assert curve([1.0, 1e-8]) == "█▁"
     assert curve([0.0, 0.0]) == "  "
     assert len(curve(list(range(1, 1000)), 30)) == 30
+
+
+def test_inspect_reads_a_run_of_any_kind_and_draws(watched):
+    folder = watched[0].run.folder
+    told = recipe.inspect(folder)
+    assert told["steps"] == 12
+    assert len(told["layers"]) == 1
+    page = recipe.draw_inspection(folder, told)
+    assert told["layers"][0]["verdict"]["sentence"] in page.read_text()
+    assert (folder / "figures" / "inspection.png").stat().st_size > 5000

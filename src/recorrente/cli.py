@@ -373,6 +373,7 @@ def inspect(run: RunFolder, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(told, indent=2))
         return
+    page = recipe.draw_inspection(run, told)
     for layer in told["layers"]:
         print(f"{layer['name']}: {layer['verdict']['sentence']}")
     _table(
@@ -395,6 +396,7 @@ def inspect(run: RunFolder, as_json: AsJson = False) -> None:
         ("layer", "Lyapunov exponents a step"),
         [[layer["name"], " ".join(f"{value:+.3f}" for value in layer["lyapunov"])] for layer in told["layers"]],
     )
+    print(f"pictures: {page}", file=sys.stderr)
 
 
 @app.command()

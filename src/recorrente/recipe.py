@@ -40,6 +40,7 @@ __all__ = [
     "Trained",
     "default_plan",
     "default_shape",
+    "draw_inspection",
     "image",
     "inspect",
     "load",
@@ -228,6 +229,13 @@ def inspect(folder: str | Path) -> dict[str, Any]:
     feed = trained.kind.feed(recipe, trained.kind.again(recipe, recipe.source, silent))
     some = next(iter(feed.validation())).of_one_length(INSPECTED)
     return inspection.inspect(trained.network, recipe.task, some)
+
+
+def draw_inspection(folder: str | Path, told: dict[str, Any]) -> Path:
+    """Keeps what `inspect` told as `inspection.json`, and puts its pictures into the report; the report's path."""
+    run = Run.open(folder)
+    run.write_json("inspection.json", told)
+    return report.write(run.folder)
 
 
 def new_folder(data: str | Path, cell: str) -> Path:

@@ -24,6 +24,7 @@ class Content:
     metrics: dict[str, Any]
     history: dict[str, list[float]]  # a column a name
     seen: dict[str, NDArray[Any]]  # observations.npz
+    inspection: dict[str, Any] | None  # inspection.json, what `recorrente inspect` told last
     watched: NDArray[Any] | None  # gradient.csv, where there is one: (L, epochs that were looked at, T)
 
     @classmethod
@@ -36,7 +37,8 @@ class Content:
         run = Run.open(folder)
         rows = run.read_csv("history.csv")
         history = {name: [float(row[name]) for row in rows] for name in rows[0]} if rows else {}
-        return cls(run.config, run.read_json("metrics.json"), history, _arrays(run), _watched(run))
+        told = run.read_json("inspection.json") if (run / "inspection.json").exists() else None
+        return cls(run.config, run.read_json("metrics.json"), history, _arrays(run), told, _watched(run))
 
     @property
     def kind(self) -> str:

@@ -20,6 +20,7 @@ from recorrente.report.content import Content
 __all__ = ["FIGURES", "SHOWN", "png"]
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#777777"
+COLOURS = (BLUE, ORANGE, GREEN, RED, GREY)  # of layers
 CELLS_WITH_NUMBERS = 20  # a confusion matrix of more classes than this is shown by colour alone
 CLASSES_NAMED = 5  # curves of probability that are named; the others stay grey
 
@@ -203,13 +204,12 @@ def gradient(content: Content) -> Figure:
     norms = content.seen["gradient_norms"]  # (L, T, B)
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     axes = figure.subplots()
-    colours = (BLUE, ORANGE, GREEN, RED, GREY)
     for number, layer in enumerate(norms):
         shown = np.where(layer > 0, layer, np.nan)
         if np.isnan(shown).all():
             continue
         low, middle, high = _quartiles(shown)
-        colour = colours[number % len(colours)]
+        colour = COLOURS[number % len(COLOURS)]
         axes.plot(middle, color=colour, label=f"layer {number}" if len(norms) > 1 else "median")
         axes.fill_between(range(len(middle)), low, high, color=colour, alpha=0.2, lw=0)
     axes.set(xlabel="step", ylabel="norm of dL/dh", yscale="log")
@@ -251,6 +251,39 @@ def watched(content: Content) -> Figure:
     return figure
 
 
+def inspection(content: Content) -> Figure:
+    """What `inspect` told: the gradient at each step, its shares of dL/dW_hh, singular values by lag, the gates."""
+    assert content.inspection is not None
+    layers = content.inspection["layers"]
+    figure = Figure(figsize=(8, 6), layout="constrained")
+    reach, shares, jacobian, gates = np.ravel(figure.subplots(2, 2))
+    for number, layer in enumerate(layers):
+        style: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "label": layer["name"]}
+        norms = np.array(layer["norms"])
+        reach.plot(np.where(norms > 0, norms, np.nan), **style)
+        shares.plot(layer["shares"], **style)
+        lags = [row["lag"] for row in layer["jacobian"]]
+        for rank, values in enumerate(zip(*(row["singular_values"] for row in layer["jacobian"]), strict=True)):
+            style["label"] = layer["name"] if rank == 0 else None
+            jacobian.plot(lags, values, "o-", ms=3, alpha=1 - 0.2 * rank, **style)
+        names = [gate["name"] for gate in layer["gates"]]
+        places = np.arange(len(names)) + 0.8 * number / len(layers)
+        height = [100 * gate["saturated"] for gate in layer["gates"]]
+        gates.bar(places, height, 0.8 / len(layers), color=style["color"])
+        gates.set_xticks(np.arange(len(names)) + 0.4 * (1 - 1 / len(layers)), names)
+    reach.set(title="norm of dL/dh", xlabel="step, as it is read", yscale="log")
+    shares.set(title="share of dL/dW_hh", xlabel="step, as it is read")
+    jacobian.set(title="singular values of dh(T)/dh(T - lag)", xlabel="lag", yscale="log")
+    jacobian.set_xscale("log", base=2)
+    jacobian.set_xticks(lags, [str(lag) for lag in lags], minor=False)
+    gates.set(title="units whose gate is saturated, %")
+    if len(layers) > 1:
+        reach.legend(frameon=False)
+    for axes in (reach, shares, jacobian, gates):
+        _quiet(axes)
+    return figure
+
+
 def _epochs(count: int) -> tuple[list[int], list[str]]:
     """Where epochs are marked on an axis, and how."""
     marks = sorted({0, count // 2, count - 1})
@@ -259,6 +292,7 @@ def _epochs(count: int) -> tuple[list[int], list[str]]:
 
 FIGURES = {
     "watched": watched,
+    "inspection": inspection,
     "answers": answers,
     "grid": grid,
     "learning": learning,

@@ -25,7 +25,7 @@ def write(folder: Path) -> Path:
         RunError: a file of the run is missing or broken, or the folder cannot be written.
     """
     content = Content.of(folder)
-    names = SHOWN[content.kind] + (() if content.watched is None else ("watched",))
+    names = [*SHOWN[content.kind], *(name for name in ("inspection", "watched") if getattr(content, name) is not None)]
     pictures = {name: png(FIGURES[name](content)) for name in names}
     for name, picture in pictures.items():
         write_bytes(folder / "figures" / f"{name}.png", picture)
@@ -43,6 +43,7 @@ def _html(content: Content, pictures: dict[str, bytes]) -> str:
         config=content.config,
         metrics=content.metrics,
         classes=content.classes,
+        inspection=content.inspection,
         gradient=gradient_in_words(content.seen["gradient_norms"], both_ways=both_ways),
         pictures={name: base64.b64encode(picture).decode() for name, picture in pictures.items()},
         **PARTS.get(content.kind, lambda seen: {})(content.seen),
