@@ -17,7 +17,7 @@ from pathlib import Path
 from recorrente.runs import Run
 
 COMMANDS = {
-    "adding": "adding --length 600 --cell gru",
+    "adding": "adding --length 600",
     "copy": "copy --length 1000",
     "parity": "parity --length 100",
     "mackey-glass": "mackey-glass",

@@ -104,6 +104,16 @@ def test_the_norms_are_those_of_the_loss_that_is_trained(name, both):
     assert torch.allclose(last.norm(dim=-1), torch.from_numpy(norms[0, -1]), rtol=1e-9)
 
 
+def test_rows_of_several_lengths_end_at_their_own_ends():
+    network = Network(LSTM(4, 5, bidirectional=True).double(), torch.nn.Linear(10, 3).double())
+    x, target, lengths = torch.randn(6, 3, 4, dtype=torch.float64), torch.tensor([0, 1, 2]), torch.tensor([6, 2, 4])
+    norms = gradient_norms(network, Classify(), Batch(x, target, lengths))
+    for row, T in enumerate(lengths):
+        alone = gradient_norms(network, Classify(), Batch(x[:T, row : row + 1], target[row : row + 1]))
+        assert np.allclose(norms[:, :T, row], alone[:, :, 0], rtol=1e-9)
+        assert (norms[:, T:, row] == 0).all()
+
+
 def test_rows_of_one_length_are_taken():
     x, lengths = torch.arange(24.0).view(6, 4, 1), torch.tensor([6, 3, 3, 0])
     some = Batch(x, torch.tensor([0, 1, 2, 3]), lengths).of_one_length(5)

@@ -126,17 +126,18 @@ class _Read(nn.Module):
         super().__init__()
         self.h, self.directions = h, directions
 
-    def forward(self, x: Tensor, state: object = None) -> tuple[Tensor, Tensor]:
-        width = self.h.shape[2] // self.directions
-        ends = self.h[-1, :, :width], self.h[0, :, width:]
+    def forward(self, x: Tensor, state: object = None, *, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        (T, B), width = self.h.shape[:2], self.h.shape[2] // self.directions
+        last = torch.full((B,), T) if lengths is None else lengths
+        ends = self.h[last.clamp(min=1) - 1, torch.arange(B), :width], self.h[0, :, width:]
         return self.h, torch.stack(ends[: self.directions])
 
 
 def loss_of_states(network: Network, task: Task, batch: Batch) -> Callable[[Tensor], Tensor]:
     """The loss that training takes of a batch, times its sequences, as a function of the top layer's h `(T, B, H)`.
 
-    Every sequence is T steps long. Read both ways, the last state means the end of each way: step T-1, and step 0 in
-    reverse.
+    Read both ways, the last state means the end of each way: a row's last step, and step 0 in reverse. Every row has a
+    step at least.
     """
     task = copy.copy(task)  # one that carries a state keeps its own
 
@@ -152,7 +153,7 @@ def gradient_norms(network: Network, task: Task, batch: Batch) -> NDArray[np.flo
     network.eval()
     with torch.no_grad():
         x = network.encoder(batch.x)
-    flow = gradient_flow(network.recurrence, x, loss_of_states(network, task, batch), gates=False)
+    flow = gradient_flow(network.recurrence, x, loss_of_states(network, task, batch), batch.lengths, gates=False)
     return flow.norms.cpu().numpy()
 
 

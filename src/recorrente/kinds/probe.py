@@ -34,8 +34,8 @@ LEARNT, VALIDATED, TESTED = range(3)
 """What keeps the random numbers of the parts apart."""
 
 PLANS: dict[str, dict[str, Any]] = {
-    "adding": {"epochs": 20, "batch": 64, "learning_rate": 3e-3, "rise": 0.1},
-    "copy": {"epochs": 20, "batch": 64, "learning_rate": 2e-3, "rise": 0.1},
+    "adding": {"epochs": 30, "batch": 64, "learning_rate": 4e-3, "rise": 0.1},
+    "copy": {"epochs": 80, "batch": 32, "learning_rate": 5e-3, "rise": 0.1},
     "parity": {"epochs": 20, "batch": 64, "learning_rate": 4e-3, "rise": 0.1},
     "mackey-glass": {"epochs": 20, "batch": 32, "learning_rate": 4e-3, "rise": 0.1},
 }
@@ -72,7 +72,7 @@ class Probe:
     def shape(self, cell: str, reading: Reading, given: Mapping[str, Any]) -> Shape:
         """One layer, with gates that remember from one step to the length of the task."""
         gated = {"initial": "chrono"} if cell != "elman" else {"initial": "orthogonal"}
-        shape = Shape(cell, **{"hidden": 128, "layers": 1} | gated | dict(given))
+        shape = Shape(cell, **{"hidden": 64, "layers": 1} | gated | dict(given))
         if shape.bidirectional:
             raise InputError("bidirectional", came="both ways", wanted="one: a probe of memory asks what is kept")
         return shape
