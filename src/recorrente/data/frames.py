@@ -40,8 +40,8 @@ class Frames:
         """Made for the training clips."""
         squares = np.stack([(_centred(one) ** 2).mean(axis=(0, 1, 2)) for one in clips])
         changes = np.stack([(_changes(one) ** 2).mean(axis=(0, 1, 2)) for one in clips])
-        scales = (np.maximum(np.sqrt(part.mean(axis=0)), 1e-6) for part in (squares, changes))
-        return cls(sampling, *(tuple(part.astype(float).tolist()) for part in scales))
+        scales = (np.sqrt(part.mean(axis=0)) for part in (squares, changes))
+        return cls(sampling, *(tuple(np.where(part > 0, part, 1).astype(float).tolist()) for part in scales))
 
     @property
     def colours(self) -> int:
