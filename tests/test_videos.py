@@ -93,7 +93,7 @@ def test_a_clip_is_read_as_it_was_made(tmp_path, suffix):
 
 
 def test_frames_are_taken_by_the_clock(tmp_path):
-    """50 frames at 25 a second are two seconds: 20 ticks of a tenth, 10 of a fifth; the slow clip shows frames twice."""
+    """50 frames at 25 a second are two seconds: 20 ticks of a tenth, 10 of a fifth; a slow clip shows frames twice."""
     fast = write(tmp_path / "fast.mp4", moving(50, 16, 64, right=True), 25)
     assert [len(clip.decode(fast, Sampling((16, 64), rate=rate))) for rate in (25, 10, 5)] == [50, 20, 10]
     slow = clip.decode(write(tmp_path / "slow.mp4", moving(5, 16, 64, right=True), 5), Sampling((16, 64)))
@@ -147,7 +147,7 @@ def test_moving_gifs_and_arrays_of_frames_are_known_by_looking(tmp_path):
                 shown = np.zeros((5 + k, 8, 9), np.uint8) if T else np.zeros((5 + k, 15, 2), np.float32)
                 np.save(tmp_path / name / label / f"{k}.npy", shown)
     assert find(tmp_path / "arrays").kind == "video"
-    assert find(tmp_path / "joints").kind == "series"
+    assert find(tmp_path / "joints").kind == "joints"
     data = load(tmp_path / "arrays")
     assert data.train.frames[0].shape[1:] == (8, 9, 1)
     with pytest.raises(InputError, match="single clip"):

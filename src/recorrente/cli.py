@@ -77,7 +77,9 @@ def train(
     ] = None,
     kind: Annotated[
         str | None,
-        typer.Option(help="image, language, text, tags, audio, video or series.", show_default="found by looking"),
+        typer.Option(
+            help="image, language, text, tags, audio, video, joints or series.", show_default="found by looking"
+        ),
     ] = None,
     cell: Annotated[str | None, typer.Option(help="elman, gru or lstm.", show_default="gru; running text lstm")] = None,
     activation: Annotated[str | None, typer.Option(help="Of an elman cell: tanh, relu or linear.")] = None,
@@ -120,7 +122,8 @@ def train(
     ] = None,
     frames: Annotated[int | None, typer.Option(help="Of clips: the most frames read.", show_default="64")] = None,
     mirror: Annotated[
-        bool | None, typer.Option("--mirror", help="Of clips: learn them with left and right changed as well.")
+        bool | None,
+        typer.Option("--mirror", help="Of clips and joints: learn them with left and right changed as well."),
     ] = None,
     group: Annotated[
         str | None,
@@ -287,7 +290,9 @@ def predict(
     run: RunFolder,
     given: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="Pictures of any size; texts, or files of text.", show_default=False),
+        typer.Argument(
+            metavar="FILE...", help="Pictures, sounds or clips; texts, or files of text.", show_default=False
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:

@@ -321,6 +321,17 @@ _SETS = (
         files=(KnownFile("nagoya_fir_clips.npz", "a5ec6e1dbc2e0482d3d20a60551ce126401501f28bc013f79231f878ccc511b9"),),
         origin="https://github.com/muralab/Low-Resolution-FIR-Action-Dataset",
     ),
+    KnownSet(
+        name="jhmdb",
+        kind="joints",
+        about="609 sequences of 15 joints in the plane, 14 actions, 15 to 40 frames",
+        classes=(),
+        licence="MIT; the annotations for research",
+        citation="H. Jhuang et al.: Towards understanding action recognition, ICCV (2013); "
+        "as prepared by F. Yang et al., arXiv 1907.09658",
+        files=(KnownFile("jhmdb_gt_split1.npz", "3e7f7d315f059d24910294dfa55384b401878b9d3024ad4cee361855e5fb9140"),),
+        origin="https://github.com/fandulu/DD-Net",
+    ),
     *(
         KnownSet(
             name=name,

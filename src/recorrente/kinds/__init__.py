@@ -14,7 +14,7 @@ from recorrente.kinds.find import Found, find
 __all__ = ["NAMES", "Found", "find", "of_name"]
 
 _HOME = {"image": "Image", "language": "Language", "text": "Text", "tags": "Tags", "audio": "Audio", "series": "Series"}
-_HOME |= {"video": "Video"}
+_HOME |= {"video": "Video", "joints": "Joints"}
 NAMES = tuple(_HOME)
 """What `--kind` takes."""
 

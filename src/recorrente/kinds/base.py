@@ -36,7 +36,7 @@ class Reading:
         rate: of sounds, samples a second that all are brought to.
         leave_out: of sounds and clips, the speaker or group that is tested on.
         frame_rate, frames: of clips, frames a second, and the most of a clip.
-        mirror: of clips, whether they are learnt with left and right changed as well.
+        mirror: of clips and joints, whether they are learnt with left and right changed as well.
         group: of clips, a regular expression that finds the group in a path.
         skip_bad: leave out files of a folder, and rows of a table, that cannot be read; they are counted and named.
     """

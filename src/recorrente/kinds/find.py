@@ -60,6 +60,8 @@ def _of_folder(folder: Path) -> Found:
         return Found("video", why)
     archived = any(path.parent == folder and path.stem.endswith("_TRAIN") for path in files)
     numbers = sum(path.suffix.lower() in NUMBERS and path.parent != folder for path in files)
+    if not archived and numbers * 2 > len(files) and any(map(_poses, files[:TRIED])):
+        return Found("joints", "class folders of joints")
     if archived or numbers * 2 > len(files):
         return Found("series", "TRAIN and TEST files of series" if archived else "class folders of series")
     pictures = sum(path.suffix.lower() in PICTURES for path in files)
@@ -76,7 +78,8 @@ def _of_folder(folder: Path) -> Found:
 
 def _of_clips(files: list[Path]) -> str:
     """What tells that most files are clips: their names, or what is in the first GIF or array; else nothing."""
-    if sum(path.suffix.lower() in VIDEOS for path in files) * 2 > len(files):
+    clips = sum(path.suffix.lower() in VIDEOS for path in files)
+    if clips and (clips + sum(path.suffix.lower() == ".gif" for path in files)) * 2 > len(files):
         return "a folder of clips"
     for suffix, moves, why in ((".gif", _moves, "a folder of moving GIFs"), (".npy", _shows, "a folder of frames")):
         alike = [path for path in files if path.suffix.lower() == suffix]
@@ -93,11 +96,22 @@ def _moves(path: Path) -> bool:
 
 def _shows(path: Path) -> bool:
     """Whether an array is of frames: bytes in three dimensions, or any numbers in four."""
+    return len(_shape(path)) == 4 or (len(_shape(path)) == 3 and "'|u1'" in _header(path))
+
+
+def _poses(path: Path) -> bool:
+    """Whether an array is of joints: two coordinates of each at every step."""
+    return path.suffix.lower() == ".npy" and len(_shape(path)) == 3 and _shape(path)[2] == 2
+
+
+def _header(path: Path) -> str:
     with path.open("rb") as file:
-        header = file.read(256).decode("latin-1")
-    shape = header.partition("'shape': (")[2].partition(")")[0]
-    dimensions = sum(part.strip().isdigit() for part in shape.split(","))
-    return dimensions == 4 or (dimensions == 3 and "'|u1'" in header)
+        return file.read(256).decode("latin-1")
+
+
+def _shape(path: Path) -> list[int]:
+    shape = _header(path).partition("'shape': (")[2].partition(")")[0]
+    return [int(part) for part in shape.split(",") if part.strip().isdecimal()]
 
 
 def _of_file(path: Path) -> Found:

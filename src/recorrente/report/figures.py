@@ -263,6 +263,7 @@ SHOWN = {
     "text": ("arriving", "learning", "confusion", "gradient"),
     "series": ("series", "learning", "confusion", "gradient"),
     "video": ("clips", "learning", "confusion", "gradient"),
+    "joints": ("series", "learning", "confusion", "gradient"),
     "audio": ("sounds", "learning", "confusion", "gradient"),
     "tags": ("learning", "confusion", "gradient"),
 }
