@@ -67,7 +67,7 @@ class TiedHead(nn.Module):
 class PictureEncoder(nn.Module):
     """A vector for the picture of each step: halved by convolutions until it is small, then a linear layer.
 
-        x <- max over 2 x 2 of relu(norm(conv_3x3(x))),  twice the maps each time;  e = relu(W x + b)
+        x <- relu(norm(max over 2 x 2 of conv_3x3(x))),  twice the maps each time;  e = relu(W x + b)
 
     Maps are normalised in four groups (Wu and He, arXiv 1803.08494), each picture by itself: steps past the end of a
     row of a batch change nothing for the others, as they would with batch normalisation.
@@ -91,13 +91,14 @@ class PictureEncoder(nn.Module):
         parts: list[nn.Module] = []
         height, across = size
         while min(height, across) >= SMALL:
-            halved = (nn.Conv2d(colours, maps, 3, padding=1), nn.GroupNorm(4, maps), nn.ReLU(), nn.MaxPool2d(2))
-            parts += halved
+            parts += (nn.Conv2d(colours, maps, 3, padding=1), nn.MaxPool2d(2), nn.GroupNorm(4, maps), nn.ReLU())
             colours, maps, height, across = maps, 2 * maps, height // 2, across // 2
         flat = nn.Linear(colours * height * across, width)
-        self.layers = nn.Sequential(*parts, nn.Flatten(), nn.Dropout(dropout), flat, nn.ReLU())
+        layers = nn.Sequential(*parts, nn.Flatten(), nn.Dropout(dropout), flat, nn.ReLU())
+        # Halved before the norm, and with the maps innermost, forward and backward take half the time on a CPU.
+        self.layers = layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, x: Tensor) -> Tensor:
         """From `(T, B, C, H, W)` to `(T, B, E)`."""
-        vectors: Tensor = self.layers(x.flatten(0, 1))
+        vectors: Tensor = self.layers(x.flatten(0, 1).contiguous(memory_format=torch.channels_last))
         return vectors.unflatten(0, x.shape[:2])

@@ -178,7 +178,10 @@ def _known(name: str, leave_out: str | None, seed: int, progress: Progress) -> V
 def _group(path: Path, in_parts: bool, pattern: str | None) -> str:
     """Who or what a clip shows, from its path below the folder; empty where nothing tells."""
     if pattern is not None:
-        found = re.search(pattern, path.as_posix())
+        try:
+            found = re.search(pattern, path.as_posix())
+        except re.error as error:
+            raise InputError("group", came=f"{pattern!r} ({error})", wanted="a regular expression") from error
         return (found.group(1) if found.re.groups else found.group(0)) or "" if found else ""
     inside = path.parts[2 if in_parts else 1 :]  # below the class
     if len(inside) > 1:

@@ -79,7 +79,9 @@ def _of_folder(folder: Path) -> Found:
 def _of_clips(files: list[Path]) -> str:
     """What tells that most files are clips: their names, or what is in the first GIF or array; else nothing."""
     clips = sum(path.suffix.lower() in VIDEOS for path in files)
-    if clips and (clips + sum(path.suffix.lower() == ".gif" for path in files)) * 2 > len(files):
+    if clips and (clips + sum(path.suffix.lower() == ".gif" for path in files)) * 2 >= len(
+        files
+    ):  # many have words beside them
         return "a folder of clips"
     for suffix, moves, why in ((".gif", _moves, "a folder of moving GIFs"), (".npy", _shows, "a folder of frames")):
         alike = [path for path in files if path.suffix.lower() == suffix]

@@ -25,7 +25,7 @@ from recorrente.training import Plan
 
 __all__ = ["Video"]
 
-SHOWN, GRADIENT_BATCH = 3, 16
+SHOWN, GRADIENT_BATCH, LINEAR_SIDE = 3, 16, 32
 
 
 class Video(Ragged):
@@ -140,6 +140,13 @@ class Video(Ragged):
 
 
 def _resampled(steps: NDArray[np.float32], count: int = 8) -> NDArray[np.float32]:
-    """The values of so many evenly spread frames, flat, so that clips of any length can be set beside each other."""
+    """The values of so many evenly spread frames, flat, so that clips of any length can be set beside each other.
+
+    Larger frames are brought to 32 pixels a side or less, by means over blocks: a weight a pixel is learnt slowly.
+    """
     at = np.linspace(0, len(steps) - 1, count).round().astype(np.intp)
-    return steps[at, : steps.shape[1] // 2].ravel()
+    values = steps[at, : steps.shape[1] // 2]  # (count, C, H, W)
+    block = -(-max(values.shape[2:]) // LINEAR_SIDE)
+    height, width = (side // block * block for side in values.shape[2:])
+    blocks = values[:, :, :height, :width].reshape(*values.shape[:2], height // block, block, width // block, block)
+    return blocks.mean(axis=(3, 5)).ravel()
