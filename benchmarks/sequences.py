@@ -130,9 +130,11 @@ def variants(budget: float) -> Iterator[dict[str, object]]:
         layers = [Recurrent(make(), C, H) for make in pair]
         calls = [step(layer, x, lambda x, layer=layer: layer(x)[0]) for layer in layers]
         yield versus(name, "plain", calls, budget)
-    torchs, ours = nn.LSTM(C, H, proj_size=64), recorrente.LSTM(C, H)
-    calls = [step(layer, x, lambda x, layer=layer: layer(x)[0]) for layer in (ours, torchs)]
-    yield versus("LSTM with projection (torch's own)", "plain, ours", calls, budget)
+    for P in (H // 2, H // 3 + 1):
+        kinds = recorrente.LSTM(C, H), recorrente.LSTM(C, H, proj_size=P), nn.LSTM(C, H, proj_size=P)
+        plain, ours, torchs = (step(layer, x, lambda x, layer=layer: layer(x)[0]) for layer in kinds)
+        yield versus(f"LSTM projected to {P}", "plain", [plain, ours], budget)
+        yield versus(f"LSTM projected to {P}", "torch's own", [ours, torchs], budget)
 
 
 def every(budget: float) -> Iterator[dict[str, object]]:
@@ -157,7 +159,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     words = parser.parse_args()
     torch.set_num_threads(words.threads)
-    wanted = 2 * len(RAGGED) * len(KINDS) + len(KINDS) * (1 + len(NOISE)) + len(VARIANTS) + 1
+    wanted = 2 * len(RAGGED) * len(KINDS) + len(KINDS) * (1 + len(NOISE)) + len(VARIANTS) + 4
     rows = list(track(every(words.budget), "measuring", wanted, console=Console(stderr=True)))
     show(rows)
     if words.out:

@@ -19,6 +19,7 @@ CELLS = {
     "lstm": cells.LSTM(),
     "peephole": cells.PeepholeLSTM(),
     "coupled": cells.CoupledLSTM(),
+    "reset before": cells.ResetBeforeGRU(),
 }
 
 # T, B, C, H: one of everything, nothing at all, odd numbers, one short of a vector and one past it.
@@ -42,6 +43,7 @@ PAIRS: dict[str, tuple[type[nn.Module], type[nn.Module], dict[str, Any]]] = {
     "RNN relu": (layers.RNN, nn.RNN, {"nonlinearity": "relu"}),
     "GRU": (layers.GRU, nn.GRU, {}),
     "LSTM": (layers.LSTM, nn.LSTM, {}),
+    "LSTM projected": (layers.LSTM, nn.LSTM, {"proj_size": 3}),
 }
 
 

@@ -197,8 +197,8 @@ def test_a_layer_with_all_there_is(name, rule):
     """Depth, directions, lengths, batch_first, a given state: the rules that are the whole gradient give torch's."""
     ours, _ = pair(name, C, H, 2, bidirectional=True, batch_first=True, dtype=torch.float64)
     x, lengths = leaf(B, T, C), [T, 4, 7]
-    rows = [leaf(4, B, H) for _ in range(2 if name == "LSTM" else 1)]
-    start = tuple(rows) if name == "LSTM" else rows[0]
+    rows = [leaf(4, B, width) for width in ours.widths]
+    start = tuple(rows) if len(rows) > 1 else rows[0]
     found = []
     for credit in (None, rule):
         ours.credit = credit
@@ -321,7 +321,7 @@ def test_an_accelerated_layer_takes_a_rule_and_says_when_it_is_lost():
 
 
 def test_what_the_core_lacks_runs_the_rule_on_the_reference_and_says_so():
-    layer = recorrente.LSTM(C, H, proj_size=2, credit=Truncated(3), dtype=torch.float64)
+    layer = recorrente.LSTM(C, H, proj_size=2, zoneout=0.1, credit=Truncated(3), dtype=torch.float64)
     x = torch.randn(T, B, C, dtype=torch.float64, requires_grad=True)
     with pytest.warns(recorrente.SlowPathWarning, match="projection"):
         y, _ = layer(x)

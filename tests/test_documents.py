@@ -47,6 +47,16 @@ def test_the_guides_python_runs_and_says_what_the_page_says(name, capsys):
         assert 20 < degrees < 90
 
 
+@pytest.mark.parametrize("name", ["lengths", "episodes", "start", "streams"])
+def test_the_page_on_sequences_runs_and_says_what_it_says(name, capsys):
+    code = examples("docs/guide/sequences.md")[name]
+    assert examples("docs/guia/sequences.md")[name] == code
+    exec(compile(code, "docs/guide/sequences.md", "exec"), {})
+    said = re.findall(r"^print\(.*# (.*)$", code, re.MULTILINE)
+    if name in ("lengths", "episodes"):
+        assert capsys.readouterr().out.split("\n")[:-1] == said
+
+
 def test_the_guides_figures_are_made_by_their_script(tmp_path):
     script = ROOT / "docs" / "guide" / "figures.py"
     words = ["--data", "digits", "--steps", "3", "--out", str(tmp_path)]

@@ -12,8 +12,10 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pack_sequence, pad_packed_sequence
 
 import recorrente
-from recorrente import layers
+from recorrente import cells, layers
 from recorrente.errors import InputError
+from recorrente.native import native
+from recorrente.notation import Weights
 from recorrente.sweep import reference
 
 pytestmark = pytest.mark.usefixtures("fresh_memory_holds_nan")
@@ -35,7 +37,8 @@ def results(layer, x, hx=None, **keywords):
 
 def state_for(layer, batch, dtype=torch.float64):
     rows = layer.num_layers * (2 if layer.bidirectional else 1)
-    return tuple(torch.randn(rows, batch, H, dtype=dtype) for _ in range(2 if isinstance(layer, nn.LSTM) else 1))
+    widths = (layer.proj_size or H, H)[: 2 if isinstance(layer, nn.LSTM) else 1]
+    return tuple(torch.randn(rows, batch, width, dtype=dtype) for width in widths)
 
 
 def double(layer):
@@ -89,7 +92,7 @@ def test_the_module_is_torchs(name):
     torchs.load_state_dict(other.state_dict())
     assert torch.equal(torchs.weight_hh_l1_reverse, ours.weight_hh_l1_reverse + 1)
     ours.flatten_parameters()
-    assert [len(group) for group in ours.all_weights] == [4, 4, 4, 4]
+    assert [len(group) for group in ours.all_weights] == [len(group) for group in torchs.all_weights]
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -187,7 +190,7 @@ def test_no_rows_and_no_steps(name):
     assert_close(results(ours, empty), results(torchs, empty))
     hx = state_for(ours, B)
     found = results(ours, torch.randn(0, B, C, dtype=torch.float64), hx)
-    assert found["output 0"].shape == (0, B, 2 * H)
+    assert found["output 0"].shape == (0, B, 2 * hx[0].shape[2])
     assert torch.equal(found["output 1"], hx[0])
     assert not found["dweight_hh_l0"].any()
 
@@ -239,28 +242,45 @@ def test_bad_options_are_torchs_to_refuse(keywords):
         recorrente.LSTM(**keywords)
 
 
-@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")  # torch itself warns
 def test_what_the_core_lacks_goes_to_torch():
     for dtype in (torch.bfloat16, torch.float16):
         ours, torchs = pair("GRU", C, H, dtype=dtype)
         x = torch.randn(T, B, C, dtype=dtype)
         assert ours.path(x)[0] == "torch"
         assert torch.equal(ours(x)[0], torchs(x)[0])
-    ours, torchs = pair("LSTM", C, H, proj_size=2)
+    ours, torchs = pair("LSTM", C, 300, proj_size=100)
     x = torch.randn(T, B, C)
-    assert ours.path(x) == ("torch", "the core has no projection")
+    path, reason = ours.path(x)
+    assert path == "torch"
+    assert "from H = 300 to 100" in reason
+    assert ours.path(x, lengths=True)[0] == "native"
     assert all(torch.equal(one, two) for one, two in zip(flat(ours(x)), flat(torchs(x)), strict=True))
 
 
-@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
-def test_lengths_that_torch_does_not_know_go_to_the_reference_and_say_so():
-    ours, torchs = pair("LSTM", C, H, proj_size=2, bidirectional=True, dtype=torch.float64)
-    x, lengths = torch.randn(T, B, C, dtype=torch.float64), [6, 4, 1]
+def test_noise_that_a_folded_projection_has_no_place_for_goes_to_the_reference_and_says_so():
+    layer, x = recorrente.LSTM(C, H, proj_size=2, recurrent_dropout=0.5), torch.randn(T, B, C)
+    assert layer.path(x)[0] == "reference"
     with pytest.warns(recorrente.SlowPathWarning, match="projection"):
-        y, state = ours(x, lengths=lengths)
-    packed, final = torchs(pack_padded_sequence(x, lengths))
-    assert torch.allclose(y, pad_packed_sequence(packed)[0], rtol=1e-12)
-    assert all(torch.allclose(one, two, rtol=1e-12) for one, two in zip(state, final, strict=True))
+        layer(x)
+    assert layer.eval().path(x)[0] == "native"
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_folded_projection_is_the_reference_with_resets_and_lengths(reverse):
+    """Every gradient, those of the initial and the restarted state included."""
+    found = []
+    for sweep in (native, reference):
+        torch.manual_seed(3)
+        lengths, reset = torch.tensor([6, 0, 4]), torch.rand(T, B) < 0.4
+        shapes = {"x": (T, B, C), "h": (B, 2), "c": (B, H), "rh": (B, 2), "rc": (B, H), "hr": (2, H)}
+        shapes |= {"ih": (4 * H, C), "hh": (4 * H, 2), "bih": (4 * H,), "bhh": (4 * H,)}
+        t = {name: torch.randn(shape, dtype=torch.float64).requires_grad_() for name, shape in shapes.items()}
+        weights = Weights(t["ih"], t["hh"], t["bih"], t["bhh"], t["hr"])
+        restart, state = (t["rh"], t["rc"]), (t["h"], t["c"])
+        how = {"reverse": reverse, "lengths": lengths, "reset": reset, "restart": restart}
+        outputs = flat(sweep(cells.LSTM(), t["x"], state, weights, **how))
+        found.append({f"output {k}": y for k, y in enumerate(outputs)} | gradients(outputs, t))
+    assert_close(*found)
 
 
 @pytest.mark.parametrize("name", PAIRS)

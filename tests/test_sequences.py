@@ -27,6 +27,7 @@ ON_CORE = {
     "lstm": cells.LSTM,
     "lstm_peephole": cells.PeepholeLSTM,
     "lstm_coupled": cells.CoupledLSTM,
+    "gru_before": cells.ResetBeforeGRU,
 }
 NOISE = {
     "none": {},

@@ -13,10 +13,12 @@ template <class Cell, class T>
 struct BackwardMemory {
   BackwardMemory(const Problem& p, Arena& arena) : layout(p), steps(p, arena) {
     const double flops = 2.0 * p.B * Cell::kGates * p.H * (p.C + p.H);
-    team = choose_team(p, kTileRows<kColumns>, flops, steps.count());
+    team = choose_team(p, kTileRows<kColumns>, flops, steps.count(), !Layout<Cell, T>::kSecond);
     tile_steps = steps_at_once(team.path == Path::rows ? p.B / team.threads : p.B);
-    input_panels = arena.take<T>(layout.input_blocks() * layout.backward_panel());
-    state_panels = arena.take<T>(layout.hidden_blocks() * layout.backward_panel());
+    input_panels = arena.take<T>(layout.input_blocks() * layout.backward_panel(layout.gate_rows()));
+    state_panels = arena.take<T>(layout.hidden_blocks() * layout.backward_panel(layout.state_rows()));
+    second_panels = arena.take<T>(layout.hidden_blocks() * layout.backward_panel(layout.second_rows()));
+    dgated = arena.take<T>(p.B * layout.second_rows());
     zeros = arena.take<T>(zero_count());
     dh = arena.take<T>(p.B * layout.units);
     carry = arena.take<T>(p.B * layout.units);
@@ -29,7 +31,7 @@ struct BackwardMemory {
     barrier = arena.take<Barrier>(1);
   }
 
-  std::int64_t pointers_a_row() const { return 3 * tile_steps + 7; }
+  std::int64_t pointers_a_row() const { return 3 * tile_steps + 9; }
   std::int64_t zero_count() const { return std::max(layout.gate_rows(), layout.input_blocks() * kColumns * kLanes<T>); }
   // The last columns of dx go through memory of their own, since the caller's rows end before the block does.
   std::int64_t edge_count(const Problem& p) const { return pointer_rows(p, team) * tile_steps * kColumns * kLanes<T>; }
@@ -38,7 +40,8 @@ struct BackwardMemory {
   Steps steps;
   Team team;
   std::int64_t tile_steps;         // steps whose dx is made at once
-  T *input_panels, *state_panels;  // (blocks, G, units, columns of a block)
+  T *input_panels, *state_panels, *second_panels;  // (blocks, gates of the product, units, columns of a block)
+  T* dgated;                       // (B, units): of what the second product read
   T* zeros;
   T *dh, *carry, *passed;          // (B, units); passed: what zoneout lets through to the gradient of the old h
   T* peepholes;                    // (kPeepholes, units)
@@ -53,6 +56,7 @@ struct BackwardMemory {
 template <class Cell, class T>
 class BackwardThread {
   static constexpr int kLane = kLanes<T>, kBlock = kColumns * kLane;
+  static constexpr bool kSecond = Layout<Cell, T>::kSecond;
 
  public:
   BackwardThread(const Backward& call, const BackwardMemory<Cell, T>& memory, int thread, int threads)
@@ -64,17 +68,21 @@ class BackwardThread {
     slice.take(edges_, rows_.count * m_.tile_steps);
     slice.take(next_, rows_.count), slice.take(slots_, rows_.count), slice.take(old_, rows_.count);
     slice.take(dy_, rows_.count), slice.take(dh_, rows_.count), slice.take(carry_, rows_.count);
-    slice.take(product_, rows_.count);
+    slice.take(product_, rows_.count), slice.take(drop_, rows_.count), slice.take(dgated_, rows_.count);
   }
 
   void pack() {
     const auto pack_blocks = [&](const void* weight, const auto& gate, std::int64_t columns, std::int64_t blocks, T* panels) {
       const Range mine = part_of(blocks, part_.thread, part_.threads);
       for (std::int64_t block = mine.first; block < mine.end; ++block)
-        pack_backward<T, Cell::kGates>(static_cast<const T*>(weight), gate, p_.H, layout_.units, columns, block,
-                                       panels + block * layout_.backward_panel());
+        pack_backward<T>(static_cast<const T*>(weight), gate, p_.H, layout_.units, columns, block,
+                         panels + block * layout_.backward_panel(std::size(gate) * layout_.units));
     };
     pack_blocks(call_.weights.weight_hh, Cell::kStateGate, p_.H, layout_.hidden_blocks(), m_.state_panels);
+    if constexpr (kSecond) {
+      constexpr int kGate[] = {Cell::kSecondGate};
+      pack_blocks(call_.weights.weight_hh, kGate, p_.H, layout_.hidden_blocks(), m_.second_panels);
+    }
     if (call_.dx.data) pack_blocks(call_.weights.weight_ih, Cell::kInputGate, p_.C, layout_.input_blocks(), m_.input_panels);
     if (part_.thread == 0) std::fill_n(m_.zeros, m_.zero_count(), T(0));
     if (part_.thread == 0) pack_peepholes<Cell>(static_cast<const T*>(call_.weights.peephole), p_.H, layout_.units, m_.peepholes);
@@ -145,6 +153,7 @@ class BackwardThread {
       zoned() ? apply<true>(s, n, block * kBlock, (block + group) * kBlock)
               : apply<false>(s, n, block * kBlock, (block + group) * kBlock);
     }
+    if constexpr (kSecond) close_gates(n);
     if (p_.reset) cut_around(s, n);
   }
 
@@ -158,7 +167,7 @@ class BackwardThread {
         next_[j] = slots_of(s + 1, position) + Cell::kStateSlot * layout_.units;
       }
     multiply<T, 1, kColumns>(n, next_, product_, block, end,
-                             {m_.state_panels, layout_.backward_panel(), layout_.gate_rows(), m_.zeros, 0, 0, layout_.far()});
+                             {m_.state_panels, layout_.backward_panel(layout_.state_rows()), layout_.state_rows(), m_.zeros, 0, 0, layout_.far()});
     if (call_.regularisation.drop.data || p_.reset)
       for (std::int64_t j = 0; j < n; ++j) finish_product(s, j, block * kBlock, end * kBlock);
   }
@@ -184,6 +193,8 @@ class BackwardThread {
       dh_[j] = m_.dh + b * layout_.units, carry_[j] = m_.carry + b * layout_.units;
       dy_[j] = call_.dy.data ? at<T>(call_.dy, t, b) : nullptr;
       old_[j] = Cell::kCarry == Carry::none ? m_.zeros : carried_before(s, position, b);
+      dgated_[j] = kSecond ? m_.dgated + b * layout_.units : nullptr;
+      drop_[j] = call_.regularisation.drop.data ? at<T>(call_.regularisation.drop, b) : nullptr;
     }
   }
 
@@ -229,6 +240,23 @@ class BackwardThread {
     }
   }
 
+  // Back through the second product, and through what it read: the gradient of r, and the rest of that of the old h.
+  void close_gates(std::int64_t n) {
+    multiply<T, 1, kColumns>(n, slots_, dgated_, blocks_.first, blocks_.end,
+                             {m_.second_panels, layout_.backward_panel(layout_.second_rows()), layout_.second_rows(), m_.zeros, 0, 0, layout_.far()});
+    for (std::int64_t j = 0; j < n; ++j)
+      for (std::int64_t unit = 0; unit < layout_.units; unit += kLane) {
+        const std::int64_t left = p_.H - unit;
+        T* slots = slots_[j] + unit;
+        const Vec<T> drop = drop_[j] ? load_up_to(drop_[j] + unit, left) : Vec<T>{} + 1;
+        Vec<T> a[Cell::kSlots];
+        for (int i = 0; i < Cell::kLoaded; ++i) a[i] = load(slots + i * layout_.units);
+        const Vec<T> d = Cell::gate_backward(a, load(dgated_[j] + unit), load_up_to(old_[j] + unit, left) * drop);
+        store(carry_[j] + unit, fma(d, drop, load(carry_[j] + unit)));
+        for (int i = Cell::kStateSlot; i < Cell::kLoaded; ++i) store(slots + i * layout_.units, a[i]);
+      }
+  }
+
   // Nothing passes a reset: the product is cut in finish_product, and here what goes round it.
   void cut_around(std::int64_t s, std::int64_t n) {
     const auto cut = [&](T* from, T* to, std::int64_t b) {
@@ -251,7 +279,7 @@ class BackwardThread {
         tile_slots_[n] = slots_of(s, position);
         dx_[n] = at<T>(call_.dx, time_of(p_, s, length(p_, b)), b);
       }
-    Product<T> product = {m_.input_panels, layout_.backward_panel(), layout_.gate_rows(), m_.zeros, 0, 0, layout_.far()};
+    Product<T> product = {m_.input_panels, layout_.backward_panel(layout_.gate_rows()), layout_.gate_rows(), m_.zeros, 0, 0, layout_.far()};
     const Range blocks = part_.blocks(layout_.input_blocks());
     const std::int64_t whole = p_.C / kBlock, rest = p_.C % kBlock;
     multiply<T, 1, kColumns>(n, tile_slots_, dx_, blocks.first, std::min(blocks.end, whole), product);
@@ -270,8 +298,8 @@ class BackwardThread {
   const Share rows_;
   Range blocks_;
   T* edge_;
-  const T **next_, **old_, **dy_, **tile_slots_;
-  T **slots_, **dh_, **product_, **carry_, **dx_, **edges_;
+  const T **next_, **old_, **dy_, **tile_slots_, **drop_;
+  T **slots_, **dgated_, **dh_, **product_, **carry_, **dx_, **edges_;
 };
 
 }  // namespace recorrente::RECORRENTE_SIMD

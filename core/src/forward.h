@@ -12,11 +12,12 @@ template <class Cell, class T>
 struct ForwardMemory {
   ForwardMemory(const Problem& p, bool saving, Arena& arena) : layout(p), steps(p, arena) {
     const double flops = 2.0 * p.B * Cell::kGates * p.H * (p.C + p.H);
-    team = choose_team(p, kTileRows<Layout<Cell, T>::kForwardVectors>, flops, steps.count());
+    team = choose_team(p, kTileRows<Layout<Cell, T>::kForwardVectors>, flops, steps.count(), !Layout<Cell, T>::kSecond);
     const std::int64_t blocks = layout.forward_blocks();
     tile_steps = steps_at_once(team.path == Path::rows ? p.B / team.threads : p.B);
     input_panels = arena.take<T>(blocks * layout.input_panel());
     state_panels = arena.take<T>(blocks * layout.state_panel());
+    second_panels = arena.take<T>(blocks * layout.second_panel());
     input_bias = arena.take<T>(layout.units * Cell::kGates);
     constants = arena.take<T>(layout.units);
     zeros = arena.take<T>(std::max(layout.units, layout.inputs));
@@ -28,13 +29,13 @@ struct ForwardMemory {
     barrier = arena.take<Barrier>(1);
   }
 
-  std::int64_t pointers_a_row() const { return 2 * tile_steps + 4; }
+  std::int64_t pointers_a_row() const { return 2 * tile_steps + 5; }
 
   Layout<Cell, T> layout;
   Steps steps;
   Team team;
   std::int64_t tile_steps;               // steps whose input product is made at once
-  T *input_panels, *state_panels;        // (blocks, k, G, units of a block)
+  T *input_panels, *state_panels, *second_panels;  // (blocks, k, gates of the product, units of a block)
   T *input_bias, *constants;             // (blocks, G, units of a block); (units): what slot G starts from, if the cell has one
   T *zeros, *carry;                      // (B, units)
   T *peepholes, *dropped;                // (kPeepholes, units); (2, B, units): h under `drop`, of even and of odd steps
@@ -46,7 +47,9 @@ struct ForwardMemory {
 // One thread's part of a forward sweep.
 template <class Cell, class T>
 class ForwardThread {
-  static constexpr int kLane = kLanes<T>, kUnits = Cell::kUnits, kBlock = kUnits * kLane;
+  static constexpr int kLane = kLanes<T>, kUnits = Cell::kUnits, kBlock = kUnits * kLane, kStateGates = Layout<Cell, T>::kStateGates;
+  static constexpr bool kSecond = Layout<Cell, T>::kSecond;
+  static constexpr int kKept = Layout<Cell, T>::kKept;
 
  public:
   ForwardThread(const Forward& call, const ForwardMemory<Cell, T>& memory, int thread, int threads)
@@ -55,7 +58,7 @@ class ForwardThread {
     PointerSlice slice(memory.pointers + part_.first_row * memory.pointers_a_row());
     slice.take(x_, rows_.count * m_.tile_steps), slice.take(slots_, rows_.count * m_.tile_steps);
     slice.take(h_, rows_.count), slice.take(y_, rows_.count), slice.take(carry_, rows_.count);
-    slice.take(before_, rows_.count);
+    slice.take(before_, rows_.count), slice.take(gated_, rows_.count);
   }
 
   void pack() {
@@ -67,7 +70,9 @@ class ForwardThread {
       T* state_panel = m_.state_panels + block * layout_.state_panel();
       if (p_.C == 0) std::fill_n(input_panel, layout_.input_panel(), T(0));
       pack_forward<T, Cell::kGates, kUnits>(weight_ih, Cell::kInputGate, p_.H, p_.C, block, input_panel);
-      pack_forward<T, Cell::kGates, kUnits>(weight_hh, Cell::kStateGate, p_.H, p_.H, block, state_panel);
+      pack_forward<T, kStateGates, kUnits>(weight_hh, Cell::kStateGate, p_.H, p_.H, block, state_panel);
+      if constexpr (kSecond)
+        pack_forward<T, 1, kUnits>(weight_hh, {Cell::kSecondGate}, p_.H, p_.H, block, m_.second_panels + block * layout_.second_panel());
       pack_bias<Cell, T>(call_.weights, p_.H, block, m_.input_bias + block * Cell::kGates * kBlock);
       pack_constant<Cell, T>(call_.weights, p_.H, block, m_.constants + block * kBlock);
     }
@@ -137,11 +142,12 @@ class ForwardThread {
   std::int64_t step(std::int64_t s, T* const* slots) {
     const std::int64_t n = rows_.active(m_.steps.rows(s));
     point_rows(s, n);
-    const Product<T> product = {m_.state_panels, layout_.state_panel(), p_.H, nullptr, layout_.units, Cell::kStateSlot * layout_.units,
-                                layout_.far()};
-    const std::int64_t group = n <= kTileRows<Cell::kGates * kUnits> ? blocks_.end - blocks_.first : 1;
+    if constexpr (kSecond) open_gates(n, slots);
+    constexpr int kLastGates = kSecond ? 1 : kStateGates;
+    const Product<T> product = kSecond ? second_product() : state_product();
+    const std::int64_t group = n <= kTileRows<kLastGates * kUnits> ? blocks_.end - blocks_.first : 1;
     for (std::int64_t block = blocks_.first; block < blocks_.end; block += group) {
-      multiply<T, Cell::kGates, kUnits>(n, h_, slots, block, block + group, product);
+      multiply<T, kLastGates, kUnits>(n, kSecond ? gated_ : h_, slots, block, block + group, product);
       zoned() ? apply<true>(s, n, slots, block * kBlock, (block + group) * kBlock)
               : apply<false>(s, n, slots, block * kBlock, (block + group) * kBlock);
     }
@@ -149,6 +155,29 @@ class ForwardThread {
       for (std::int64_t j = 0; j < n; ++j)
         drop(s, m_.steps.batch(rows_.position(j)), y_[j], blocks_.first * kBlock, std::min(blocks_.end * kBlock, p_.H));
     return n;
+  }
+
+  Product<T> state_product() const {
+    return {m_.state_panels, layout_.state_panel(), p_.H, nullptr, layout_.units, Cell::kStateSlot * layout_.units, layout_.far()};
+  }
+  Product<T> second_product() const {
+    return {m_.second_panels, layout_.second_panel(), p_.H, nullptr, layout_.units, 0, layout_.far()};
+  }
+
+  // The first product, and what the second one reads. All blocks: a cell that has two is never shared by units.
+  void open_gates(std::int64_t n, T* const* rows) {
+    multiply<T, kStateGates, kUnits>(n, h_, rows, blocks_.first, blocks_.end, state_product());
+    for (std::int64_t j = 0; j < n; ++j) {
+      T* gated = rows[j] + Cell::kLoaded * layout_.units;
+      for (std::int64_t unit = 0; unit < layout_.units; unit += kLane) {
+        T* slots = rows[j] + unit;
+        Vec<T> a[Cell::kSlots];
+        for (int i = 0; i < Cell::kLoaded; ++i) a[i] = load(slots + i * layout_.units);
+        store(gated + unit, Cell::gate(a, load_up_to(h_[j] + unit, p_.H - unit)));
+        for (int i = Cell::kStateSlot; i < Cell::kLoaded; ++i) store(slots + i * layout_.units, a[i]);
+      }
+      gated_[j] = gated;
+    }
   }
 
   // Where the rows of step s find their state and leave their output.
@@ -211,7 +240,7 @@ class ForwardThread {
           c = fma(load_up_to(zone_c + unit, left), c_old - c, c), a[Cell::kSlots - 1] = c;
         if constexpr (Cell::kCarry != Carry::none) store(carry, c);
         if (call_.saved)
-          for (int i = 0; i < Cell::kSlots; ++i) store(slots + i * layout_.units, a[i]);
+          for (int i = 0; i < kKept; ++i) store(slots + i * layout_.units, a[i]);
         store_up_to(y_[j] + unit, h, left);
       }
     }
@@ -224,7 +253,7 @@ class ForwardThread {
   Part part_;
   const Share rows_;
   Range blocks_;
-  const T **x_, **h_, **before_;
+  const T **x_, **h_, **before_, **gated_;
   T **slots_, **y_, **carry_;
 };
 

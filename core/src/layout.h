@@ -1,6 +1,8 @@
 // Where everything of a layer lies in memory for one cell and one width of vector. Sizes only, no data.
 #pragma once
 
+#include <iterator>
+
 #include "problem.h"
 #include "simd.h"
 #include "tile.h"
@@ -16,6 +18,9 @@ template <class Cell, class T>
 struct Layout {
   static constexpr int kLane = kLanes<T>;
   static constexpr int kForwardVectors = Cell::kGates * Cell::kUnits;
+  static constexpr bool kSecond = Cell::kSecondGate >= 0;  // whether a step has a second product
+  static constexpr int kStateGates = static_cast<int>(std::size(Cell::kStateGate));
+  static constexpr int kKept = kSecond ? Cell::kLoaded : Cell::kSlots;  // slots that forward keeps after its last product
 
   explicit Layout(const Problem& p)
       : C(p.C), H(p.H), inputs(C > 0 ? C : 1), units(round_up(H, 2 * kLane)), slots(Cell::kSlots * units) {
@@ -25,14 +30,23 @@ struct Layout {
 
   std::int64_t forward_blocks() const { return units / (Cell::kUnits * kLane); }
   std::int64_t input_panel() const { return inputs * kForwardVectors * kLane; }  // elements of one block's panel
-  std::int64_t state_panel() const { return H * kForwardVectors * kLane; }
+  std::int64_t state_panel() const { return H * kStateGates * Cell::kUnits * kLane; }
+  std::int64_t second_panel() const { return kSecond ? H * Cell::kUnits * kLane : 0; }
 
   bool far() const { return Cell::kGates * units * (C + H) * static_cast<std::int64_t>(sizeof(T)) > kNearBytes; }
 
-  std::int64_t gate_rows() const { return Cell::kGates * units; }  // k of the backward products
+  std::int64_t gate_rows() const { return Cell::kGates * units; }  // k of the backward products: of dx,
+  std::int64_t state_rows() const { return kStateGates * units; }  // of dh
+  std::int64_t second_rows() const { return kSecond ? units : 0; }  // and of what the second product read
   std::int64_t hidden_blocks() const { return units / (kColumns * kLane); }
   std::int64_t input_blocks() const { return round_up(C, kColumns * kLane) / (kColumns * kLane); }
-  std::int64_t backward_panel() const { return gate_rows() * kColumns * kLane; }
+  std::int64_t backward_panel(std::int64_t rows) const { return rows * kColumns * kLane; }
+
+  // torch's gate behind the product that reaches a slot from the state, the second one where a slot waits for it; -1: none.
+  static constexpr int state_gate(int slot) {
+    if (kSecond && slot == 0) return Cell::kSecondGate;
+    return slot >= Cell::kStateSlot && slot < Cell::kStateSlot + kStateGates ? Cell::kStateGate[slot - Cell::kStateSlot] : -1;
+  }
 
   std::int64_t C, H;
   std::int64_t inputs;     // C, but at least one column (of zeros), so that every product has a step

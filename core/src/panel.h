@@ -60,7 +60,7 @@ void pack_bias(const Weights& w, std::int64_t H, std::int64_t block, T* to) {
   for (int slot = 0; slot < Cell::kGates; ++slot)
     for (int lane = 0; lane < N; ++lane) {
       const std::int64_t unit = block * N + lane, i = Cell::kInputGate[slot] * H + unit;
-      const bool shared = slot >= Cell::kStateSlot;
+      const bool shared = Layout<Cell, T>::state_gate(slot) >= 0;
       T bias = unit < H && from_input ? from_input[i] : T(0);
       if (unit < H && from_state && shared) bias += from_state[i];
       to[slot * N + lane] = bias;

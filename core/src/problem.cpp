@@ -71,10 +71,13 @@ int gates(Cell cell) {
     case Cell::lstm:
     case Cell::lstm_peephole: return 4;
     case Cell::gru:
+    case Cell::gru_before:
     case Cell::lstm_coupled: return 3;
     default: return 1;
   }
 }
+
+bool has_c(Cell cell) { return cell == Cell::lstm || cell == Cell::lstm_peephole || cell == Cell::lstm_coupled; }
 
 const char* describe(Status status) {
   switch (status) {

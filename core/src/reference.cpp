@@ -1,7 +1,7 @@
 // The equations of sweep.h, as they are written there. No packing, no vectors, no threads, no shortcuts.
 //
-// saved holds, at (t, b), five vectors of H: the gates after their functions, then for the GRU W_hn h + b_hn, and for the
-// LSTM the new c. Elman saves its output.
+// saved holds, at (t, b), five vectors of H: the gates after their functions, then for the GRU W_hn h + b_hn, or what W_hn
+// read, and for the LSTM the new c. Elman saves its output.
 #include "reference.h"
 
 #include <algorithm>
@@ -83,6 +83,11 @@ void unit_forward(Cell cell, const T* x, const T* h, const T* p, std::int64_t H,
     state = z * state + (1 - z) * n;
     saved[0] = r, saved[H] = z, saved[2 * H] = n, saved[3 * H] = h[2 * H];
   }
+  if (cell == Cell::gru_before) {
+    const T r = sigmoid(x[0] + h[0]), z = sigmoid(x[H] + h[H]), n = std::tanh(x[2 * H] + h[2 * H]);
+    state = z * state + (1 - z) * n;
+    saved[0] = r, saved[H] = z, saved[2 * H] = n;
+  }
   if (cell == Cell::lstm || cell == Cell::lstm_peephole) {
     const T p_i = p ? p[0] : T(0), p_f = p ? p[H] : T(0), p_o = p ? p[2 * H] : T(0);
     const T i = sigmoid(x[0] + h[0] + p_i * c), f = sigmoid(x[H] + h[H] + p_f * c), g = std::tanh(x[2 * H] + h[2 * H]);
@@ -127,12 +132,35 @@ void unit_backward(Cell cell, const T* saved, const T* p, std::int64_t H, T h_ol
     dx[0] = dn * q * r * (1 - r), dx[H] = dh * (h_old - n) * z * (1 - z), dx[2 * H] = dn;
     dh_gates[0] = dx[0], dh_gates[H] = dx[H], dh_gates[2 * H] = dn * r;
     dh *= z;
+  } else if (cell == Cell::gru_before) {
+    const T z = saved[H], n = saved[2 * H];
+    dx[H] = dh_gates[H] = dh * (h_old - n) * z * (1 - z), dx[2 * H] = dh_gates[2 * H] = dh * (1 - z) * (1 - n * n);
+    dh *= z;  // dr comes after the product: see back_before_reset
   } else {
     if (cell == Cell::elman_tanh) dx[0] = dh * (1 - s0 * s0);
     if (cell == Cell::elman_relu) dx[0] = s0 <= 0 ? T(0) : dh;
     if (cell == Cell::elman_linear) dx[0] = dh;
     dh_gates[0] = dx[0], dh = 0;
   }
+}
+
+// GRU with the reset before the product. What W_hn reads, r h, is kept in saved, and its product made.
+template <class T>
+void product_after_reset(const Weights& w, std::int64_t H, const T* from_x, const T* seen, T* from_h, T* saved) {
+  T* gated = saved + 3 * H;
+  for (std::int64_t u = 0; u < H; ++u) gated[u] = sigmoid(from_x[u] + from_h[u]) * seen[u];
+  const T *weight = static_cast<const T*>(w.weight_hh), *bias = static_cast<const T*>(w.bias_hh);
+  affine(weight + 2 * H * H, gated, bias ? bias + 2 * H : nullptr, H, H, from_h + 2 * H);
+}
+
+// The same, back: dr from dn, and `through`, the gradient of what W_hh saw.
+template <class T>
+void back_before_reset(const Weights& w, std::int64_t H, const T* saved, const T* seen, T* dgates_x, T* dgates_h, T* through, T* spare) {
+  const T* weight = static_cast<const T*>(w.weight_hh);
+  transposed(weight + 2 * H * H, dgates_h + 2 * H, H, H, spare);
+  for (std::int64_t u = 0; u < H; ++u) dgates_x[u] = dgates_h[u] = spare[u] * seen[u] * saved[u] * (1 - saved[u]);
+  transposed(weight, dgates_h, 2 * H, H, through);
+  for (std::int64_t u = 0; u < H; ++u) through[u] += spare[u] * saved[u];
 }
 
 // What stays of the old value, where zoneout is given.
@@ -177,7 +205,7 @@ void forward_row(const Forward& call, std::int64_t b) {
   T *h = static_cast<T*>(call.workspace), *c = h + H, *h_old = c + H, *c_old = h_old + H, *seen = c_old + H;
   T *from_x = seen + H, *from_h = from_x + GH, *spare = from_h + GH;
   copy_or_zero(at<T>(call.h0, b), H, h);
-  copy_or_zero(has_cell_state(p) ? at<T>(call.c0, b) : nullptr, H, c);
+  copy_or_zero(has_c(p.cell) ? at<T>(call.c0, b) : nullptr, H, c);
   for (std::int64_t s = 0; s < L; ++s) {
     const std::int64_t t = time_of(p, s, L);
     if (is_reset(p, t, b)) copy_or_zero(at<T>(call.restart.h, b), H, h), copy_or_zero(at<T>(call.restart.c, b), H, c);
@@ -187,15 +215,16 @@ void forward_row(const Forward& call, std::int64_t b) {
     affine(static_cast<const T*>(w.weight_hh), seen, static_cast<const T*>(w.bias_hh), GH, H, from_h);
     T* saved = call.saved ? static_cast<T*>(call.saved) + (t * p.B + b) * kSlots * H : spare;
     const T* peepholes = static_cast<const T*>(w.peephole);
+    if (p.cell == Cell::gru_before) product_after_reset(w, H, from_x, seen, from_h, saved);
     for (std::int64_t u = 0; u < H; ++u)
       unit_forward(p.cell, from_x + u, from_h + u, peepholes ? peepholes + u : nullptr, H, h[u], c[u], saved + u);
-    zone(r.zone_h, t, b, h_old, H, h), zone(has_cell_state(p) ? r.zone_c : ConstSequence{}, t, b, c_old, H, c);
+    zone(r.zone_h, t, b, h_old, H, h), zone(has_c(p.cell) ? r.zone_c : ConstSequence{}, t, b, c_old, H, c);
     std::copy(h, h + H, at<T>(call.y, t, b));
-    if (has_cell_state(p)) std::copy(c, c + H, saved + 4 * H);
+    if (has_c(p.cell)) std::copy(c, c + H, saved + 4 * H);
   }
   for (std::int64_t t = L; t < p.T; ++t) std::fill_n(at<T>(call.y, t, b), H, T(0));
   if (call.h_n.data) std::copy(h, h + H, at<T>(call.h_n, b));
-  if (call.c_n.data && has_cell_state(p)) std::copy(c, c + H, at<T>(call.c_n, b));
+  if (call.c_n.data && has_c(p.cell)) std::copy(c, c + H, at<T>(call.c_n, b));
 }
 
 template <class T>
@@ -205,15 +234,15 @@ void backward_row(const Backward& call, std::int64_t b) {
   const Regularisation& r = call.regularisation;
   const std::int64_t H = p.H, G = gates(p.cell), GH = G * H, L = length(p, b);
   T *dh = static_cast<T*>(call.workspace), *dc = dh + H, *h_old = dc + H, *c_old = h_old + H, *seen = c_old + H;
-  T *stays_h = seen + H, *stays_c = stays_h + H, *through = stays_c + H, *dgates_x = through + H, *dgates_h = dgates_x + GH;
+  T *stays_h = seen + H, *stays_c = stays_h + H, *through = stays_c + H, *spare = through + H, *dgates_x = spare + H, *dgates_h = dgates_x + GH;
   const T *peepholes = static_cast<const T*>(w.peephole), one = 1;
   T* dpeephole = static_cast<T*>(call.dpeephole);
   copy_or_zero(at<T>(call.dh_n, b), H, dh);
-  copy_or_zero(has_cell_state(p) ? at<T>(call.dc_n, b) : nullptr, H, dc);
+  copy_or_zero(has_c(p.cell) ? at<T>(call.dc_n, b) : nullptr, H, dc);
   for (State restart : {call.dh_restart, call.dc_restart}) copy_or_zero<T>(nullptr, restart.data ? H : 0, at<T>(restart, b));
   for (std::int64_t s = L - 1; s >= 0; --s) {
     const std::int64_t t = time_of(p, s, L), t_old = time_of(p, s - 1, L);
-    const bool fresh = is_reset(p, t, b), cell = has_cell_state(p);
+    const bool fresh = is_reset(p, t, b), cell = has_c(p.cell);
     const T* saved_row = static_cast<const T*>(call.saved) + b * kSlots * H;
     const T* c_from = fresh ? at<T>(call.restart.c, b) : s > 0 ? saved_row + t_old * p.B * kSlots * H + 4 * H : at<T>(call.c0, b);
     copy_or_zero(fresh ? at<T>(call.restart.h, b) : s > 0 ? at<T>(call.y, t_old, b) : at<T>(call.h0, b), H, h_old);
@@ -224,20 +253,25 @@ void backward_row(const Backward& call, std::int64_t b) {
     for (std::int64_t u = 0; u < H; ++u)
       unit_backward(p.cell, saved_row + t * p.B * kSlots * H + u, peepholes ? peepholes + u : nullptr, H, h_old[u], c_old[u], dh[u],
                     dc[u], dgates_x + u, dgates_h + u, dpeephole ? dpeephole + u : nullptr);
-    transposed(static_cast<const T*>(w.weight_hh), dgates_h, GH, H, through);
+    const bool before = p.cell == Cell::gru_before;
+    const T* saved = saved_row + t * p.B * kSlots * H;
+    if (before) back_before_reset(w, H, saved, seen, dgates_x, dgates_h, through, spare);
+    else transposed(static_cast<const T*>(w.weight_hh), dgates_h, GH, H, through);
     drop(r.drop, b, through, H, through);
     for (std::int64_t u = 0; u < H; ++u) dh[u] += through[u] + stays_h[u], dc[u] += stays_c[u];
     if (fresh) hand_over(dh, H, at<T>(call.dh_restart, b)), hand_over(dc, H, cell ? at<T>(call.dc_restart, b) : nullptr);
     if (call.dx.data) transposed(static_cast<const T*>(w.weight_ih), dgates_x, GH, p.C, at<T>(call.dx, t, b));
     add_outer(dgates_x, at<T>(call.x, t, b), GH, p.C, static_cast<T*>(call.dweight_ih));
-    add_outer(dgates_h, seen, GH, H, static_cast<T*>(call.dweight_hh));
+    T* dweight_hh = static_cast<T*>(call.dweight_hh);
+    add_outer(dgates_h, seen, before ? 2 * H : GH, H, dweight_hh);
+    if (before) add_outer(dgates_h + 2 * H, saved + 3 * H, H, H, dweight_hh ? dweight_hh + 2 * H * H : nullptr);
     add_outer(dgates_x, &one, GH, 1, static_cast<T*>(call.dbias_ih));
     add_outer(dgates_h, &one, GH, 1, static_cast<T*>(call.dbias_hh));
   }
   if (call.dx.data)
     for (std::int64_t t = L; t < p.T; ++t) std::fill_n(at<T>(call.dx, t, b), p.C, T(0));
   if (call.dh0.data) std::copy(dh, dh + H, at<T>(call.dh0, b));
-  if (call.dc0.data && has_cell_state(p)) std::copy(dc, dc + H, at<T>(call.dc0, b));
+  if (call.dc0.data && has_c(p.cell)) std::copy(dc, dc + H, at<T>(call.dc0, b));
 }
 
 template <class T>
@@ -263,7 +297,7 @@ std::size_t reference_saved_bytes(const Problem& p) { return p.T * p.B * kSlots 
 
 std::size_t reference_workspace_bytes(const Problem& p) {
   const std::int64_t GH = gates(p.cell) * p.H;
-  return (8 * p.H + 2 * GH + kSlots * p.H) * element_bytes(p);
+  return (9 * p.H + 2 * GH + kSlots * p.H) * element_bytes(p);
 }
 
 void reference_forward(const Forward& call) {

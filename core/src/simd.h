@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 #if defined(__AVX__)
 #include <immintrin.h>
@@ -114,26 +115,23 @@ inline V clamp(V v, Scalar<V> least, Scalar<V> most) {
   return least_of(most - V{}, most_of(least - V{}, v));
 }
 
-// Rows and columns of a square of vectors change places: in round s, blocks of s by s across the diagonal.
-template <class T>
+// Of two vectors S rows apart, the blocks of S lanes across the diagonal change places.
+template <int S, class V, int... lane>
+inline void exchange(V& a, V& b, std::integer_sequence<int, lane...>) {
+  constexpr int n = sizeof...(lane);
+  const V low = __builtin_shufflevector(a, b, (lane & S ? lane - S + n : lane)...);
+  b = __builtin_shufflevector(a, b, (lane & S ? lane + n : lane + S)...);
+  a = low;
+}
+
+// Rows and columns of a square of vectors change places: blocks of S by S, then of twice that.
+template <class T, int S = 1>
 inline void transpose(Vec<T> (&v)[kLanes<T>]) {
   constexpr int n = kLanes<T>;
-  using Bits = typename VectorOf<T>::bits;
-#pragma GCC unroll 4
-  for (int s = 1; s < n; s *= 2) {
-    Bits low{}, high{};
 #pragma GCC unroll 16
-    for (int lane = 0; lane < n; ++lane) {
-      low[lane] = lane & s ? lane - s + n : lane;
-      high[lane] = lane & s ? lane + n : lane + s;
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < n; ++i)
-      if (!(i & s)) {
-        const Vec<T> a = v[i], b = v[i + s];
-        v[i] = __builtin_shuffle(a, b, low), v[i + s] = __builtin_shuffle(a, b, high);
-      }
-  }
+  for (int i = 0; i < n; ++i)
+    if (!(i & S)) exchange<S>(v[i], v[i + S], std::make_integer_sequence<int, n>());
+  if constexpr (2 * S < n) transpose<T, 2 * S>(v);
 }
 
 // The first n elements, 0 < n < lanes; the other lanes are zero, and nothing beyond is touched.

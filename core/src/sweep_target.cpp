@@ -2,6 +2,7 @@
 #include "backward.h"
 #include "cells/elman.h"
 #include "cells/gru.h"
+#include "cells/gru_before.h"
 #include "cells/lstm.h"
 #include "cells/lstm_coupled.h"
 #include "cells/lstm_peephole.h"
@@ -77,6 +78,7 @@ auto with_sweep(const Problem& p, const Use& use) {
     case recorrente::Cell::elman_relu: return with_dtype(Elman<Relu>());
     case recorrente::Cell::elman_linear: return with_dtype(Elman<Identity>());
     case recorrente::Cell::gru: return with_dtype(Gru());
+    case recorrente::Cell::gru_before: return with_dtype(GruBefore());
     case recorrente::Cell::lstm_peephole: return with_dtype(PeepholeLstm());
     case recorrente::Cell::lstm_coupled: return with_dtype(CoupledLstm());
     default: return with_dtype(Lstm());

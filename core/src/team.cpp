@@ -52,14 +52,14 @@ void pause_thread() {
 
 }  // namespace
 
-Team choose_team(const Problem& p, std::int64_t row_tile, double step_flops, std::int64_t steps) {
+Team choose_team(const Problem& p, std::int64_t row_tile, double step_flops, std::int64_t steps, bool units) {
   const Team alone = {Path::single, 1};
   if (p.threads < 2 || step_flops * static_cast<double>(steps) < kForkFlops) return alone;
   const std::int64_t by_rows = p.B < p.threads ? p.B : p.threads;
   const double weight_bytes = step_flops / (2.0 * static_cast<double>(p.B)) * static_cast<double>(element_bytes(p));
   const bool near = weight_bytes <= kNearBytes;
   const bool enough_rows = p.B >= p.threads * (near ? row_tile : std::max(row_tile, kRowsFromAfar));
-  if (!enough_rows && step_flops > kBarrierFlops * p.threads) return {Path::units, p.threads};
+  if (units && !enough_rows && step_flops > kBarrierFlops * p.threads) return {Path::units, p.threads};
   if (by_rows < 2) return alone;
   return {Path::rows, static_cast<int>(by_rows)};
 }

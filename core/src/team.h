@@ -15,8 +15,8 @@ struct Team {
 };
 
 // A function of the problem alone, so that the memory it was given fits. `row_tile`: rows of the batch that keep a thread's
-// registers busy; `step_flops`: of one step of all rows; `steps`: of the longest row.
-Team choose_team(const Problem& problem, std::int64_t row_tile, double step_flops, std::int64_t steps);
+// registers busy; `step_flops`: of one step of all rows; `steps`: of the longest row; `units`: whether threads may share those.
+Team choose_team(const Problem& problem, std::int64_t row_tile, double step_flops, std::int64_t steps, bool units);
 
 // Whether a team can be had now: not inside a parallel region, not in a forked child (whose threads stayed behind), and not
 // by units soon after a team was broken up.

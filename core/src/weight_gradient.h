@@ -14,23 +14,24 @@ template <class Cell, class T>
 struct GradientMemory {
   static constexpr std::int64_t kStretch = kPanelSteps<kColumns>, kSlab = 96;  // N and rows of the result at a time
   static constexpr int kBlock = kColumns * kLanes<T>;
+  static constexpr bool kSecond = Layout<Cell, T>::kSecond;
 
   GradientMemory(const Problem& p, Arena& arena) : layout(p) {
-    const std::int64_t count = (layout.input_blocks() + layout.hidden_blocks()) * kStretch * kBlock;
+    const std::int64_t count = (layout.input_blocks() + (kSecond ? 2 : 1) * layout.hidden_blocks()) * kStretch * kBlock;
     far = count * static_cast<std::int64_t>(sizeof(T)) > kNearBytes;
     panels = arena.take<T>(count);
     slab = arena.take<T>(kSlab * kStretch);
     edge = arena.take<T>(kSlab * kBlock);
     zeros = arena.take<T>(std::max(layout.input_blocks() * kBlock, layout.units));
     gates = arena.take<const T*>(kStretch), x = arena.take<const T*>(kStretch), h = arena.take<const T*>(kStretch);
-    drop = arena.take<const T*>(kStretch), c = arena.take<const T*>(kStretch);
+    drop = arena.take<const T*>(kStretch), c = arena.take<const T*>(kStretch), gated = arena.take<const T*>(kStretch);
     slab_rows = arena.take<const T*>(kSlab), out = arena.take<T*>(kSlab);
   }
 
   Layout<Cell, T> layout;
   bool far;                         // whether the panels are more than kNearBytes
   T *panels, *slab, *edge, *zeros;  // (blocks, kStretch, kBlock); (kSlab, kStretch); (kSlab, kBlock)
-  const T **gates, **x, **h, **drop, **c, **slab_rows;  // of each row of a stretch; c: the old one, for peepholes
+  const T **gates, **x, **h, **drop, **c, **gated, **slab_rows;  // of each row of a stretch; c: the old one, for peepholes
   T** out;
 };
 
@@ -85,6 +86,7 @@ class GradientThread {
   void point(std::int64_t n, std::int64_t s, std::int64_t position) {
     const std::int64_t b = steps_.batch(position), L = length(p_, b), t = time_of(p_, s, L);
     m_.gates[n] = gates_of(s, position);
+    m_.gated[n] = m_.gates[n] + Cell::kLoaded * layout_.units;
     m_.x[n] = input_gradient() ? at<T>(call_.x, t, b) : nullptr;
     const bool fresh = is_reset(p_, t, b);
     const auto start = [&](ConstState restart, ConstState given) {
@@ -103,8 +105,10 @@ class GradientThread {
 
   void add_stretch(std::int64_t n) {
     T* state_panels = m_.panels + layout_.input_blocks() * kStretch * kBlock;
+    T* second_panels = state_panels + layout_.hidden_blocks() * kStretch * kBlock;
     if (input_gradient()) pack_rows(m_.x, nullptr, n, p_.C, m_.panels);
     if (state_gradient()) pack_rows(m_.h, call_.regularisation.drop.data ? m_.drop : nullptr, n, p_.H, state_panels);
+    if (Memory::kSecond && state_gradient()) pack_rows(m_.gated, nullptr, n, p_.H, second_panels);
     for (int slot = 0; slot < Cell::kLoaded; ++slot)
       for (std::int64_t unit = units_.first; unit < units_.end; unit += kSlab) {
         const std::int64_t rows = std::min(kSlab, units_.end - unit);
@@ -114,9 +118,10 @@ class GradientThread {
           if (input_gradient()) add_product(rows, n, m_.panels, p_.C, input_gradient() + row * p_.C);
           if (call_.dbias_ih) add_sums(rows, n, static_cast<T*>(call_.dbias_ih) + row);
         }
-        if (slot >= Cell::kStateSlot) {
-          const std::int64_t row = Cell::kStateGate[slot - Cell::kStateSlot] * p_.H + unit;
-          if (state_gradient()) add_product(rows, n, state_panels, p_.H, state_gradient() + row * p_.H);
+        if (const int gate = layout_.state_gate(slot); gate >= 0) {
+          const std::int64_t row = gate * p_.H + unit;
+          const T* panels = Memory::kSecond && slot == 0 ? second_panels : state_panels;
+          if (state_gradient()) add_product(rows, n, panels, p_.H, state_gradient() + row * p_.H);
           if (call_.dbias_hh) add_sums(rows, n, static_cast<T*>(call_.dbias_hh) + row);
         }
       }

@@ -80,7 +80,7 @@ class Case {
     return {weight_ih_.data(), weight_hh_.data(), o_.biases ? bias_ih_.data() : nullptr, o_.biases ? bias_hh_.data() : nullptr,
             o_.cell == Cell::lstm_peephole ? peephole_.data() : nullptr};
   }
-  bool cell_state() const { return o_.cell >= Cell::lstm; }
+  bool cell_state() const { return has_c(o_.cell); }
   template <class Call>
   void regularise(Call& call) const {
     if (o_.restart) call.restart = {{restart_h_.data(), o_.H + kGap}, {restart_c_.data(), o_.H + kGap}};

@@ -141,6 +141,7 @@ void name_constants(nb::module_& m) {
   m.attr("LSTM") = static_cast<int>(rc::Cell::lstm);
   m.attr("LSTM_PEEPHOLE") = static_cast<int>(rc::Cell::lstm_peephole);
   m.attr("LSTM_COUPLED") = static_cast<int>(rc::Cell::lstm_coupled);
+  m.attr("GRU_BEFORE") = static_cast<int>(rc::Cell::gru_before);
   m.attr("F32") = static_cast<int>(rc::Dtype::f32);
   m.attr("F64") = static_cast<int>(rc::Dtype::f64);
   m.attr("TARGET") = static_cast<int>(rc::Engine::target);

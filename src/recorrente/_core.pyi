@@ -5,7 +5,7 @@ here keeps a pointer, allocates an array or looks inside a tensor: dtype, device
 to check. The GIL is released during a sweep. A status other than ok raises ValueError (NotImplementedError for
 `unsupported`) with its sentence.
 
-cell: ELMAN_TANH, ELMAN_RELU, ELMAN_LINEAR, GRU, LSTM, LSTM_PEEPHOLE, LSTM_COUPLED.
+cell: ELMAN_TANH, ELMAN_RELU, ELMAN_LINEAR, GRU, LSTM, LSTM_PEEPHOLE, LSTM_COUPLED, GRU_BEFORE.
 dtype: F32, F64.  engine: TARGET, REFERENCE.
 """
 
@@ -18,6 +18,7 @@ GRU: Final[int]
 LSTM: Final[int]
 LSTM_PEEPHOLE: Final[int]
 LSTM_COUPLED: Final[int]
+GRU_BEFORE: Final[int]
 
 F32: Final[int]
 F64: Final[int]

@@ -78,7 +78,7 @@ def train(
     kind: Annotated[
         str | None,
         typer.Option(
-            help="image, language, text, tags, audio, video, joints or series.", show_default="found by looking"
+            help="image, language, text, tags, audio, video, joints, series or probe.", show_default="found by looking"
         ),
     ] = None,
     cell: Annotated[str | None, typer.Option(help="elman, gru or lstm.", show_default="gru; running text lstm")] = None,
@@ -129,11 +129,17 @@ def train(
         str | None,
         typer.Option(metavar="REGEX", help="Of clips: what finds the person or place in a path, to split by."),
     ] = None,
+    length: Annotated[
+        int | None, typer.Option(min=1, help="Of probes of memory: steps of a sequence.", show_default="by probe")
+    ] = None,
     skip_bad: Annotated[
         bool | None, typer.Option("--skip-bad", help="Leave out, and name, what cannot be read.", show_default=False)
     ] = None,
     initial: Annotated[
-        str | None, typer.Option(help="W_hh at first: torch or orthogonal.", show_default="torch; elman orthogonal")
+        str | None,
+        typer.Option(
+            help="The weights at first: torch, orthogonal or chrono:T.", show_default="torch; elman orthogonal"
+        ),
     ] = None,
     steps: Annotated[
         str | None, typer.Option(help="Where the loss of a class is taken: last or every step.", show_default="last")
@@ -166,6 +172,9 @@ def train(
     ] = None,
     device: Device = "cpu",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run folder that is there.")] = False,
+    watch_gradient: Annotated[
+        bool, typer.Option("--watch-gradient", help="Draw the gradient through time while it learns.")
+    ] = False,
 ) -> None:
     """Train a network and write a run folder with a report.
 
@@ -192,7 +201,13 @@ def train(
     if resume is not None:
         recipe_of_run = recipe.of_run(resume)
         with Display(sys.stderr, recipe_of_run.plan.epochs) as display, _interruptible(resume):
-            trained = recipe.resume(resume, device=device, watcher=display, progress=display.wait)
+            trained = recipe.resume(
+                resume,
+                device=device,
+                watcher=display,
+                progress=display.wait,
+                watch_gradient=watch_gradient and display.gradient,
+            )
         _tell_run(trained)
         return
     assert data is not None
@@ -212,6 +227,7 @@ def train(
         frames=frames,
         mirror=mirror,
         group=group,
+        length=length,
         skip_bad=skip_bad,
     )
     plan = chosen.plan(
@@ -259,6 +275,7 @@ def train(
             overwrite=overwrite,
             watcher=display,
             progress=display.wait,
+            watch_gradient=watch_gradient and display.gradient,
         )
     _tell_run(trained)
 

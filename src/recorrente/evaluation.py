@@ -5,6 +5,7 @@ Knows probabilities and targets. Scores are scikit-learn's.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from recorrente.credit.flow import gradient_flow
 from recorrente.data.batch import Batch
@@ -118,22 +119,35 @@ def step_by_step(network: Network, x: Tensor) -> StepByStep:
     return StepByStep(y.softmax(-1)[:, 0].cpu().numpy(), hidden[:, 0].cpu().numpy())
 
 
-def loss_of_states(network: Network, task: Classify, batch: Batch) -> Callable[[Tensor], Tensor]:
+class _Read(nn.Module):
+    """Stands where a recurrence stood that has run already: gives its outputs, and the final state in them."""
+
+    def __init__(self, h: Tensor, directions: int) -> None:
+        super().__init__()
+        self.h, self.directions = h, directions
+
+    def forward(self, x: Tensor, state: object = None) -> tuple[Tensor, Tensor]:
+        width = self.h.shape[2] // self.directions
+        ends = self.h[-1, :, :width], self.h[0, :, width:]
+        return self.h, torch.stack(ends[: self.directions])
+
+
+def loss_of_states(network: Network, task: Task, batch: Batch) -> Callable[[Tensor], Tensor]:
     """The loss that training takes of a batch, times its sequences, as a function of the top layer's h `(T, B, H)`.
 
-    Every sequence is T steps long. Read both ways, `last` means the end of each way: step T-1, and step 0 in reverse.
+    Every sequence is T steps long. Read both ways, the last state means the end of each way: step T-1, and step 0 in
+    reverse.
     """
+    task = copy.copy(task)  # one that carries a state keeps its own
 
     def loss(h: Tensor) -> Tensor:
-        width = h.shape[2] // getattr(network.recurrence, "directions", 1)
-        ends = torch.cat((h[-1, :, :width], h[0, :, width:]), dim=-1)
-        y = network.head(ends)[None] if task.steps == "last" else network.head(h)
-        return task.loss_of(y, batch.target) * len(batch.target)
+        read = Network(_Read(h, getattr(network.recurrence, "directions", 1)), network.head)
+        return task.loss_of(task.logits(read, batch), batch.target) * len(batch)
 
     return loss
 
 
-def gradient_norms(network: Network, task: Classify, batch: Batch) -> NDArray[np.float32]:
+def gradient_norms(network: Network, task: Task, batch: Batch) -> NDArray[np.float32]:
     """The norm of dL/dh_t for each layer, step and sequence, `(L, T, B)`; L is the sum over the batch."""
     network.eval()
     with torch.no_grad():

@@ -14,14 +14,14 @@ from recorrente.credit import Flow, gradient_flow, judge, lyapunov_exponents, si
 from recorrente.data.batch import Batch
 from recorrente.evaluation import loss_of_states
 from recorrente.layers import Network
-from recorrente.tasks.classify import Classify
+from recorrente.training import Task
 
 __all__ = ["inspect"]
 
 EXPONENTS, VALUES = 3, 4
 
 
-def inspect(network: Network, task: Classify, batch: Batch) -> dict[str, Any]:
+def inspect(network: Network, task: Task, batch: Batch) -> dict[str, Any]:
     """How the gradient of the batch's loss goes back through each layer and direction.
 
     The network is left in evaluation mode. Medians are over the sequences of the batch, in the order in which each

@@ -19,6 +19,8 @@ from recorrente.errors import InputError
 from recorrente.native import automatic, lack, native, transform
 from recorrente.noise import Noise
 from recorrente.notation import State, Weights
+from recorrente.projection import lack as lack_of_projection
+from recorrente.projection import loss as loss_of_projection
 from recorrente.sweep import Along, Credit, Sweep, said
 from recorrente.trace import Trace, recording
 
@@ -300,13 +302,17 @@ class TorchLayer(_Layer):
     def path(self, x: Tensor, *, lengths: bool = False, reset: bool = False) -> tuple[str, str]:
         """Where `forward` goes with this input, now: `native`, `reference` or `torch`, and what keeps it from the core.
 
-        Torch's own forward takes what the core lacks, but for what it does not know: `lengths`, `reset`, credit rules
-        and the rest of what is ours. Those, and the ways of differentiating that the core has no rule for, go to the
-        reference.
+        Torch's own forward takes what the core lacks or would not gain, but for what it does not know: `lengths`,
+        `reset`, credit rules and the rest of what is ours. Those, and the ways of differentiating that the core has no
+        rule for, go to the reference.
         """
-        lacking = lack(self.cell, x, projection=self.proj_size > 0)
+        lacking, torch_can = lack(self.cell, x), self.torchs_own and not (lengths or reset)
+        if self.proj_size and not lacking:
+            lacking = lack_of_projection(masked=self.noise.in_step(self.training))
+            if torch_can:
+                lacking = lacking or loss_of_projection(self.proj_size, self.hidden_size)
         if lacking:
-            return ("torch" if self.torchs_own and not (lengths or reset) else "reference"), lacking
+            return ("torch" if torch_can else "reference"), lacking
         special = transform()
         return ("reference" if special else "native"), special
 

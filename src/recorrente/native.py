@@ -19,9 +19,11 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from recorrente.cells import GRU, LSTM, Cell, CoupledLSTM, Elman, PeepholeLSTM
+from recorrente.cells import GRU, LSTM, Cell, CoupledLSTM, Elman, PeepholeLSTM, ResetBeforeGRU
 from recorrente.errors import InputError
 from recorrente.notation import State, Weights
+from recorrente.projection import folded
+from recorrente.projection import lack as lack_of_projection
 from recorrente.sweep import Along, reference
 
 if TYPE_CHECKING:
@@ -55,8 +57,6 @@ def lack(cell: Cell, x: Tensor, *, projection: bool = False, **along: Unpack[Alo
         return "the C++ core is not built (`pip install .` builds it)"
     if _code(cell) is None:
         return f"the core does not know {cell!r}"
-    if projection:
-        return "the core has no projection"
     if not x.is_cpu:
         return f"the core runs on the CPU, and the input is on {x.device}"
     if x.dtype not in _DTYPES:
@@ -65,7 +65,8 @@ def lack(cell: Cell, x: Tensor, *, projection: bool = False, **along: Unpack[Alo
         return "the core has no zoneout with peepholes"
     if any(part is not None and part.requires_grad for part in (along.get("drop"), *(along.get("zone") or ()))):
         return "the core gives no gradient to masks"
-    return ""
+    masked = along.get("drop") is not None or bool(along.get("zone"))
+    return lack_of_projection(masked=masked) if projection else ""
 
 
 def transform() -> str:
@@ -102,6 +103,8 @@ def native(cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpac
     code = _code(cell)
     if code is None:
         raise NotImplementedError(lack(cell, x))
+    if weights.weight_hr is not None:
+        return folded(native)(cell, x, state, weights, **along)
     inputs, how = given(x, state, weights, along), way(code, along)
     saving = torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in inputs)
     if torch.compiler.is_compiling() or type(x) is not Tensor:
@@ -201,6 +204,7 @@ if BUILT:
         _core.LSTM: LSTM(),
         _core.LSTM_PEEPHOLE: PeepholeLSTM(),
         _core.LSTM_COUPLED: CoupledLSTM(),
+        _core.GRU_BEFORE: ResetBeforeGRU(),
     }
     _CODES = {type(cell): code for code, cell in _CELLS.items() if not isinstance(cell, Elman)}
 
@@ -218,10 +222,10 @@ def cell_of(code: int) -> Cell:
 
 
 def code_of(cell: Cell, sweep: object, x: Tensor, weights: Weights, along: Along) -> int | None:
-    """What the core calls a cell, where `sweep` would run it on the core; else None."""
+    """What the core calls a cell, where `sweep` would run it on the core just as it is; else None."""
     if sweep not in (native, automatic) or transform():
         return None
-    return None if lack(cell, x, projection=weights.weight_hr is not None, **along) else _code(cell)
+    return None if weights.weight_hr is not None or lack(cell, x, **along) else _code(cell)
 
 
 def gradient_stretch(dtype: torch.dtype) -> int:
@@ -311,11 +315,26 @@ def _buffer(size: int) -> Tensor:
     return torch.empty(max(size, 1), dtype=torch.uint8, device="cpu")
 
 
-def _outputs(inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
-    """Unwritten: y (T, B, H), h_n (B, H), c_n (B, H) or empty."""
+class Room:
+    """Memory of the core's own that calls one after the other use again; what was in it is gone with the next call."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Tensor] = {}
+
+    def take(self, name: str, size: int) -> Tensor:
+        """At least `size` bytes, those of the same name before it where they are enough."""
+        held = self._held.get(name)
+        if held is None or len(held) < size:
+            self._held[name] = held = _buffer(size)
+        return held
+
+
+def _outputs(inputs: Inputs, y: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """Unwritten: y (T, B, H) where there is none, h_n (B, H), c_n (B, H) or empty."""
     x, h0, c0 = inputs.x, inputs.h0, inputs.c0
     T, (B, H) = x.shape[0], h0.shape
-    return x.new_empty(T, B, H), x.new_empty(B, H), x.new_empty(0 if c0 is None else B, H)
+    y = x.new_empty(T, B, H) if y is None else y
+    return y, x.new_empty(B, H), x.new_empty(0 if c0 is None else B, H)
 
 
 def _dense(way: Way) -> Way:
@@ -324,14 +343,20 @@ def _dense(way: Way) -> Way:
     return Way(way.lengths, way.reset, *masks, way.cell, way.reverse)
 
 
-def forward(inputs: Inputs, way: Way, saving: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The outputs, and the bytes that `backward` reads: none unless `saving`."""
+def forward(
+    inputs: Inputs, way: Way, saving: bool, *, y: Tensor | None = None, room: Room | None = None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The outputs, and the bytes that `backward` reads: none unless `saving`.
+
+    Where `y` is given, y is written there; where `room` is, the bytes are its own.
+    """
     _refuse(inputs, way)
     inputs, way = _readable(inputs), _dense(way)
-    problem = _problem(inputs, way)
-    y, h_n, c_n = _outputs(inputs)
-    saved = _buffer(problem.saved_bytes()) if saving else torch.empty(0, dtype=torch.uint8, device="cpu")
-    workspace = _buffer(problem.forward_workspace_bytes(saving))
+    problem, room = _problem(inputs, way), room or Room()
+    y, h_n, c_n = _outputs(inputs, y)
+    none = torch.empty(0, dtype=torch.uint8, device="cpu")
+    saved = room.take("saved", problem.saved_bytes()) if saving else none
+    workspace = room.take("forward", problem.forward_workspace_bytes(saving))
     out = [*_sequence(y), *_state(h_n), *_state(c_n), _pointer(saved), _pointer(workspace)]
     call: list[Any] = [*_pointers(inputs), *out, _further(inputs, way)]
     _core.forward(problem, *call)
@@ -346,25 +371,38 @@ def backward(
     saved: Tensor,
     wanted: Sequence[bool],
     *,
+    dx: Tensor | None = None,
     onto: Sequence[Tensor | None] | None = None,
+    room: Room | None = None,
 ) -> list[Tensor | None]:
     """The gradients of `inputs`, None where not wanted, from those of y, h_n and c_n. Uses `saved` up.
 
-    `onto`: in the places of the weights, gradients of an earlier call to which this one's are added.
+    Where `dx` is given, that of x is written there; `onto` holds, in the places of the weights, gradients of an earlier
+    call to which this one's are added; where `room` is given, the bytes on the way are its own.
     """
     inputs, way = _readable(inputs), _dense(way)
-    problem = _problem(inputs, way)
+    problem, room = _problem(inputs, way), room or Room()
     dy, dh_n, dc_n = map(_rows_contiguous, gradients)
-    d = [t.new_empty(t.shape) if t is not None and want else None for t, want in zip(inputs, wanted, strict=True)]
-    if onto is not None:
-        d[1:5], d[7] = onto[1:5], onto[7]
+    d = [
+        t.new_empty(t.shape) if t is not None and want and made is None else made
+        for t, want, made in zip(inputs, wanted, _made(dx, onto), strict=True)
+    ]
     dx, *dweights, dh0, dc0 = d[:7]
-    workspace = _buffer(problem.backward_workspace_bytes())
+    workspace = room.take("backward", problem.backward_workspace_bytes())
     coming = [*_sequence(y), _pointer(saved), *_sequence(dy), *_state(dh_n), *_state(dc_n)]
     out = [*_sequence(dx), *_state(dh0), *_state(dc0), *map(_pointer, dweights), _pointer(workspace)]
     call: list[Any] = [*_pointers(inputs), *coming, *out, _further(inputs, way, d[7:], add=onto is not None)]
     _core.backward(problem, *call)
     return d
+
+
+def _made(dx: Tensor | None, onto: Sequence[Tensor | None] | None) -> list[Tensor | None]:
+    """Where the gradients of `Inputs` are to be written, as far as there is a place for them."""
+    made: list[Tensor | None] = [None] * N_INPUTS
+    made[0] = dx
+    if onto is not None:
+        made[1:5], made[7] = onto[1:5], onto[7]
+    return made
 
 
 def _unshared(saved: Tensor) -> Tensor:

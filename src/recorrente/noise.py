@@ -78,6 +78,10 @@ class Noise:
             return weights
         return weights._replace(weight_hh=dropout(weights.weight_hh, self.weight_dropout))
 
+    def in_step(self, training: bool) -> bool:
+        """Whether any of it is at work between one step and the next."""
+        return bool(training and self.recurrent_dropout) or any(self._zones(2))
+
     def along(self, x: Tensor, state: State, training: bool) -> Along:
         """What of it the sweep itself has to do, for `x (T, B, C)` and a state, each `(B, H)`."""
         made: Along = {}

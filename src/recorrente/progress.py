@@ -2,13 +2,55 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from types import TracebackType
 from typing import TextIO
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 __all__ = ["Display"]
+
+
+BARS = "▁▂▃▄▅▆▇█"
+WIDTH = 48  # characters of a curve
+DECADES = 4  # what a curve shows below its highest point; less is its lowest bar
+
+
+def curve(values: Sequence[float], width: int = WIDTH) -> str:
+    """Positive numbers as a line of bars, logarithmic: the highest of each stretch; a blank where all are zero.
+
+    Example:
+        >>> curve([1e-9, 1e-4, 1e-2, 1.0])
+        '▁▁▄█'
+    """
+    count = min(width, len(values))
+    cuts = [round(k * len(values) / count) for k in range(count + 1)]
+    highest = [max(values[first:end]) for first, end in pairwise(cuts)]
+    top = max(highest)
+    if not 0 < top < math.inf:
+        return " " * count
+
+    def bar(value: float) -> str:
+        if value <= 0:
+            return " "
+        height = 1 + math.log10(value / top) / DECADES
+        return BARS[max(0, min(len(BARS) - 1, int(height * len(BARS))))]
+
+    return "".join(map(bar, highest))
+
+
+class _Bar(Progress):
+    """A progress bar with lines of text below it."""
+
+    below: Sequence[str] = ()
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        yield from (Text(line) for line in self.below)
 
 
 class Display:
@@ -21,7 +63,7 @@ class Display:
     def __init__(self, stream: TextIO, epochs: int) -> None:
         self.console = Console(file=stream, highlight=False, soft_wrap=True)
         self.epochs = epochs
-        self.bar = Progress(
+        self.bar = _Bar(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.fields[told]}"),
@@ -66,6 +108,13 @@ class Display:
         assert self.task is not None
         self.bar.update(self.task, description=description, completed=completed, told=told)
 
+    def gradient(self, norms: Sequence[Sequence[float]]) -> None:
+        """The norm of dL/dh_t, `(L, T)`: a curve a layer, below the bar, and after each epoch where there is none."""
+        self.bar.below = [
+            f"dL/dh  layer {number}  first {curve(layer)} last  {_share(layer)}"
+            for number, layer in enumerate(norms, start=1)
+        ]
+
     def epoch(self, row: dict[str, float]) -> None:
         """An epoch is done; `row` is its row of the history."""
         width = len(str(self.epochs))
@@ -75,3 +124,11 @@ class Display:
             f"  validation loss {row['validation_loss']:.4f}  accuracy {row['validation_accuracy']:.4f}"
             f"  {row['samples_per_second']:,.0f} samples/s  {row['seconds']:.1f} s"
         )
+        if not self.console.is_terminal:
+            for line in self.bar.below:
+                self.console.print(line)
+
+
+def _share(norms: Sequence[float]) -> str:
+    first, last = norms[0], norms[-1]
+    return f"{first / last:.2g} of it arrives" if last > 0 else "none at the last step"

@@ -18,7 +18,6 @@ import torch
 
 from recorrente import inspection, kinds, report, training
 from recorrente.data import image
-from recorrente.data.batch import Batch
 from recorrente.data.progress import Progress, silent
 from recorrente.data.source import of_known
 from recorrente.errors import InputError, RunError
@@ -29,6 +28,7 @@ from recorrente.runs import Run, write_bytes, write_text
 from recorrente.shape import Shape
 from recorrente.tasks.classify import Classify
 from recorrente.training import Plan, Task, Watcher
+from recorrente.watch import GradientWatch, Told
 
 __all__ = [
     "Classify",
@@ -134,20 +134,23 @@ def train(
     overwrite: bool = False,
     watcher: Watcher | None = None,
     progress: Progress = silent,
+    watch_gradient: Told | bool = False,
 ) -> Trained:
     """Trains a recurrent network and leaves a run folder with a report.
 
     Args:
         data: a known name (`digits`, `shakespeare`, ...) or a file or folder of one's own.
         out: the run folder; by default a new one under `runs/`.
-        kind: of the data: `image`, `language`, `text`, `tags`, `audio`, `video`, `joints` or `series`; found by looking
-            where it is None.
+        kind: of the data: `image`, `language`, `text`, `tags`, `audio`, `video`, `joints`, `series` or
+            `probe`; None finds it by looking.
         reading: how the data is read, where that is not left to the kind.
         shape, task, plan: the network, the loss, how to train.
         device: where torch computes.
         overwrite: replace a run folder that is there.
         watcher: told of the training.
         progress: told of the wait before it: downloads, files that are read.
+        watch_gradient: look at the gradient through time now and then, see `recorrente.watch`, and keep it in
+            `gradient.csv`; a function is called with its medians `(L, T)`.
 
     Raises:
         InputError, RunError: data that cannot be read, a folder that cannot be written.
@@ -171,16 +174,22 @@ def train(
     recipe = Recipe(source, chosen.name, chosen.classes(loaded), reader, shape, task, plan, reading)
     folder = new_folder(data, shape.cell) if out is None else out
     run = Run.create(folder, recipe.to_config(chosen.task_config(task)), overwrite=overwrite)
-    return _follow(recipe, loaded, run, device, watcher)
+    return _follow(recipe, loaded, run, device, watcher, watch_gradient)
 
 
 def resume(
-    folder: str | Path, *, device: str = "cpu", watcher: Watcher | None = None, progress: Progress = silent
+    folder: str | Path,
+    *,
+    device: str = "cpu",
+    watcher: Watcher | None = None,
+    progress: Progress = silent,
+    watch_gradient: Told | bool = False,
 ) -> Trained:
     """Goes on with an interrupted training, and ends where it would have ended."""
     _check_device(device)
     run, recipe = Run.open(folder), of_run(folder)
-    return _follow(recipe, _kind(recipe).again(recipe, recipe.source, progress), run, device, watcher)
+    data = _kind(recipe).again(recipe, recipe.source, progress)
+    return _follow(recipe, data, run, device, watcher, watch_gradient)
 
 
 def of_run(folder: str | Path) -> Recipe:
@@ -214,15 +223,11 @@ def inspect(folder: str | Path) -> dict[str, Any]:
 
     Raises:
         RunError: as `load`.
-        InputError: a model that does not tell pictures apart.
     """
     trained = load(folder)
     recipe = trained.recipe
-    if recipe.kind != "image":
-        raise InputError("run", came=f"a model of the kind {recipe.kind}", wanted="a classifier of pictures")
     feed = trained.kind.feed(recipe, trained.kind.again(recipe, recipe.source, silent))
-    batch = next(iter(feed.validation()))
-    some = Batch(batch.x[:, :INSPECTED], batch.target[:INSPECTED])
+    some = next(iter(feed.validation())).of_one_length(INSPECTED)
     return inspection.inspect(trained.network, recipe.task, some)
 
 
@@ -276,10 +281,16 @@ def _check_device(device: str) -> None:
         raise InputError("device", came=repr(device), wanted=wanted) from error
 
 
-def _follow(recipe: Recipe, data: Any, run: Run, device: str, watcher: Watcher | None) -> Trained:
+def _follow(
+    recipe: Recipe, data: Any, run: Run, device: str, watcher: Watcher | None, watch_gradient: Told | bool
+) -> Trained:
     network, kind = _network(recipe), _kind(recipe)
     feed = kind.feed(recipe, data)
-    history = training.train(network, recipe.task, feed, recipe.plan, run, device=device, watcher=watcher)
+    told = watch_gradient if callable(watch_gradient) else None
+    onlooker = GradientWatch(recipe.task, told) if watch_gradient else None
+    history = training.train(
+        network, recipe.task, feed, recipe.plan, run, device=device, watcher=watcher, onlooker=onlooker
+    )
     network.cpu().eval()
     write_bytes(run / "model.safetensors", weights.to_bytes(network.state_dict()))
     _write(run, kind.results(recipe, network, data), network, history)

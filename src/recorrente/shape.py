@@ -27,7 +27,8 @@ class Shape:
         hidden: H.
         layers: L.
         bidirectional: read both ways.
-        initial: W_hh before training: `orthogonal`, or `torch` for torch's own start.
+        initial: the weights before training: `torch` for torch's own start, `orthogonal`, or `chrono:T`, orthogonal
+            with gates that remember from 1 to T steps; see `recorrente.initial`. `chrono` leaves T to the kind of data.
         embedding: E, the length of the vector of each token or frame, where such are read.
         dropout: probability of a zero, in training: in the embedding, between layers and before the head.
         tied: the head uses the embedding's vectors, where tokens are foretold.
@@ -50,8 +51,7 @@ class Shape:
         if self.cell not in cells.BY_NAME:
             raise InputError("cell", came=repr(self.cell), wanted=f"one of {', '.join(cells.BY_NAME)}")
         cells.Elman(self.activation)
-        if self.initial not in ("orthogonal", "torch"):
-            raise InputError("initial", came=repr(self.initial), wanted="orthogonal or torch")
+        self._remembered()
         for name in ("hidden", "layers", "embedding"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise InputError(name, came=getattr(self, name), wanted="an integer of 1 or more")
@@ -89,9 +89,24 @@ class Shape:
             made = Recurrent(
                 cell, inputs, self.hidden, num_layers=self.layers, bidirectional=self.bidirectional, dropout=between
             )
-        if self.initial == "orthogonal":
+        if self.initial == "chrono":
+            wanted = "chrono:T, T the steps to remember"
+            raise InputError("initial", came="chrono for data that has no length of its own", wanted=wanted)
+        if self.initial != "torch":
             initial.orthogonal(made)
+        if T := self._remembered():
+            initial.chrono(made, T)
         return made
+
+    def _remembered(self) -> int:
+        """T of `chrono:T`; 0 where the start is another."""
+        if self.initial in ("orthogonal", "torch", "chrono"):
+            return 0
+        name, _, steps = self.initial.partition(":")
+        if name != "chrono" or not steps.isdigit() or int(steps) < 3:
+            wanted = "torch, orthogonal, or chrono:T, T the steps to remember, 3 or more"
+            raise InputError("initial", came=repr(self.initial), wanted=wanted)
+        return int(steps)
 
     def _head(self, inputs: int, outputs: int) -> nn.Module:
         linear = nn.Linear(inputs, outputs)

@@ -21,7 +21,7 @@ from recorrente.errors import InputError, RunError
 from recorrente.layers import Network
 from recorrente.runs import Run, write_bytes
 
-__all__ = ["Feed", "Plan", "Task", "Watcher", "train"]
+__all__ = ["Feed", "Onlooker", "Plan", "Task", "Watcher", "train"]
 
 HISTORY = (
     "epoch",
@@ -113,6 +113,13 @@ class Watcher(Protocol):
     def epoch(self, row: dict[str, float]) -> None: ...
 
 
+class Onlooker(Protocol):
+    """Who looks at the network itself while it learns, and leaves it as it was; see `recorrente.watch`."""
+
+    def look(self, network: Network, batch: Batch) -> None: ...
+    def epoch(self, number: int, run: Run) -> None: ...
+
+
 def train(
     network: Network,
     task: Task,
@@ -122,6 +129,7 @@ def train(
     *,
     device: str = "cpu",
     watcher: Watcher | None = None,
+    onlooker: Onlooker | None = None,
 ) -> list[dict[str, float]]:
     """Trains `network` in place; keeps `checkpoint.pt` and `history.csv` in the run folder.
 
@@ -137,10 +145,12 @@ def train(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
-        trainer = _Trainer(network, task, feed, plan, device)
+        trainer = _Trainer(network, task, feed, plan, device, onlooker)
         history = trainer.resume(run) if (run / "checkpoint.pt").exists() else []
         for epoch in range(len(history), plan.epochs):
             history.append(trainer.epoch(epoch, watcher))
+            if onlooker:
+                onlooker.epoch(epoch + 1, run)
             write_bytes(run / "checkpoint.pt", trainer.checkpoint(history))
             run.write_csv("history.csv", HISTORY, [[f"{row[name]:.6g}" for name in HISTORY] for row in history])
             if watcher:
@@ -151,8 +161,11 @@ def train(
 class _Trainer:
     """What one training carries from step to step."""
 
-    def __init__(self, network: Network, task: Task, feed: Feed, plan: Plan, device: str) -> None:
+    def __init__(
+        self, network: Network, task: Task, feed: Feed, plan: Plan, device: str, onlooker: Onlooker | None
+    ) -> None:
         self.network, self.task, self.feed, self.plan, self.device = network.to(device), task, feed, plan, device
+        self.onlooker = onlooker
         if plan.credit != "full":  # a network that came with a rule of its own keeps it
             network.recurrence.credit = named(plan.credit)  # type: ignore[assignment]
         self.optimizer = torch.optim.Adam(network.parameters(), lr=plan.learning_rate, fused=True)
@@ -165,7 +178,10 @@ class _Trainer:
         self.network.train()
         tally, started, told = _Tally(), time.perf_counter(), 0.0
         for step, batch in enumerate(self.feed.train(epoch), start=1):
-            tally.add(*self.step(batch.to(self.device)))
+            batch = batch.to(self.device)
+            tally.add(*self.step(batch))
+            if self.onlooker:
+                self.onlooker.look(self.network, batch)
             seconds = time.perf_counter() - started
             if watcher and (seconds - told > SECONDS_BETWEEN_TELLING or step == self.feed.steps):
                 watcher.step(epoch, step / self.feed.steps, tally.loss, tally.accuracy, tally.count / seconds)

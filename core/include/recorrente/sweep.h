@@ -7,6 +7,7 @@
 //   Elman  h' = f(W_ih x + b_ih + W_hh h + b_hh), f = tanh, relu or the identity
 //   GRU    r z n in the weights; r, z = sigmoid(...), n = tanh(W_in x + b_in + r (W_hn h + b_hn)), h' = z h + (1 - z) n
 //          (arXiv 1406.1078v1 with the reset after the product, as cuDNN and torch)
+//   GRU with the reset before the product: n = tanh(W_in x + b_in + W_hn (r h) + b_hn), the rest as above (arXiv 1406.1078v3)
 //   LSTM   i f g o in the weights; c' = f c + i g, h' = o tanh(c')
 //   LSTM with peepholes: p_i c and p_f c go into i and f, p_o c' into o (F. Gers et al., 2002; ONNX, Keras' PeepholeLSTMCell)
 //   LSTM with coupled gates: f = 1 - i, and i g o in the weights (K. Greff et al., arXiv 1503.04069)
@@ -46,8 +47,8 @@ namespace recorrente {
 
 enum class Status : int { ok = 0, bad_shape, null_pointer, bad_length, bad_engine, bad_target, too_large, unsupported };
 enum class Dtype : int { f32 = 0, f64 = 1 };
-enum class Cell : int { elman_tanh = 0, elman_relu = 1, elman_linear = 2, gru = 3, lstm = 4, lstm_peephole = 5, lstm_coupled = 6 };
-constexpr int kCells = 7;
+enum class Cell : int { elman_tanh = 0, elman_relu = 1, elman_linear = 2, gru = 3, lstm = 4, lstm_peephole = 5, lstm_coupled = 6, gru_before = 7 };
+constexpr int kCells = 8;
 
 // `target` is the vector code of this machine (see target.h); `reference` is plain scalar loops that judge it.
 enum class Engine : int { target = 0, reference = 1 };
@@ -169,8 +170,9 @@ Status backward(const Backward& call, Ran* ran);
 // See Numbers above; for the target, 0 where there is none.
 std::int64_t gradient_stretch(Dtype dtype);
 
-// G, and a static sentence for a status.
+// G; whether the state has a c; a static sentence for a status.
 int gates(Cell cell);
+bool has_c(Cell cell);
 const char* describe(Status status);
 
 }  // namespace recorrente

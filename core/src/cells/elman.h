@@ -32,8 +32,8 @@ struct Identity {
 
 template <class F>
 struct Elman {
-  static constexpr int kGates = 1, kSlots = 1, kLoaded = 1, kStateSlot = 0, kUnits = 2, kPeepholes = 0;
-  static constexpr int kInputGate[] = {0}, kStateGate[] = {0};
+  static constexpr int kGates = 1, kSlots = 1, kLoaded = 1, kStateSlot = 0, kUnits = 2, kPeepholes = 0, kSecondGate = -1;
+  static constexpr int kInputGate[kGates] = {0}, kStateGate[1] = {0};
   static constexpr Carry kCarry = Carry::none;
 
   template <class V>

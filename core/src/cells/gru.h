@@ -10,8 +10,8 @@ namespace recorrente::RECORRENTE_SIMD {
 
 // Slots n r z q: the input product ends before q, the state product starts after n.
 struct Gru {
-  static constexpr int kGates = 3, kSlots = 4, kLoaded = 4, kStateSlot = 1, kUnits = 1, kPeepholes = 0;
-  static constexpr int kInputGate[] = {2, 0, 1}, kStateGate[] = {0, 1, 2};
+  static constexpr int kGates = 3, kSlots = 4, kLoaded = 4, kStateSlot = 1, kUnits = 1, kPeepholes = 0, kSecondGate = -1;
+  static constexpr int kInputGate[kGates] = {2, 0, 1}, kStateGate[3] = {0, 1, 2};
   static constexpr Carry kCarry = Carry::hidden;
 
   template <class V>

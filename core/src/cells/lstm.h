@@ -10,8 +10,8 @@ namespace recorrente::RECORRENTE_SIMD {
 
 // Slots i f g o c.
 struct Lstm {
-  static constexpr int kGates = 4, kSlots = 5, kLoaded = 4, kStateSlot = 0, kUnits = 1, kPeepholes = 0;
-  static constexpr int kInputGate[] = {0, 1, 2, 3}, kStateGate[] = {0, 1, 2, 3};
+  static constexpr int kGates = 4, kSlots = 5, kLoaded = 4, kStateSlot = 0, kUnits = 1, kPeepholes = 0, kSecondGate = -1;
+  static constexpr int kInputGate[kGates] = {0, 1, 2, 3}, kStateGate[4] = {0, 1, 2, 3};
   static constexpr Carry kCarry = Carry::cell;
 
   template <class V>

@@ -10,8 +10,8 @@ namespace recorrente::RECORRENTE_SIMD {
 
 // Slots i g o c.
 struct CoupledLstm {
-  static constexpr int kGates = 3, kSlots = 4, kLoaded = 3, kStateSlot = 0, kUnits = 1, kPeepholes = 0;
-  static constexpr int kInputGate[] = {0, 1, 2}, kStateGate[] = {0, 1, 2};
+  static constexpr int kGates = 3, kSlots = 4, kLoaded = 3, kStateSlot = 0, kUnits = 1, kPeepholes = 0, kSecondGate = -1;
+  static constexpr int kInputGate[kGates] = {0, 1, 2}, kStateGate[3] = {0, 1, 2};
   static constexpr Carry kCarry = Carry::cell;
 
   template <class V>

@@ -169,15 +169,15 @@ class _OnCore(torch.autograd.Function):
     def forward(ctx: Any, code: int, along: Along, n: int, *tensors: Any) -> tuple[Tensor, ...]:
         whole = native.Inputs(*tensors)
         x, state = whole.x, [part for part in (whole.h0, whole.c0) if part is not None]
-        pairs = borders(len(x), n, along)
+        pairs, room = borders(len(x), n, along), native.Room()
         y = x.new_empty(*x.shape[:2], whole.h0.shape[1])
-        # One piece of memory for all: small ones between the large ones that come and go would hold those apart.
         kept = [part.new_empty(len(pairs), *part.shape) for part in state]
         for i, (first, end) in enumerate(pairs):
             for all_of_it, part in zip(kept, state, strict=True):
                 all_of_it[i] = part
             piece, way = _piece(whole, kept, i, code, along, first, end)
-            y[first:end], *state = native.forward(piece, way, saving=False)[: 1 + len(kept)]
+            _, *ends = native.forward(piece, way, saving=False, y=y[first:end], room=room)
+            state = ends[: len(kept)]
         ctx.call = code, along, n
         ctx.save_for_backward(*whole, *kept)
         ctx.set_materialize_grads(False)
@@ -195,19 +195,18 @@ class _OnCore(torch.autograd.Function):
         dx = torch.empty_like(whole.x) if asked[0] else None
         d: list[Tensor | None] = [None] * native.N_INPUTS
         d[5 : 5 + len(kept)] = dstate
-        onto = None
-        pairs = borders(len(whole.x), n, along)
+        onto, room = None, native.Room()
+        pairs, y = borders(len(whole.x), n, along), whole.x.new_empty(n, *whole.h0.shape)
         for i in range(len(pairs) - 1, -1, -1):
             first, end = pairs[i]
             piece, way = _piece(whole, kept, i, code, along, first, end)
-            y, _, _, gates = native.forward(piece, way, saving=True)
-            coming = None if dy is None else dy[first:end], d[5], d[6]
-            found = native.backward(coming, piece, way, y, gates, wanted, onto=onto)
+            again, _, _, gates = native.forward(piece, way, saving=True, y=y[: end - first], room=room)
+            coming, d_piece = (None if of is None else of[first:end] for of in (dy, dx))
+            found = native.backward(
+                (coming, d[5], d[6]), piece, way, again, gates, wanted, dx=d_piece, onto=onto, room=room
+            )
             restarts = [a if b is None else b if a is None else a + b for a, b in zip(d[8:], found[8:], strict=True)]
-            if dx is not None:
-                dx[first:end] = found[0]  # type: ignore[assignment]
             d = onto = [None, *found[1:8], *restarts]
-            del gates, y  # before the next are made
         return None, None, None, dx, *(part if want else None for part, want in zip(d[1:], asked[1:], strict=True))
 
 

@@ -57,8 +57,8 @@ class Recompute:
         def recomputed(
             cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpack[Along]
         ) -> tuple[Tensor, State]:
-            lacking = native.lack(cell, x, projection=weights.weight_hr is not None) or native.transform()
-            more = weights.peephole is not None or said(along).keys() - {"reverse"}
+            lacking = native.lack(cell, x) or native.transform()
+            more = weights.peephole is not None or weights.weight_hr is not None or said(along).keys() - {"reverse"}
             needed = any(t is not None and t.requires_grad for t in (x, *state, *weights))
             n = self.steps(*x.shape[:2])
             plain = torch.is_grad_enabled() and needed and not torch.compiler.is_compiling()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 __all__ = ["NO_TARGET", "Batch"]
@@ -24,7 +25,6 @@ class Batch:
         continues: each row goes on where the same row of the batch before ended.
 
     Example:
-        >>> import torch
         >>> batch = Batch(torch.zeros(28, 32, 28), torch.zeros(32, dtype=torch.int64))
         >>> len(batch), batch.lengths is None
         (32, True)
@@ -38,6 +38,17 @@ class Batch:
     def __len__(self) -> int:
         """B, the number of sequences."""
         return self.x.shape[1]
+
+    def of_one_length(self, most: int) -> Batch:
+        """Up to so many of its rows that have one length, the commonest, cut to it; on their own, not going on."""
+        if self.lengths is None:
+            chosen, T = torch.arange(min(most, len(self))), len(self.x)
+        else:
+            values, counts = self.lengths[self.lengths > 0].unique(return_counts=True)
+            T = int(values[counts.argmax()]) if len(values) else 0
+            chosen = (self.lengths == T).nonzero().flatten()[:most]
+        target = self.target[chosen] if self.target.dim() == 1 else self.target[:T, chosen]
+        return Batch(self.x[:T, chosen], target)
 
     def to(self, device: str) -> Batch:
         """The same on another device; the lengths stay on the CPU, where the layers want them."""

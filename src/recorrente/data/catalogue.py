@@ -38,6 +38,7 @@ class KnownSet:
         origin: where a person finds it.
         shelf: the folder on the shelf, and in the cache, where it is not called as the set.
         folder: where the set is thousands of files, the name of the folder that holds them.
+        order: of pictures: how they are read where nothing is said, if not row by row.
     """
 
     name: str
@@ -51,9 +52,47 @@ class KnownSet:
     origin: str = ""
     shelf: str = ""
     folder: str = ""
+    order: str = ""
 
 
 _DIGITS = tuple("0123456789")
+_LSTM = "S. Hochreiter, J. Schmidhuber: Long Short-Term Memory, Neural Computation 9 (1997)"
+
+_MNIST = KnownSet(
+    name="mnist",
+    kind="image",
+    about="60,000 + 10,000 handwritten digits of 28 x 28 pixels",
+    classes=_DIGITS,
+    licence="CC BY-SA 3.0",
+    citation="Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-Based Learning Applied to Document Recognition, "
+    "Proceedings of the IEEE 86 (1998)",
+    files=(
+        KnownFile(
+            "train-images-idx3-ubyte.gz",
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        ),
+        KnownFile(
+            "train-labels-idx1-ubyte.gz",
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        ),
+        KnownFile(
+            "t10k-images-idx3-ubyte.gz",
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        ),
+        KnownFile(
+            "t10k-labels-idx1-ubyte.gz",
+            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        ),
+    ),
+    hosts=(
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    ),
+)
 
 _SETS = (
     KnownSet(
@@ -65,41 +104,7 @@ _SETS = (
         citation="E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, "
         "UCI Machine Learning Repository (1998)",
     ),
-    KnownSet(
-        name="mnist",
-        kind="image",
-        about="60,000 + 10,000 handwritten digits of 28 x 28 pixels",
-        classes=_DIGITS,
-        licence="CC BY-SA 3.0",
-        citation="Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-Based Learning Applied to Document Recognition, "
-        "Proceedings of the IEEE 86 (1998)",
-        files=(
-            KnownFile(
-                "train-images-idx3-ubyte.gz",
-                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-            ),
-            KnownFile(
-                "train-labels-idx1-ubyte.gz",
-                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-            ),
-            KnownFile(
-                "t10k-images-idx3-ubyte.gz",
-                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-            ),
-            KnownFile(
-                "t10k-labels-idx1-ubyte.gz",
-                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-            ),
-        ),
-        hosts=(
-            "https://storage.googleapis.com/cvdf-datasets/mnist/",
-            "https://ossci-datasets.s3.amazonaws.com/mnist/",
-        ),
-    ),
+    _MNIST,
     KnownSet(
         name="fashion-mnist",
         kind="image",
@@ -298,6 +303,32 @@ _SETS = (
                     "c665e09a1b1d2dedb37de7aef2a81866632e98f498460a0977f4d9bfebaffbb1",
                 ),
             ),
+        )
+    ),
+    *(
+        KnownSet(
+            name=name,
+            kind="image",
+            about=f"MNIST read pixel by pixel, 784 steps, {how}",
+            classes=_DIGITS,
+            licence="CC BY-SA 3.0",
+            citation=_MNIST.citation + "; as a sequence: Q. Le, N. Jaitly, G. Hinton, arXiv 1504.00941",
+            files=_MNIST.files,
+            hosts=_MNIST.hosts,
+            shelf="mnist",
+            order=order,
+        )
+        for name, order, how in (("smnist", "pixels", "row after row"), ("psmnist", "permuted", "in one random order"))
+    ),
+    *(
+        KnownSet(
+            name=name, kind="probe", about=about, classes=(), licence="none needed: made by rule", citation=citation
+        )
+        for name, about, citation in (
+            ("adding", "two of many numbers are marked; their sum is asked for at the end", _LSTM),
+            ("copy", "ten symbols are to be said again after a long time of nothing", _LSTM),
+            ("parity", "whether an odd number of bits was set so far, at every step", "Y. Bengio et al. (1994)"),
+            ("mackey-glass", "a chaotic series, foretold 15 steps ahead", "M. Mackey, L. Glass, Science 197 (1977)"),
         )
     ),
     KnownSet(

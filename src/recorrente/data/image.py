@@ -47,7 +47,7 @@ Augment = Callable[[Tensor, torch.Generator], Tensor]
 
 DIGITS_SPLIT_SEED = 0
 
-INK_SETS = ("digits", "mnist")
+INK_SETS = ("digits", "mnist", "smnist", "psmnist")
 """Known sets of light ink on black: a new picture is searched for ink. The others are only scaled."""
 
 

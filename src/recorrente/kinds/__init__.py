@@ -13,8 +13,17 @@ from recorrente.kinds.find import Found, find
 
 __all__ = ["NAMES", "Found", "find", "of_name"]
 
-_HOME = {"image": "Image", "language": "Language", "text": "Text", "tags": "Tags", "audio": "Audio", "series": "Series"}
-_HOME |= {"video": "Video", "joints": "Joints"}
+_HOME = {
+    "image": "Image",
+    "language": "Language",
+    "text": "Text",
+    "tags": "Tags",
+    "audio": "Audio",
+    "series": "Series",
+    "video": "Video",
+    "joints": "Joints",
+    "probe": "Probe",
+}
 NAMES = tuple(_HOME)
 """What `--kind` takes."""
 

@@ -38,6 +38,7 @@ class Reading:
         frame_rate, frames: of clips, frames a second, and the most of a clip.
         mirror: of clips and joints, whether they are learnt with left and right changed as well.
         group: of clips, a regular expression that finds the group in a path.
+        length: of probes of memory, the steps of a sequence.
         skip_bad: leave out files of a folder, and rows of a table, that cannot be read; they are counted and named.
     """
 
@@ -53,6 +54,7 @@ class Reading:
     frames: int | None = None
     mirror: bool | None = None
     group: str | None = None
+    length: int | None = None
     skip_bad: bool | None = None
 
     def only(self, kind: str, *allowed: str) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from recorrente.data import image
 from recorrente.data.batch import Batch
+from recorrente.data.catalogue import KNOWN
 from recorrente.data.image import ImageData, ImageSet, Reader
 from recorrente.data.progress import Progress
 from recorrente.evaluation import Predictions
@@ -54,7 +55,9 @@ class Image(Classified):
         return image.load(source, size=(reader.height, reader.width), seed=recipe.plan.seed, progress=progress)
 
     def reader(self, data: ImageData, reading: Reading, plan: Plan) -> Reader:
-        return Reader.of(data, order=cast(image.Order, reading.order or "rows"), seed=plan.seed)
+        known = KNOWN.get(data.name)
+        order = reading.order or (known.order if known else "") or "rows"
+        return Reader.of(data, order=cast(image.Order, order), seed=plan.seed)
 
     def reader_from(self, config: Mapping[str, Any]) -> Reader:
         return Reader.from_config(config)

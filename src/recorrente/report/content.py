@@ -24,6 +24,7 @@ class Content:
     metrics: dict[str, Any]
     history: dict[str, list[float]]  # a column a name
     seen: dict[str, NDArray[Any]]  # observations.npz
+    watched: NDArray[Any] | None  # gradient.csv, where there is one: (L, epochs that were looked at, T)
 
     @classmethod
     def of(cls, folder: Path) -> Content:
@@ -35,7 +36,7 @@ class Content:
         run = Run.open(folder)
         rows = run.read_csv("history.csv")
         history = {name: [float(row[name]) for row in rows] for name in rows[0]} if rows else {}
-        return cls(run.config, run.read_json("metrics.json"), history, _arrays(run))
+        return cls(run.config, run.read_json("metrics.json"), history, _arrays(run), _watched(run))
 
     @property
     def kind(self) -> str:
@@ -46,6 +47,17 @@ class Content:
     def classes(self) -> list[str]:
         """The names of the classes, in the order of their indices."""
         return list(self.config["data"]["classes"])
+
+
+def _watched(run: Run) -> NDArray[Any] | None:
+    if not (run / "gradient.csv").exists():
+        return None
+    rows = run.read_csv("gradient.csv")
+    names = ("layer", "epoch", "step")
+    places = [np.unique([int(row[name]) for row in rows], return_inverse=True) for name in names]
+    norms = np.full([len(values) for values, _ in places], np.nan)  # sequences of several lengths leave holes
+    norms[tuple(index for _, index in places)] = [float(row["norm"]) for row in rows]
+    return norms
 
 
 def _arrays(run: Run) -> dict[str, NDArray[Any]]:

@@ -241,7 +241,47 @@ def gradient(content: Content) -> Figure:
     return figure
 
 
+def answers(content: Content) -> Figure:
+    """What a probe asked and what was said: a point a sequence, or a line a step."""
+    target, said = content.seen["answer_target"], content.seen["answer_said"]
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    axes = figure.subplots()
+    if content.seen["answer_each_step"]:
+        axes.plot(target, color=GREY, lw=3, alpha=0.5, label="asked")
+        axes.plot(said, color=BLUE, lw=1, label="said")
+        axes.set(xlabel="step, of the last ones")
+        axes.legend(frameon=False)
+    else:
+        axes.plot(target, target, color=GREY, lw=1)
+        axes.plot(target, said, "o", ms=3, color=BLUE)
+        axes.set(xlabel="asked", ylabel="said")
+    _quiet(axes)
+    return figure
+
+
+def watched(content: Content) -> Figure:
+    """The norm of dL/dh_t over the epochs: a row an epoch, the first below, a panel a layer."""
+    assert content.watched is not None
+    norms = content.watched  # (L, epochs, T)
+    figure = Figure(figsize=(8, 2.4 * len(norms) + 0.6), layout="constrained")
+    for number, (axes, layer) in enumerate(zip(np.ravel(figure.subplots(len(norms), 1)), norms, strict=True), start=1):
+        shown = np.log10(np.where(layer > 0, layer, np.nan))
+        image = axes.imshow(shown, aspect="auto", origin="lower", cmap="viridis", interpolation="nearest")
+        figure.colorbar(image, ax=axes, label="log10 of the norm of dL/dh")
+        axes.set(xlabel="step", ylabel="epoch", title=f"layer {number}" if len(norms) > 1 else "")
+        axes.set_yticks(*_epochs(len(layer)))
+    return figure
+
+
+def _epochs(count: int) -> tuple[list[int], list[str]]:
+    """Where epochs are marked on an axis, and how."""
+    marks = sorted({0, count // 2, count - 1})
+    return marks, [str(mark + 1) for mark in marks]
+
+
 FIGURES = {
+    "watched": watched,
+    "answers": answers,
     "grid": grid,
     "learning": learning,
     "perplexity": perplexity,
@@ -266,6 +306,7 @@ SHOWN = {
     "joints": ("series", "learning", "confusion", "gradient"),
     "audio": ("sounds", "learning", "confusion", "gradient"),
     "tags": ("learning", "confusion", "gradient"),
+    "probe": ("answers", "learning", "gradient"),
 }
 """Those that the report on each kind of data shows."""
 

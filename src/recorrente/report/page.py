@@ -25,7 +25,8 @@ def write(folder: Path) -> Path:
         RunError: a file of the run is missing or broken, or the folder cannot be written.
     """
     content = Content.of(folder)
-    pictures = {name: png(FIGURES[name](content)) for name in SHOWN[content.kind]}
+    names = SHOWN[content.kind] + (() if content.watched is None else ("watched",))
+    pictures = {name: png(FIGURES[name](content)) for name in names}
     for name, picture in pictures.items():
         write_bytes(folder / "figures" / f"{name}.png", picture)
     page = folder / "report.html"
