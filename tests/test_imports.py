@@ -53,7 +53,7 @@ ORDER = [
 WITHOUT_TORCH = ["__init__", "errors", "machine", "runs", "progress", "report", "cli"]
 """Rooms that load without torch, as `--help` and the report do."""
 
-OPTIONAL = {"tokenizers", "librosa", "soundfile"}
+OPTIONAL = {"tokenizers", "librosa", "soundfile", "av"}
 """Libraries of the extras: imported in the one function that needs them."""
 
 

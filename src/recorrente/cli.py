@@ -77,7 +77,9 @@ def train(
     ] = None,
     kind: Annotated[
         str | None,
-        typer.Option(help="image, language, text, tags, audio or series.", show_default="found by looking"),
+        typer.Option(
+            help="image, language, text, tags, audio, video, joints, series or probe.", show_default="found by looking"
+        ),
     ] = None,
     cell: Annotated[str | None, typer.Option(help="elman, gru or lstm.", show_default="gru; running text lstm")] = None,
     activation: Annotated[str | None, typer.Option(help="Of an elman cell: tanh, relu or linear.")] = None,
@@ -97,7 +99,9 @@ def train(
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="HxW", help="Bring pictures of a folder to this size.", show_default="their own"),
+        typer.Option(
+            metavar="HxW", help="Bring pictures and clips of a folder to this size.", show_default="their own"
+        ),
     ] = None,
     units: Annotated[
         str | None, typer.Option(help="What text is cut into: characters, bytes, words or pieces.")
@@ -111,7 +115,19 @@ def train(
         int | None, typer.Option(help="Bring sounds to so many samples a second.", show_default=False)
     ] = None,
     leave_out: Annotated[
-        str | None, typer.Option("--leave-out", metavar="SPEAKER", help="Of sounds: the speaker to test on.")
+        str | None, typer.Option("--leave-out", metavar="WHO", help="Of sounds and clips: who is tested on.")
+    ] = None,
+    frame_rate: Annotated[
+        float | None, typer.Option("--frame-rate", help="Of clips: frames read a second.", show_default="10")
+    ] = None,
+    frames: Annotated[int | None, typer.Option(help="Of clips: the most frames read.", show_default="64")] = None,
+    mirror: Annotated[
+        bool | None,
+        typer.Option("--mirror", help="Of clips and joints: learn them with left and right changed as well."),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(metavar="REGEX", help="Of clips: what finds the person or place in a path, to split by."),
     ] = None,
     length: Annotated[
         int | None, typer.Option(min=1, help="Of probes of memory: steps of a sequence.", show_default="by probe")
@@ -207,6 +223,10 @@ def train(
         label=label,
         rate=rate,
         leave_out=leave_out,
+        frame_rate=frame_rate,
+        frames=frames,
+        mirror=mirror,
+        group=group,
         length=length,
         skip_bad=skip_bad,
     )
@@ -287,7 +307,9 @@ def predict(
     run: RunFolder,
     given: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="Pictures of any size; texts, or files of text.", show_default=False),
+        typer.Argument(
+            metavar="FILE...", help="Pictures, sounds or clips; texts, or files of text.", show_default=False
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:

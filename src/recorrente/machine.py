@@ -14,7 +14,7 @@ from recorrente import _core
 
 __all__ = ["EXTRAS", "describe"]
 
-EXTRAS: dict[str, tuple[str, ...]] = {"text": ("tokenizers",), "audio": ("soundfile", "librosa")}
+EXTRAS: dict[str, tuple[str, ...]] = {"text": ("tokenizers",), "audio": ("soundfile", "librosa"), "video": ("av",)}
 """The optional extras, and the modules that each of them brings."""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from recorrente import cells, initial
-from recorrente.encoders import Embedding, TiedHead
+from recorrente.encoders import Embedding, PictureEncoder, TiedHead
 from recorrente.errors import InputError
 from recorrente.layers import GRU, LSTM, Network, Recurrent, TorchLayer
 
@@ -29,7 +29,7 @@ class Shape:
         bidirectional: read both ways.
         initial: the weights before training: `torch` for torch's own start, `orthogonal`, or `chrono:T`, orthogonal
             with gates that remember from 1 to T steps; see `recorrente.initial`. `chrono` leaves T to the kind of data.
-        embedding: E, the length of the vector of each token, where tokens are read.
+        embedding: E, the length of the vector of each token or frame, where such are read.
         dropout: probability of a zero, in training: in the embedding, between layers and before the head.
         tied: the head uses the embedding's vectors, where tokens are foretold.
 
@@ -70,6 +70,12 @@ class Shape:
         width = self.hidden * recurrence.directions
         head = nn.Sequential(nn.Dropout(self.dropout), TiedHead(width, encoder)) if self.tied else None
         return Network(recurrence, head or self._head(width, outputs), encoder)
+
+    def build_for_pictures(self, colours: int, size: tuple[int, int], outputs: int) -> Network:
+        """The same for a picture of C `colours` a step."""
+        encoder = PictureEncoder(colours, size, self.embedding, dropout=self.dropout)
+        recurrence = self._recurrence(self.embedding)
+        return Network(recurrence, self._head(self.hidden * recurrence.directions, outputs), encoder)
 
     def _recurrence(self, inputs: int) -> TorchLayer | Recurrent:
         between = self.dropout if self.layers > 1 else 0.0

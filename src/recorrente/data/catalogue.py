@@ -341,6 +341,51 @@ _SETS = (
         folder="recordings",
         origin="https://github.com/Jakobovski/free-spoken-digit-dataset",
     ),
+    KnownSet(
+        name="nagoya",
+        kind="video",
+        about="2,520 thermal clips of 16 x 16 pixels, 7 actions of 9 people",
+        classes=(),
+        licence="CC BY-NC-SA 4.0",
+        citation="T. Kawashima et al.: Action recognition from extremely low-resolution thermal image sequence, "
+        "AVSS (2017)",
+        files=(KnownFile("nagoya_fir_clips.npz", "a5ec6e1dbc2e0482d3d20a60551ce126401501f28bc013f79231f878ccc511b9"),),
+        origin="https://github.com/muralab/Low-Resolution-FIR-Action-Dataset",
+    ),
+    KnownSet(
+        name="jhmdb",
+        kind="joints",
+        about="609 sequences of 15 joints in the plane, 14 actions, 15 to 40 frames",
+        classes=(),
+        licence="MIT; the annotations for research",
+        citation="H. Jhuang et al.: Towards understanding action recognition, ICCV (2013); "
+        "as prepared by F. Yang et al., arXiv 1907.09658",
+        files=(KnownFile("jhmdb_gt_split1.npz", "3e7f7d315f059d24910294dfa55384b401878b9d3024ad4cee361855e5fb9140"),),
+        origin="https://github.com/fandulu/DD-Net",
+    ),
+    *(
+        KnownSet(
+            name=name,
+            kind="video",
+            about=f"the {word} of 999 spoken sentences, mouth only, 20 x 32 pixels",
+            classes=(),
+            licence="CC BY 4.0",
+            citation="M. Cooke et al.: An audio-visual corpus for speech perception and automatic speech recognition, "
+            "Journal of the Acoustical Society of America 120 (2006)",
+            files=(KnownFile("grid_s1_mouth.npz", "e739a0a21286158e8f0201cbf91d8983edaa3ca0efa08ff509bb6a54d3fa2572"),),
+            shelf="grid",
+            origin="https://zenodo.org/records/3625687",
+        )
+        for name, word in (
+            ("grid", "command"),
+            ("grid-command", "command"),
+            ("grid-colour", "colour"),
+            ("grid-preposition", "preposition"),
+            ("grid-letter", "letter"),
+            ("grid-digit", "digit"),
+            ("grid-adverb", "adverb"),
+        )
+    ),
 )
 
 KNOWN: dict[str, KnownSet] = {known.name: known for known in _SETS}

@@ -24,7 +24,7 @@ from recorrente.data.picture import SUFFIXES, extent, prepare_resize
 from recorrente.data.progress import Progress
 from recorrente.errors import InputError
 
-__all__ = ["Listing", "Wanted", "each", "list_flat", "load_folder", "split_folder"]
+__all__ = ["Listing", "Wanted", "each", "has_test", "list_flat", "load_folder", "split_folder"]
 
 HELD_OUT = 0.2
 LARGEST_KEPT = 64
@@ -142,6 +142,11 @@ def list_flat(folder: Path, wanted: Wanted) -> list[Path]:
     if any(_items(path, wanted) for path in _folders(folder)):
         return []
     return [path for path in _visible(folder.iterdir()) if path.suffix.lower() in wanted.suffixes]
+
+
+def has_test(folder: Path) -> bool:
+    """Whether a folder says itself what is tested on, in `train/` and `test/`."""
+    return _parts(folder) is not None
 
 
 def _parts(folder: Path) -> tuple[Path, Path] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ SORTED_TOGETHER = 20
 """Batches whose sequences are sorted by length together, so that a batch holds similar lengths in a random order."""
 
 Sequences = Sequence[NDArray[Any]]
+Read = Callable[[NDArray[Any]], NDArray[Any]]
 Targets = Sequence[int] | Sequence[NDArray[np.int64]] | Sequence[int | NDArray[np.int64]]
 
 
@@ -28,6 +29,7 @@ def batches(
     *,
     seed: int | None = None,
     epoch: int = 0,
+    read: Read | None = None,
 ) -> Iterator[Batch]:
     """All sequences as batches, each once; the last batch may be smaller.
 
@@ -37,6 +39,7 @@ def batches(
         size: B.
         seed: of the order; None reads in order.
         epoch: with the seed alone decides the order.
+        read: what makes steps of a sequence, batch by batch, where all at once would fill the memory.
 
     Example:
         >>> short, long = np.arange(2), np.arange(5)
@@ -45,7 +48,8 @@ def batches(
         (torch.Size([5, 2]), tensor([2, 5]))
     """
     for chosen in _order([len(sequence) for sequence in sequences], size, seed, epoch):
-        yield one([sequences[k] for k in chosen], [targets[k] for k in chosen])
+        steps = [sequences[k] for k in chosen]
+        yield one([read(each) for each in steps] if read else steps, [targets[k] for k in chosen])
 
 
 def one(sequences: Sequences, targets: Targets) -> Batch:

@@ -10,8 +10,6 @@ A speaker is either learnt from or tested on, where the names tell one: `CLASS_S
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,8 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recorrente.data.folder import Listing, Wanted, each, list_flat, split_folder
-from recorrente.data.known import KNOWN, cache, folder_of
+from recorrente.data import groups
+from recorrente.data.decoded import decode_all
+from recorrente.data.folder import Listing, Wanted, has_test, list_flat, split_folder
+from recorrente.data.known import KNOWN, folder_of
 from recorrente.data.progress import Progress
 from recorrente.data.source import locate, of_known
 from recorrente.errors import InputError
@@ -33,7 +33,6 @@ SUFFIXES = (".wav", ".flac", ".ogg")
 SOUNDS = Wanted("sounds", SUFFIXES, ", or files named CLASS_SPEAKER_NUMBER.wav")
 FLAT = re.compile(r"(?P<label>[^_]+)_(?P<speaker>[^_]+)_(?P<number>\d+)$")
 INSIDE = re.compile(r"(?P<speaker>[A-Za-z0-9]+)(?:_nohash_|-)\d+$")
-HELD_OUT = 0.2
 HIGHEST_RATE = 16_000
 OFFICIAL_TEST = range(5)
 """Of the Free Spoken Digit Dataset: recordings 0 to 4 of each speaker and digit are its test set."""
@@ -131,7 +130,9 @@ def load(
         classes, train, test, given = *split_folder(folder, SOUNDS, seed), True
         listing = Listing(train.paths + test.paths, train.labels + test.labels)
     rate = rate or min(HIGHEST_RATE, _rate_of(listing.paths))
-    waves, skipped = _decode_all(listing.paths, rate, skip_bad, progress)
+    waves, skipped = decode_all(
+        listing.paths, lambda path: decode(path, rate), f"sounds {rate}", "sounds", skip_bad=skip_bad, progress=progress
+    )
     there = [k for k, wave in enumerate(waves) if wave is not None]
     sounds = Sounds(
         tuple(waves[k] for k in there),  # type: ignore[misc]
@@ -139,11 +140,21 @@ def load(
         tuple(_speaker(listing.paths[k], flat is not None) for k in there),
         tuple(listing.paths[k].name for k in there),
     )
-    in_test = None
-    if given and (folder / "train").is_dir():
-        in_test = {k for k, place in enumerate(there) if place >= len(train.paths)}
-    official = known and name == "fsdd"
-    tested, split = _split(sounds, classes, in_test, official=official, leave_out=leave_out, seed=seed)
+    chosen = None
+    if given and has_test(folder):
+        chosen = {k for k, place in enumerate(there) if place >= len(train.paths)}, "the folder test/"
+    elif known and name == "fsdd":
+        chosen = _official(sounds)
+    tested, split = groups.tested(
+        sounds.speakers,
+        sounds.labels,
+        classes,
+        given=chosen,
+        leave_out=leave_out,
+        seed=seed,
+        who="speaker",
+        of="sounds",
+    )
     kept = [k for k in range(len(sounds)) if k not in tested]
     data = SoundData(name, classes, sounds.subset(kept), sounds.subset(sorted(tested)), rate, split, tuple(skipped))
     return _checked(data)
@@ -178,30 +189,10 @@ def _speaker(path: Path, flat: bool) -> str:
     return match["speaker"] if match else ""
 
 
-def _split(
-    sounds: Sounds, classes: Sequence[str], given: set[int] | None, *, official: bool, leave_out: str | None, seed: int
-) -> tuple[set[int], str]:
-    """The sounds that are tested on, and how they were chosen."""
-    everyone = sorted({speaker for speaker in sounds.speakers if speaker})
-    if leave_out is not None:
-        if leave_out not in everyone:
-            wanted = f"one of {', '.join(everyone)}" if everyone else "files whose names tell who speaks"
-            raise InputError("leave_out", came=repr(leave_out), wanted=wanted)
-        return {k for k, who in enumerate(sounds.speakers) if who == leave_out}, f"the speaker {leave_out}, left out"
-    if given is not None:
-        return given, "the folder test/"
-    if official:
-        numbers = [int(Path(name).stem.rsplit("_", 1)[1]) for name in sounds.names]
-        return {k for k, number in enumerate(numbers) if number in OFFICIAL_TEST}, "the official one, recordings 0 to 4"
-    if len(everyone) >= 5 and all(sounds.speakers):
-        order = np.random.default_rng(seed).permutation(everyone).tolist()
-        held = sorted(order[: max(1, round(HELD_OUT * len(order)))])
-        shown = ", ".join(held[:5]) + (" and others" if len(held) > 5 else "")
-        return {k for k, who in enumerate(sounds.speakers) if who in held}, f"by speaker: {shown}"
-    from recorrente.data.imageset import hold_out
-
-    _, out = hold_out(np.array(sounds.labels), HELD_OUT, seed, classes, of="sounds")
-    return set(out.tolist()), "at random, a fifth of each class"
+def _official(sounds: Sounds) -> tuple[set[int], str]:
+    """The test set of the Free Spoken Digit Dataset, and in words."""
+    numbers = [int(Path(name).stem.rsplit("_", 1)[1]) for name in sounds.names]
+    return {k for k, number in enumerate(numbers) if number in OFFICIAL_TEST}, "the official one, recordings 0 to 4"
 
 
 def _rate_of(paths: Sequence[Path]) -> int:
@@ -234,52 +225,3 @@ def decode(path: Path, rate: int) -> NDArray[np.float32]:
         raise InputError(str(path), came="a sound without a sample", wanted="some")
     wave = samples.mean(axis=1)
     return wave if own == rate else librosa.resample(wave, orig_sr=own, target_sr=rate).astype(np.float32)
-
-
-def _decode_all(
-    paths: Sequence[Path], rate: int, skip_bad: bool, progress: Progress
-) -> tuple[list[NDArray[np.float32] | None], list[str]]:
-    """All sounds, None for those left out, and why; from the cache where the same files were read before."""
-    kept = cache() / "decoded" / f"{_key(paths, rate)}.npz"
-    if kept.is_file():
-        with np.load(kept) as arrays:
-            ends = arrays["ends"].tolist()
-            whole = arrays["samples"]
-        return [whole[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)], []
-    skipped: list[str] = []
-
-    def read(path: Path) -> NDArray[np.float32] | None:
-        try:
-            return decode(path, rate)
-        except InputError as error:
-            if not skip_bad:
-                raise
-            skipped.append(f"{path.name}: {error.came}")
-            return None
-
-    waves = each(read, paths, "read sounds", progress)
-    if not skipped:
-        _keep(kept, waves)
-    return waves, sorted(skipped)
-
-
-def _keep(path: Path, waves: Sequence[NDArray[np.float32] | None]) -> None:
-    """Writes the cache beside its place, and renames."""
-    whole = [wave for wave in waves if wave is not None]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        with beside.open("wb") as file:
-            np.savez(file, samples=np.concatenate(whole), ends=np.cumsum([len(wave) for wave in whole]))
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _key(paths: Sequence[Path], rate: int) -> str:
-    """Of these files as they are now."""
-    sums = hashlib.sha256(f"1 {rate}".encode())
-    for path in paths:
-        state = path.stat()
-        sums.update(f"{path.resolve()} {state.st_size} {state.st_mtime_ns}\n".encode())
-    return sums.hexdigest()[:32]

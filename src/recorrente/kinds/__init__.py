@@ -20,6 +20,8 @@ _HOME = {
     "tags": "Tags",
     "audio": "Audio",
     "series": "Series",
+    "video": "Video",
+    "joints": "Joints",
     "probe": "Probe",
 }
 NAMES = tuple(_HOME)

@@ -103,13 +103,6 @@ class Audio(Ragged):
             for row, path, words in zip(rows, paths, heard, strict=True)
         ]
 
-    def summary(self, metrics: Mapping[str, Any]) -> str:
-        return (
-            f"{super().summary(metrics)}\ntest part: {metrics['split']}"
-            if "split" in metrics
-            else super().summary(metrics)
-        )
-
     def _equal_lengths(self, recipe: Recipe, train: Sounds) -> Any:
         """Some training sounds, cut to the most common length or a longer one."""
         frames = [recipe.reader(wave) for wave in train.waves[:200]]

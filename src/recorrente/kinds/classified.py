@@ -130,11 +130,13 @@ class Classified(ABC):
         raise InputError("run", came=came, wanted="one that was trained on running text")
 
     def summary(self, metrics: Mapping[str, Any]) -> str:
-        """The score in a line, beside the baselines, and what was left out."""
+        """The score in a line, beside the baselines, how the test part was chosen, and what was left out."""
         accuracy, loss, size = (metrics[name] for name in ("accuracy", "loss", "test_size"))
         lines = [f"test accuracy {accuracy:.4f}  loss {loss:.4f}  ({size} {self.counted})"]
         if beside := ", ".join(f"{name} {value:.4f}" for name, value in metrics.get("baselines", {}).items()):
             lines.append(f"beside it: {beside}")
+        if "split" in metrics:
+            lines.append(f"test part: {metrics['split']}")
         if skipped := metrics.get("skipped", []):
             lines.append(f"left out: {len(skipped)} ({'; '.join(skipped[:LEFT_OUT_TOLD])})")
         return "\n".join(lines)
@@ -165,17 +167,22 @@ class Ragged(Classified):
         """The sequences of a part as an epoch meets them: as they are, where a kind does not say otherwise."""
         return sequences
 
+    def read(self, recipe: Recipe, random: np.random.Generator | None = None) -> ragged.Read | None:
+        """What makes steps of one encoded sequence when its batch is made, varied where there is a `random`."""
+        return None
+
     def feed(self, recipe: Recipe, data: Any) -> Feed:
         plan = recipe.plan
         fit, validation = self.divide(plan, data)
         sequences, targets = self.encode(recipe, fit)
 
         def train(epoch: int) -> Iterator[Batch]:
-            met = self.varied(recipe, fit, sequences, np.random.default_rng((plan.seed, epoch, 1)))
-            return ragged.batches(met, targets, plan.batch, seed=plan.seed, epoch=epoch)
+            random = np.random.default_rng((plan.seed, epoch, 1))
+            met, read = self.varied(recipe, fit, sequences, random), self.read(recipe, random)
+            return ragged.batches(met, targets, plan.batch, seed=plan.seed, epoch=epoch, read=read)
 
         return Feed(train, lambda: self.in_order(recipe, validation), steps=-(-len(fit) // plan.batch))
 
     def in_order(self, recipe: Recipe, part: Any) -> Iterator[Batch]:
         """A part as batches that are only read."""
-        return ragged.batches(*self.encode(recipe, part), self.together)
+        return ragged.batches(*self.encode(recipe, part), self.together, read=self.read(recipe))

@@ -17,9 +17,12 @@ __all__ = ["Found", "find"]
 
 TABLES = (".csv", ".tsv", ".tab")
 SOUNDS = (".wav", ".flac", ".ogg")
+VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v")
 NUMBERS = (".csv", ".npy")
 TAGGED = (".conll", ".conllu", ".tagged", ".pos")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+TRIED = 5
+"""GIFs or arrays that are opened, for the first may be broken."""
 LOOKED_AT = 1 << 16
 """Bytes of a file that are looked at."""
 FEW_LABELS = 0.2
@@ -53,8 +56,12 @@ def _of_folder(folder: Path) -> Found:
     sounds = sum(path.suffix.lower() in SOUNDS for path in files)
     if sounds * 2 > len(files):
         return Found("audio", "a folder of sounds")
+    if why := _of_clips(files):
+        return Found("video", why)
     archived = any(path.parent == folder and path.stem.endswith("_TRAIN") for path in files)
     numbers = sum(path.suffix.lower() in NUMBERS and path.parent != folder for path in files)
+    if not archived and numbers * 2 > len(files) and any(map(_poses, files[:TRIED])):
+        return Found("joints", "class folders of joints")
     if archived or numbers * 2 > len(files):
         return Found("series", "TRAIN and TEST files of series" if archived else "class folders of series")
     pictures = sum(path.suffix.lower() in PICTURES for path in files)
@@ -69,6 +76,46 @@ def _of_folder(folder: Path) -> Found:
     return Found("image", "a folder of pictures")
 
 
+def _of_clips(files: list[Path]) -> str:
+    """What tells that most files are clips: their names, or what is in the first GIF or array; else nothing."""
+    clips = sum(path.suffix.lower() in VIDEOS for path in files)
+    if clips and (clips + sum(path.suffix.lower() == ".gif" for path in files)) * 2 >= len(
+        files
+    ):  # many have words beside them
+        return "a folder of clips"
+    for suffix, moves, why in ((".gif", _moves, "a folder of moving GIFs"), (".npy", _shows, "a folder of frames")):
+        alike = [path for path in files if path.suffix.lower() == suffix]
+        if len(alike) * 2 > len(files) and any(map(moves, alike[:TRIED])):
+            return why
+    return ""
+
+
+def _moves(path: Path) -> bool:
+    """Whether a GIF has more than one picture: each is announced by a graphic control block."""
+    with path.open("rb") as file:
+        return file.read(1 << 20).count(b"\x00\x21\xf9\x04") > 1
+
+
+def _shows(path: Path) -> bool:
+    """Whether an array is of frames: bytes in three dimensions, or any numbers in four."""
+    return len(_shape(path)) == 4 or (len(_shape(path)) == 3 and "'|u1'" in _header(path))
+
+
+def _poses(path: Path) -> bool:
+    """Whether an array is of joints: two coordinates of each at every step."""
+    return path.suffix.lower() == ".npy" and len(_shape(path)) == 3 and _shape(path)[2] == 2
+
+
+def _header(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.read(256).decode("latin-1")
+
+
+def _shape(path: Path) -> list[int]:
+    shape = _header(path).partition("'shape': (")[2].partition(")")[0]
+    return [int(part) for part in shape.split(",") if part.strip().isdecimal()]
+
+
 def _of_file(path: Path) -> Found:
     suffix = path.suffix.lower()
     if suffix == ".ts" or (suffix in (".txt", ".tsv") and path.stem.endswith(("_TRAIN", "_TEST"))):
@@ -80,6 +127,9 @@ def _of_file(path: Path) -> Found:
     if suffix in PICTURES:
         cure = f"Give the folder that holds it: {path.resolve().parent}"
         raise InputError(str(path), came="a single picture", wanted="a folder of class folders", cure=cure)
+    if suffix in VIDEOS:
+        cure = f"Give the folder that holds it: {path.resolve().parent}"
+        raise InputError(str(path), came="a single clip", wanted="a folder of class folders", cure=cure)
     if suffix in SOUNDS:
         cure = f"Give the folder that holds it: {path.resolve().parent}"
         raise InputError(str(path), came="a single sound", wanted="a folder of class folders", cure=cure)

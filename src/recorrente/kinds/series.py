@@ -1,4 +1,4 @@
-"""Series of numbers with a class each: sensors, gestures, heartbeats, joints of a body."""
+"""Series of numbers with a class each: sensors, gestures, heartbeats."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from recorrente.kinds.classified import Ragged
 from recorrente.layers import Network
 from recorrente.training import Plan
 
-__all__ = ["Scaled", "Series"]
+__all__ = ["Scaled", "Series", "resampled"]
 
 SHOWN, GRADIENT_BATCH = 3, 32
 NOISE, LOUDER, STRETCH = 0.1, 0.1, 0.1
@@ -47,6 +47,16 @@ class Scaled:
         change = np.concatenate([np.diff(one, axis=0, prepend=one[:1]) for one in values]) / deviation
         numbers = every.mean(axis=0), deviation, np.maximum(change.std(axis=0), 1e-6)
         return cls(*(tuple(part.astype(float).tolist()) for part in numbers))
+
+    @property
+    def channels(self) -> int:
+        """C."""
+        return len(self.mean)
+
+    @property
+    def width(self) -> int:
+        """Of a step: 2C."""
+        return 2 * self.channels
 
     def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """`(T, 2C)` from `(T, C)`: values, then changes."""
@@ -71,14 +81,14 @@ class Series(Ragged):
         reading.only(self.name)
         return series.load(source, seed=plan.seed, progress=progress)
 
-    def reader(self, data: SeriesData, reading: Reading, plan: Plan) -> Scaled:
+    def reader(self, data: SeriesData, reading: Reading, plan: Plan) -> Any:
         return Scaled.of(data.train.values)
 
-    def reader_from(self, config: Mapping[str, Any]) -> Scaled:
+    def reader_from(self, config: Mapping[str, Any]) -> Any:
         return Scaled(**{name: tuple(values) for name, values in config.items()})
 
     def network(self, recipe: Recipe) -> Network:
-        return recipe.shape.build(2 * len(recipe.reader.mean), len(recipe.classes))
+        return recipe.shape.build(recipe.reader.width, len(recipe.classes))
 
     def encode(self, recipe: Recipe, part: Part) -> tuple[list[NDArray[np.float32]], tuple[int, ...]]:
         return [recipe.reader(one) for one in part.values], part.labels
@@ -91,7 +101,7 @@ class Series(Ragged):
         return [recipe.reader(_varied(one, deviation, random)) for one in part.values]
 
     def beside(self, recipe: Recipe, data: SeriesData, predictions: Predictions) -> dict[str, Any]:
-        train, test = ([_resampled(recipe.reader(one)) for one in part.values] for part in (data.train, data.test))
+        train, test = ([resampled(recipe.reader(one)) for one in part.values] for part in (data.train, data.test))
         nearest = baselines.nearest(np.stack(train), data.train.labels, np.stack(test), data.test.labels)
         most = baselines.majority(data.train.labels, data.test.labels)
         return {"baselines": {"majority class": most, "nearest neighbour": nearest}}
@@ -114,7 +124,7 @@ class Series(Ragged):
     def predict(self, recipe: Recipe, network: Network, given: Sequence[str | Path]) -> list[Prediction]:
         """The class of each file, `.csv` or `.npy`."""
         paths = [Path(one) for one in given]
-        values = tuple(_read(path, len(recipe.reader.mean)) for path in paths)
+        values = tuple(_read(path, recipe.reader.channels) for path in paths)
         rows: list[list[float]] = self.predicted(
             recipe, network, Part(values, (0,) * len(paths))
         ).probabilities.tolist()
@@ -139,7 +149,7 @@ def _read(path: Path, channels: int) -> NDArray[np.float32]:
     return values
 
 
-def _resampled(values: NDArray[np.float32], steps: int = 64) -> NDArray[np.float32]:
+def resampled(values: NDArray[np.float32], steps: int = 64) -> NDArray[np.float32]:
     """The same at 64 evenly spread steps, flat, so that series of any length can be set beside each other."""
     at = np.linspace(0, len(values) - 1, steps)
     return np.concatenate([np.interp(at, np.arange(len(values)), channel) for channel in values.T]).astype(np.float32)

@@ -22,6 +22,7 @@ __all__ = ["FIGURES", "SHOWN", "png"]
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#777777"
 COLOURS = (BLUE, ORANGE, GREEN, RED, GREY)  # of layers
 CELLS_WITH_NUMBERS = 20  # a confusion matrix of more classes than this is shown by colour alone
+STRIP = 8  # frames of a clip that are shown
 CLASSES_NAMED = 5  # curves of probability that are named; the others stay grey
 
 
@@ -185,6 +186,27 @@ def series(content: Content) -> Figure:
     return figure
 
 
+def clips(content: Content) -> Figure:
+    """Some clips as strips of frames, and the probability of each class as the frames arrive."""
+    seen, classes = content.seen, content.classes
+    targets, rate = seen["clip_target"], float(content.config["data"]["reader"]["sampling"]["rate"])
+    figure = Figure(figsize=(8, 3.4 * len(targets)), layout="constrained")
+    rows = figure.subfigures(len(targets), 1, squeeze=False)[:, 0]
+    for number, row in enumerate(rows):
+        frames, probabilities = seen[f"clip_{number}_frames"], seen[f"clip_{number}_probabilities"]
+        time = np.arange(len(frames)) / rate
+        above, axes = row.subplots(2, 1, height_ratios=(1, 2.2))
+        strip, edges = _strip(frames)
+        above.imshow(strip, cmap="gray", aspect="auto", extent=(time[0] - 0.5 / rate, time[-1] + 0.5 / rate, 0, 1))
+        for edge in edges[1:-1]:
+            above.axvline(time[0] - 0.5 / rate + edge * len(frames) / rate, color="white", lw=1)
+        name = _plain(str(seen["clip_names"][number]))
+        above.set(xticks=[], yticks=[], title=f"{name}: is {_plain(classes[int(targets[number])])}")
+        _likely(axes, probabilities, classes, time)
+        axes.set(xlabel="seconds", xlim=above.get_xlim())
+    return figure
+
+
 def hidden(content: Content) -> Figure:
     """h_t of that image: a column a step, a row a unit, in the order of when each unit is most active."""
     h = content.seen["steps_hidden"].T  # (H, T)
@@ -303,6 +325,7 @@ FIGURES = {
     "arriving": arriving,
     "sounds": sounds,
     "series": series,
+    "clips": clips,
     "hidden": hidden,
     "gradient": gradient,
 }
@@ -313,6 +336,8 @@ SHOWN = {
     "language": ("perplexity", "gradient"),
     "text": ("arriving", "learning", "confusion", "gradient"),
     "series": ("series", "learning", "confusion", "gradient"),
+    "video": ("clips", "learning", "confusion", "gradient"),
+    "joints": ("series", "learning", "confusion", "gradient"),
     "audio": ("sounds", "learning", "confusion", "gradient"),
     "tags": ("learning", "confusion", "gradient"),
     "probe": ("answers", "learning", "gradient"),
@@ -332,6 +357,15 @@ def _likely(
     axes.set(ylabel="probability", ylim=(-0.03, 1.03))
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     _quiet(axes)
+
+
+def _strip(frames: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Evenly spread frames side by side, grey or in colour, in 0..1, and where each ends as a share of the whole."""
+    shown = frames[np.linspace(0, len(frames) - 1, min(STRIP, len(frames))).round().astype(int)]
+    low, high = float(shown.min()), float(shown.max())
+    scaled = (shown.astype(np.float32) - low) / max(high - low, 1e-6)
+    strip = np.concatenate(list(scaled if shown.shape[3] == 3 else scaled.mean(axis=3)), axis=1)
+    return strip, np.linspace(0, 1, len(shown) + 1)
 
 
 def _gallery(images: NDArray[Any], titles: list[str], columns: int) -> Figure:

@@ -1,0 +1,84 @@
+"""Files decoded on all cores into arrays, and the arrays kept on disk until a file changes.
+
+Knows arrays that differ in their first dimension alone: waves, frames. What is in them, each reader knows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recorrente.data.folder import each
+from recorrente.data.known import cache
+from recorrente.data.progress import Progress
+from recorrente.errors import InputError
+
+__all__ = ["decode_all"]
+
+Decode = Callable[[Path], NDArray[Any]]
+
+
+def decode_all(
+    paths: Sequence[Path], decode: Decode, how: str, what: str, *, skip_bad: bool, progress: Progress
+) -> tuple[list[NDArray[Any] | None], list[str]]:
+    """The array of each file, None for those left out, and why; from the cache where the same was read before.
+
+    Args:
+        paths: of the files.
+        decode: one of them, `(T, ...)`; it raises `InputError` where it cannot.
+        how: all that decoding depends on but the files.
+        what: is read, in the plural, for the progress.
+        skip_bad: leave out what cannot be decoded, and say so.
+        progress: told of files read.
+
+    Raises:
+        InputError: files that cannot be decoded, all named; with `skip_bad`, where none is left.
+    """
+    kept = cache() / "decoded" / f"{_key(paths, how)}.npz"
+    if kept.is_file():
+        with np.load(kept) as arrays:
+            return list(np.split(arrays["whole"], arrays["ends"][:-1])), []
+    skipped: list[str] = []
+
+    def read(path: Path) -> NDArray[Any] | None:
+        try:
+            return decode(path)
+        except InputError as error:
+            if not skip_bad:
+                raise
+            skipped.append(f"{path.name}: {error.came}")
+            return None
+
+    decoded = each(read, paths, f"read {what}", progress)
+    if all(one is None for one in decoded):
+        raise InputError(str(paths[0].parent), came=f"no {what} that can be read ({skipped[0]})", wanted="some")
+    if not skipped and len({(one.dtype, one.shape[1:]) for one in decoded if one is not None}) == 1:
+        _keep(kept, [one for one in decoded if one is not None])
+    return decoded, sorted(skipped)
+
+
+def _keep(path: Path, arrays: Sequence[NDArray[Any]]) -> None:
+    """Writes the cache beside its place, and renames."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        with beside.open("wb") as file:
+            np.savez(file, whole=np.concatenate(arrays), ends=np.cumsum([len(one) for one in arrays]))
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _key(paths: Sequence[Path], how: str) -> str:
+    """Of these files as they are now."""
+    sums = hashlib.sha256(f"2 {how}".encode())
+    for path in paths:
+        state = path.stat()
+        sums.update(f"{path.resolve()} {state.st_size} {state.st_mtime_ns}\n".encode())
+    return sums.hexdigest()[:32]

@@ -1,0 +1,70 @@
+"""Who is tested on: people or places that were not learnt from, where something tells one from another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from recorrente.data.imageset import hold_out
+from recorrente.errors import InputError
+
+__all__ = ["FEWEST_GROUPS", "HELD_OUT", "held_groups", "tested"]
+
+HELD_OUT = 0.2
+FEWEST_GROUPS = 5
+"""Of which a fifth can be left out."""
+
+
+def tested(
+    groups: Sequence[str],
+    labels: Sequence[int],
+    classes: Sequence[str],
+    *,
+    given: tuple[set[int], str] | None,
+    leave_out: str | None,
+    seed: int,
+    who: str,
+    of: str,
+) -> tuple[set[int], str]:
+    """The items that are tested on, and in words how they were chosen.
+
+    In this order: the group that is left out, the given ones, a fifth of the groups, a fifth of each class.
+
+    Args:
+        groups: of each item; empty where nothing tells.
+        labels: the class number of each.
+        classes: their names.
+        given: a choice that was made already, and its words.
+        leave_out: a group that is tested on, and nobody else.
+        seed: what is drawn.
+        who: a group, in a word.
+        of: the items, in the plural.
+
+    Raises:
+        InputError: a group that there is not, or a class with a single item.
+
+    Example:
+        >>> tested(["ana", "bia"], [0, 0], ["a"], given=None, leave_out="bia", seed=0, who="speaker", of="sounds")
+        ({1}, 'the speaker bia, left out')
+    """
+    everyone = sorted({group for group in groups if group})
+    if leave_out is not None:
+        if leave_out not in everyone:
+            wanted = f"one of {', '.join(everyone)}" if everyone else f"{of} whose names tell the {who}"
+            raise InputError("leave_out", came=repr(leave_out), wanted=wanted)
+        return {k for k, group in enumerate(groups) if group == leave_out}, f"the {who} {leave_out}, left out"
+    if given is not None:
+        return given
+    if len(everyone) >= FEWEST_GROUPS and all(groups):
+        held = held_groups(everyone, HELD_OUT, seed)
+        shown = ", ".join(held[:5]) + (" and others" if len(held) > 5 else "")
+        return {k for k, group in enumerate(groups) if group in held}, f"by {who}: {shown}"
+    _, out = hold_out(np.array(labels), HELD_OUT, seed, classes, of=of)
+    return set(out.tolist()), "at random, a fifth of each class"
+
+
+def held_groups(everyone: Sequence[str], share: float, seed: int) -> list[str]:
+    """A share of the groups, one at least, in order."""
+    order: list[str] = np.random.default_rng(seed).permutation(list(everyone)).tolist()
+    return sorted(order[: max(1, round(share * len(order)))])
