@@ -225,7 +225,7 @@ def test_broken_runs_are_refused(command, run_folder, tmp_path):
 
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
 def test_a_killed_training_resumes_to_the_same_weights(command, tmp_path, kill):
-    words = ("train", "digits", "--epochs", "6", "--hidden", "12", "--layers", "2")
+    words = ("train", "digits", "--epochs", "12", "--hidden", "12", "--layers", "2")
     assert command(*words, "--out", "whole").returncode == 0
     process = subprocess.Popen(
         [sys.executable, "-m", "recorrente", *words, "--out", "cut"],
@@ -245,11 +245,11 @@ def test_a_killed_training_resumes_to_the_same_weights(command, tmp_path, kill):
     if kill == signal.SIGINT:
         assert "recorrente train --resume cut" in told
     done = len(rows(cut / "history.csv"))
-    assert done < 6
+    assert done < 12
     refused(command("evaluate", "cut"), 1, "--resume")
     outcome = command("train", "--resume", "cut")
     assert outcome.returncode == 0, outcome.stderr
-    assert outcome.stderr.count("epoch") == 6 - done
+    assert outcome.stderr.count("epoch") == 12 - done
     whole, resumed = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "cut"))
     assert whole.keys() == resumed.keys()
     assert all(whole[name].equal(resumed[name]) for name in whole)

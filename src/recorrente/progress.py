@@ -25,7 +25,7 @@ def curve(values: Sequence[float], width: int = WIDTH) -> str:
 
     Example:
         >>> curve([1e-9, 1e-4, 1e-2, 1.0])
-        '▁▁▄█'
+        '▁▁▅█'
     """
     count = min(width, len(values))
     cuts = [round(k * len(values) / count) for k in range(count + 1)]
