@@ -233,6 +233,7 @@ def test_a_killed_training_resumes_to_the_same_weights(command, tmp_path, kill):
         env=os.environ,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore Ctrl-C
     )
     cut = tmp_path / "cut"
     while not (cut / "history.csv").exists() or len(rows(cut / "history.csv")) < 2:
