@@ -9,6 +9,7 @@ BIN := .venv/bin
 BUILT_FROM := pyproject.toml constraints.txt $(shell find CMakeLists.txt core src -name CMakeLists.txt -o -name '*.cpp' -o -name '*.h' 2>/dev/null)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 ARGS ?=
+BACKENDS := jax tensorflow # of Keras; torch is among the tests of the package
 
 .PHONY: help run test core lint bench wheel clean
 
@@ -21,6 +22,8 @@ run: .venv/installed ## train on the embedded handwritten digits and write a rep
 test: core ## every test: the core's own, then the package's
 	$(BIN)/ctest --test-dir build/dev/core --output-on-failure
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+	for backend in $(BACKENDS); do OMP_NUM_THREADS=1 TF_CPP_MIN_LOG_LEVEL=2 KERAS_BACKEND=$$backend \
+	  $(BIN)/python -m pytest --numprocesses 2 --dist worksteal tests/test_keras_layers.py tests/test_keras_models.py; done
 
 core: .venv/dev ## the core, with its tests and its bench
 

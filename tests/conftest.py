@@ -11,6 +11,8 @@ import torch
 
 from recorrente import recipe
 
+os.environ.setdefault("KERAS_BACKEND", "torch")  # before anybody imports keras
+
 MNIST = Path(os.environ.get("RECORRENTE_DATA", "")) / "mnist"
 
 

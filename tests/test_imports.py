@@ -44,6 +44,7 @@ ORDER = [
     "report",
     "exchange",
     "recipe",
+    "keras",
     "progress",
     "cli",
     "__main__",
@@ -55,6 +56,9 @@ WITHOUT_TORCH = ["__init__", "errors", "machine", "runs", "progress", "report", 
 
 OPTIONAL = {"tokenizers", "librosa", "soundfile", "av"}
 """Libraries of the extras: imported in the one function that needs them."""
+
+OF_ONE_ROOM = {"keras": {"keras", "jax", "tensorflow"}}
+"""Libraries that a whole room is about, and that nobody else imports."""
 
 
 def files() -> list[Path]:
@@ -136,7 +140,8 @@ def test_no_two_files_import_each_other():
 
 @pytest.mark.parametrize("path", files(), ids=module)
 def test_optional_libraries_wait(path):
-    assert not {name.split(".")[0] for name in at_load(path)} & OPTIONAL
+    others = {library for name, own in OF_ONE_ROOM.items() if name != room(module(path)) for library in own}
+    assert not {name.split(".")[0] for name in at_load(path)} & (OPTIONAL | others)
 
 
 @pytest.mark.parametrize("name", WITHOUT_TORCH)

@@ -48,7 +48,7 @@ _NAMES = {
     "recipe": ("Plan", "Shape", "load", "resume", "train"),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
-_MODULES = ("cells", "credit")
+_MODULES = ("cells", "credit", "keras")  # keras is an extra, and not among the names of `import *`
 
 
 def __getattr__(name: str) -> Any:

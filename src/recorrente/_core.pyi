@@ -9,7 +9,7 @@ cell: ELMAN_TANH, ELMAN_RELU, ELMAN_LINEAR, GRU, LSTM, LSTM_PEEPHOLE, LSTM_COUPL
 dtype: F32, F64.  engine: TARGET, REFERENCE.
 """
 
-from typing import Final
+from typing import Any, Final
 
 ELMAN_TANH: Final[int]
 ELMAN_RELU: Final[int]
@@ -39,6 +39,12 @@ def targets() -> list[str]:
     """Every target of this build that this machine can run, best first; RECORRENTE_TARGET pins one."""
 
 def gates(cell: int) -> int: ...
+def xla_forward() -> Any:
+    """The forward call for `jax.ffi.register_ffi_target`, as a capsule; its arguments are told in _xla.h."""
+
+def xla_backward() -> Any:
+    """The backward call, likewise."""
+
 def gradient_stretch(dtype: int) -> int:
     """Of so many (step, row) pairs the gradients of weights are summed, stretch after stretch, from the last."""
 

@@ -55,7 +55,7 @@ def lack(cell: Cell, x: Tensor, *, projection: bool = False, **along: Unpack[Alo
     """What the core lacks to run this sweep at all; empty where it has everything."""
     if not BUILT:
         return "the C++ core is not built (`pip install .` builds it)"
-    if _code(cell) is None:
+    if number_of(cell) is None:
         return f"the core does not know {cell!r}"
     if not x.is_cpu:
         return f"the core runs on the CPU, and the input is on {x.device}"
@@ -85,7 +85,7 @@ def automatic(cell: Cell, x: Tensor, state: State, weights: Weights, **along: Un
     reason = lack(cell, x, projection=weights.weight_hr is not None, **along) or transform()
     if not reason:
         return native(cell, x, state, weights, **along)
-    if not BUILT or _code(cell) is not None:
+    if not BUILT or number_of(cell) is not None:
         warnings.warn(f"this runs on the slow reference sweep: {reason}", SlowPathWarning, stacklevel=2)
     return reference(cell, x, state, weights, **along)
 
@@ -100,7 +100,7 @@ def native(cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpac
         NotImplementedError: for a cell that the core does not know.
         InputError: for tensors whose shapes or dtypes do not fit each other, or that are not on the CPU.
     """
-    code = _code(cell)
+    code = number_of(cell)
     if code is None:
         raise NotImplementedError(lack(cell, x))
     if weights.weight_hr is not None:
@@ -209,7 +209,7 @@ if BUILT:
     _CODES = {type(cell): code for code, cell in _CELLS.items() if not isinstance(cell, Elman)}
 
 
-def _code(cell: Cell) -> int | None:
+def number_of(cell: Cell) -> int | None:
     """What the core calls a cell. None for one that it does not know; a subclass of a known one may step otherwise."""
     if type(cell) is Elman:
         return _ELMANS.get(cell.activation) if isinstance(cell.activation, str) else None
@@ -225,7 +225,7 @@ def code_of(cell: Cell, sweep: object, x: Tensor, weights: Weights, along: Along
     """What the core calls a cell, where `sweep` would run it on the core just as it is; else None."""
     if sweep not in (native, automatic) or transform():
         return None
-    return None if weights.weight_hr is not None or lack(cell, x, **along) else _code(cell)
+    return None if weights.weight_hr is not None or lack(cell, x, **along) else number_of(cell)
 
 
 def gradient_stretch(dtype: torch.dtype) -> int:

@@ -65,7 +65,7 @@ class Recompute:
             if lacking or more or not plain or n < 2 or not x.shape[1]:
                 otherwise = Checkpointed(segments=max(1, -(-len(x) // n))).through(sweep)
                 return otherwise(cell, x, state, weights, **along)
-            code, reverse = native._code(cell), along.get("reverse", False)
+            code, reverse = native.number_of(cell), along.get("reverse", False)
             y, *final = _Function.apply(code, reverse, n, x, *weights[:4], *state)
             return y, tuple(final[: len(state)])
 

@@ -1,0 +1,124 @@
+// XLA's call frames to the core's calls. What is asked of the buffers is in _xla.h, what the core does in sweep.h.
+#include "_xla.h"
+
+#include <cstring>
+#include <memory>
+#include <new>
+#include <string_view>
+#include <vector>
+
+#include "recorrente/sweep.h"
+
+namespace recorrente {
+namespace {
+
+enum Argument { x, weight_ih, weight_hh, bias_ih, bias_hh, h0, c0, lengths, drop, kGiven, y = kGiven, saved, dy, dh_n, dc_n };
+
+const XLA_FFI_Buffer& argument(const XLA_FFI_CallFrame* frame, int i) {
+  return *static_cast<const XLA_FFI_Buffer*>(frame->args.args[i]);
+}
+const XLA_FFI_Buffer& result(const XLA_FFI_CallFrame* frame, int i) {
+  return *static_cast<const XLA_FFI_Buffer*>(frame->rets.rets[i]);
+}
+
+std::int64_t elements(const XLA_FFI_Buffer& buffer) {
+  std::int64_t count = 1;
+  for (std::int64_t i = 0; i < buffer.rank; ++i) count *= buffer.dims[i];
+  return count;
+}
+
+// Null where there are no elements.
+void* data(const XLA_FFI_Buffer& buffer) { return elements(buffer) ? buffer.data : nullptr; }
+const void* given(const XLA_FFI_CallFrame* frame, int i) { return data(argument(frame, i)); }
+void* wanted(const XLA_FFI_CallFrame* frame, int i) { return data(result(frame, i)); }
+
+std::int64_t attribute(const XLA_FFI_CallFrame* frame, std::string_view name) {
+  for (std::int64_t i = 0; i < frame->attrs.size; ++i)
+    if (name == std::string_view(frame->attrs.names[i]->ptr, frame->attrs.names[i]->len))
+      return *static_cast<const std::int64_t*>(static_cast<const XLA_FFI_Scalar*>(frame->attrs.attrs[i])->value);
+  return 0;
+}
+
+XLA_FFI_Error* error(const XLA_FFI_CallFrame* frame, Status status) {
+  XLA_FFI_Error_Create_Args args{};
+  args.struct_size = XLA_FFI_Error_Create_Args_STRUCT_SIZE;
+  args.message = describe(status), args.errc = XLA_FFI_Error_Code_INVALID_ARGUMENT;
+  return frame->api->XLA_FFI_Error_Create(&args);
+}
+
+// XLA asks once which interface this was compiled against.
+bool told_version(const XLA_FFI_CallFrame* frame) {
+  const XLA_FFI_Extension_Base* extension = frame->extension_start;
+  if (!extension || extension->type != XLA_FFI_Extension_Metadata) return false;
+  XLA_FFI_Metadata* metadata = reinterpret_cast<const XLA_FFI_Metadata_Extension*>(extension)->metadata;
+  metadata->api_version.major_version = XLA_FFI_API_MAJOR, metadata->api_version.minor_version = XLA_FFI_API_MINOR;
+  metadata->traits = 0, metadata->state_type_id = XLA_FFI_UNKNOWN_TYPE_ID;
+  return true;
+}
+
+// What both calls share; `ends` holds the lengths as long as they are read.
+template <class Call>
+Call call_of(const XLA_FFI_CallFrame* frame, std::vector<std::int64_t>& ends) {
+  Call call;
+  Problem& p = call.problem;
+  const XLA_FFI_Buffer& sequence = argument(frame, x);
+  p.cell = static_cast<Cell>(attribute(frame, "cell")), p.reverse = attribute(frame, "reverse");
+  p.threads = static_cast<int>(attribute(frame, "threads"));
+  p.dtype = sequence.dtype == XLA_FFI_DataType_F64 ? Dtype::f64 : Dtype::f32;
+  p.B = sequence.dims[0], p.T = sequence.dims[1], p.C = sequence.dims[2], p.H = argument(frame, h0).dims[1];
+  if (const auto* rows = static_cast<const std::int32_t*>(given(frame, lengths))) {
+    ends.assign(rows, rows + p.B);
+    p.lengths = ends.data();
+  }
+  call.weights = {given(frame, weight_ih), given(frame, weight_hh), given(frame, bias_ih), given(frame, bias_hh), nullptr};
+  call.x = {given(frame, x), p.C, p.T * p.C};
+  call.h0 = {given(frame, h0), p.H}, call.c0 = {given(frame, c0), p.H};
+  call.regularisation.drop = {given(frame, drop), p.H};
+  return call;
+}
+
+template <class Call>
+XLA_FFI_Error* run(const XLA_FFI_CallFrame* frame, Call& call, Status sized, std::size_t bytes, Status (*pass)(const Call&, Ran*)) {
+  if (sized != Status::ok) return error(frame, sized);
+  const std::unique_ptr<char[]> workspace(new (std::nothrow) char[bytes ? bytes : 1]);
+  if (!workspace) return error(frame, Status::too_large);
+  call.workspace = workspace.get();
+  const Status status = pass(call, nullptr);
+  return status == Status::ok ? nullptr : error(frame, status);
+}
+
+}  // namespace
+
+XLA_FFI_Error* xla_forward(XLA_FFI_CallFrame* frame) {
+  if (told_version(frame)) return nullptr;
+  std::vector<std::int64_t> ends;
+  Forward call = call_of<Forward>(frame, ends);
+  const Problem& p = call.problem;
+  call.y = {wanted(frame, 0), p.H, p.T * p.H};
+  call.h_n = {wanted(frame, 1), p.H}, call.c_n = {wanted(frame, 2), p.H};
+  call.saved = wanted(frame, 3);
+  std::size_t bytes = 0;
+  const Status sized = forward_workspace_bytes(p, call.saved != nullptr, &bytes);
+  return run(frame, call, sized, bytes, forward);
+}
+
+XLA_FFI_Error* xla_backward(XLA_FFI_CallFrame* frame) {
+  if (told_version(frame)) return nullptr;
+  std::vector<std::int64_t> ends;
+  Backward call = call_of<Backward>(frame, ends);
+  const Problem& p = call.problem;
+  call.y = {given(frame, y), p.H, p.T * p.H};
+  call.saved = wanted(frame, 7);
+  if (call.saved != given(frame, saved)) std::memcpy(call.saved, given(frame, saved), elements(result(frame, 7)));
+  call.dy = {given(frame, dy), p.H, p.T * p.H};
+  call.dh_n = {given(frame, dh_n), p.H}, call.dc_n = {given(frame, dc_n), p.H};
+  call.dx = {wanted(frame, 0), p.C, p.T * p.C};
+  call.dweight_ih = wanted(frame, 1), call.dweight_hh = wanted(frame, 2);
+  call.dbias_ih = wanted(frame, 3), call.dbias_hh = wanted(frame, 4);
+  call.dh0 = {wanted(frame, 5), p.H}, call.dc0 = {wanted(frame, 6), p.H};
+  std::size_t bytes = 0;
+  const Status sized = backward_workspace_bytes(p, &bytes);
+  return run(frame, call, sized, bytes, backward);
+}
+
+}  // namespace recorrente

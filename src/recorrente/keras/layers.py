@@ -1,0 +1,158 @@
+"""Keras' SimpleRNN, GRU and LSTM on our sweep: its constructors, weights, configs, masks and states, our steps.
+
+Keras' own layer does all but the loop, which is `inner_loop`. What the core cannot run goes on to Keras' own loop, and
+`recorrente.keras.explain` says why.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import keras
+from keras import ops
+
+from recorrente.errors import InputError
+from recorrente.keras import masks, order
+
+__all__ = ["BACKEND", "GRU", "LSTM", "OnCore", "SimpleRNN"]
+
+BACKEND: str = keras.config.backend()
+BACKENDS = ("torch", "jax", "tensorflow")
+if BACKEND not in BACKENDS:
+    raise InputError(
+        "KERAS_BACKEND", came=BACKEND, wanted=f"one of {', '.join(BACKENDS)}", cure="Set it before keras is imported."
+    )
+_backend: Any = import_module(f"recorrente.keras.on_{BACKEND}")
+
+
+class OnCore:
+    """What our three layers share: the loop of Keras' `RNN`, on the core where it can run there."""
+
+    cell: Any
+    return_sequences: bool
+    go_backwards: bool
+    zero_output_for_mask: bool
+    stateful: bool
+
+    @property
+    def supports_jit(self) -> bool:
+        """Whether XLA can compile it; TensorFlow's cannot, for there the core is called from Python."""
+        return BACKEND != "tensorflow"
+
+    @supports_jit.setter
+    def supports_jit(self, value: bool) -> None:
+        """Nothing: Keras' constructors set it, and what is true of their loop is not of ours."""
+
+    def lack(self, x: Any = None, *, training: bool = False) -> str:
+        """What keeps this layer from the core, for an input `x`, now; empty where nothing does."""
+        cell = self.cell
+        lacking = order.lack(cell)
+        if lacking:
+            return lacking
+        if getattr(self, "use_cudnn", "auto") is True:
+            return "use_cudnn=True asks for cuDNN"
+        gated = not isinstance(cell, keras.layers.SimpleRNNCell)
+        if training and gated and cell.recurrent_dropout:
+            return "recurrent_dropout has a mask for each gate in Keras, and the core has one for all"
+        if training and gated and cell.dropout and cell.implementation == 1:
+            return "implementation=1 has a mask of the input for each gate, and the core has one for all"
+        if x is not None and not _backend.on_cpu(x):
+            return "the input is not on the CPU"
+        return ""
+
+    def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
+        """Keras' loop: the last output, all outputs where they are wanted, and the final states."""
+        _refuse_other_backend(sequences)
+        training = bool(training)  # Keras also says None
+        if self.lack(sequences, training=training):
+            return super().inner_loop(sequences, initial_state, mask, training=training)  # type: ignore[misc]
+        x, states, drop = self._dropped(sequences, initial_state, training)
+        dtype = _computed_in(x)
+        x, *states = [ops.cast(array, dtype) for array in (x, *states)]
+        mask = mask[0] if isinstance(mask, list | tuple) else mask
+        if mask is not None:
+            mask = ops.cast(mask, "bool")
+            x = masks.packed(x, mask)
+        y, final = _backend.sweep(
+            order.ours(self.cell),
+            x,
+            tuple(states),
+            order.weights(self.cell, dtype),
+            reverse=self.go_backwards,
+            lengths=None if mask is None else masks.lengths(mask),
+            drop=None if drop is None else ops.cast(drop, dtype),
+            training=training,
+        )
+        return *self._told(y, final[0], mask, states[0]), list(final)
+
+    def _dropped(self, x: Any, states: Any, training: bool) -> tuple[Any, list[Any], Any]:
+        """The input and the states as a list, and the masks that Keras has drawn for this call."""
+        states = list(states) if isinstance(states, list | tuple) else [states]
+        if self.stateful and _backend.STATES_ARE_OVERWRITTEN:
+            states = [ops.copy(state) for state in states]
+        drop = None
+        if training and self.cell.dropout:
+            x = x * ops.expand_dims(self.cell.get_dropout_mask(x[:, 0, :]), axis=1)
+        if training and self.cell.recurrent_dropout:
+            drop = self.cell.get_recurrent_dropout_mask(states[0])
+        return x, states, drop
+
+    def _told(self, y: Any, last: Any, mask: Any, first: Any) -> tuple[Any, Any]:
+        """The last output and all of them, as Keras gives them; `y` and `last` are the sweep's, `first` is h_0."""
+        if mask is None:
+            if not self.return_sequences:
+                return last, last
+            return last, ops.flip(y, axis=1) if self.go_backwards else y
+        before = first if BACKEND == "jax" else ops.zeros_like(first)  # what Keras' loops say before a valid step
+        if self.return_sequences:
+            y = masks.spread(y, last, mask, before, backwards=self.go_backwards, zeros=self.zero_output_for_mask)
+            return y[:, -1], y
+        last = ops.where(masks.lengths(mask)[:, None] > 0, last, before)
+        if self.zero_output_for_mask:
+            ended = mask[:, 0] if self.go_backwards else mask[:, -1]
+            last = ops.where(ended[:, None], last, ops.zeros_like(last))
+        return last, last
+
+
+def _computed_in(x: Any) -> str:
+    """The dtype of the arithmetic: that of the policy, and float32 where that is a half precision."""
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    return dtype if dtype in ("float32", "float64") else "float32"
+
+
+def _refuse_other_backend(x: Any) -> None:
+    now = keras.config.backend()
+    if now != BACKEND or not _backend.owns(x):
+        came = f"backend {now}" if now != BACKEND else f"a {type(x).__module__}.{type(x).__name__}"
+        cure = "A process has one backend: set KERAS_BACKEND before keras is imported, and build the layers anew."
+        raise InputError(
+            "sequences", came=came, wanted=f"{BACKEND}'s, which recorrente.keras was loaded for", cure=cure
+        )
+
+
+@keras.saving.register_keras_serializable(package="recorrente")
+class SimpleRNN(OnCore, keras.layers.SimpleRNN):
+    """`keras.layers.SimpleRNN` on our sweep: h_t = f(x_t W + b + h_{t-1} U), f tanh, relu or linear.
+
+    Its arguments, weights and results are Keras'; any other activation runs on Keras' own loop.
+
+    Example:
+        >>> layer = SimpleRNN(8, return_sequences=True)
+        >>> layer(keras.ops.zeros((2, 5, 3))).shape, isinstance(layer, keras.layers.SimpleRNN)
+        (torch.Size([2, 5, 8]), True)
+    """
+
+
+@keras.saving.register_keras_serializable(package="recorrente")
+class GRU(OnCore, keras.layers.GRU):
+    """`keras.layers.GRU` on our sweep, with the reset after the product (Keras' default) or before it.
+
+    Its arguments, weights and results are Keras'. Other activations than tanh and sigmoid, and recurrent dropout while
+    training, run on Keras' own loop.
+    """
+
+
+@keras.saving.register_keras_serializable(package="recorrente")
+class LSTM(OnCore, keras.layers.LSTM):
+    """`keras.layers.LSTM` on our sweep; what runs on Keras' own loop is told at `GRU`."""

@@ -1,0 +1,111 @@
+"""The sweep for Keras' JAX backend: the core as two functions that XLA calls, one the gradient of the other.
+
+They run under `jit`, `grad` and `vmap` (row after row there). JAX says by itself that they have no forward-mode
+derivative and no second one.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import torch
+
+from recorrente import _core
+from recorrente.cells import Cell
+from recorrente.native import number_of
+from recorrente.notation import State, Weights
+
+__all__ = ["on_cpu", "owns", "sweep"]
+
+STATES_ARE_OVERWRITTEN = False  # an array never is
+
+Arrays = tuple[jax.Array, ...]
+
+for _name, _function in {"forward": _core.xla_forward, "backward": _core.xla_backward}.items():
+    jax.ffi.register_ffi_target(f"recorrente_{_name}", _function(), platform="cpu")
+
+
+def owns(array: Any) -> bool:
+    """Whether an array is of this backend."""
+    return isinstance(array, jax.Array | np.ndarray)
+
+
+def on_cpu(x: jax.Array) -> bool:
+    """Whether it is there; what is traced is taken to be on JAX's default device."""
+    if not isinstance(x, jax.Array) or isinstance(x, jax.core.Tracer):
+        return jax.default_backend() == "cpu"
+    return all(device.platform == "cpu" for device in x.devices())
+
+
+def sweep(
+    cell: Cell,
+    x: jax.Array,
+    state: State,
+    weights: Weights,
+    *,
+    reverse: bool,
+    lengths: jax.Array | None,
+    drop: jax.Array | None,
+    training: bool,
+) -> tuple[jax.Array, Any]:
+    """A layer in one direction, batch first; what it is given is told in `recorrente.keras.layers`."""
+    missing = jnp.zeros(0, x.dtype)
+    bias_ih, bias_hh = (missing if bias is None else bias for bias in weights[2:4])
+    h0, c0 = (*state, missing)[:2]
+    ends = jnp.zeros(0, "int32") if lengths is None else lengths.astype("int32")
+    code = number_of(cell)
+    assert code is not None
+    how = (code, reverse, torch.get_num_threads())
+    given = x, weights.weight_ih, weights.weight_hh, bias_ih, bias_hh, h0, c0, ends, missing if drop is None else drop
+    y, h_n, c_n = _sweep(how, *given)
+    return y, (h_n, c_n)[: len(state)]
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _sweep(how: tuple[int, bool, int], *given: jax.Array) -> Arrays:
+    return _forward(how, given, 0)[:3]
+
+
+def _saving(how: tuple[int, bool, int], *given: jax.Array) -> tuple[Arrays, Any]:
+    (B, T, C), H = given[0].shape, given[5].shape[1]
+    dtype = {"float32": _core.F32, "float64": _core.F64}[given[0].dtype.name]
+    y, h_n, c_n, saved = _forward(how, given, _core.Problem(how[0], dtype, T, B, C, H).saved_bytes())
+    return (y, h_n, c_n), (given, y, saved)
+
+
+def _back(how: tuple[int, bool, int], kept: Any, gradients: Arrays) -> tuple[jax.Array | None, ...]:
+    given, y, saved = kept
+    operands = (*given, y, saved, *gradients)
+    results = [*_shapes(given[:7]), _shape(saved)]
+    call = jax.ffi.ffi_call(
+        "recorrente_backward", results, vmap_method="sequential", input_output_aliases={len(given) + 1: 7}
+    )
+    *d, _ = call(*operands, **_attributes(how))
+    return (*d, None, None)
+
+
+_sweep.defvjp(_saving, _back)
+
+
+def _forward(how: tuple[int, bool, int], given: Arrays, bytes_saved: int) -> Arrays:
+    x, h0, c0 = given[0], given[5], given[6]
+    y = jax.ShapeDtypeStruct((*x.shape[:2], h0.shape[1]), x.dtype)
+    results = [y, *_shapes((h0, c0)), jax.ShapeDtypeStruct((bytes_saved,), jnp.uint8)]
+    call = jax.ffi.ffi_call("recorrente_forward", results, vmap_method="sequential")
+    return tuple(call(*given, **_attributes(how)))
+
+
+def _attributes(how: tuple[int, bool, int]) -> dict[str, Any]:
+    return {name: np.int64(value) for name, value in zip(("cell", "reverse", "threads"), how, strict=True)}
+
+
+def _shape(array: jax.Array) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(array.shape, array.dtype)
+
+
+def _shapes(arrays: Arrays) -> list[jax.ShapeDtypeStruct]:
+    return [_shape(array) for array in arrays]

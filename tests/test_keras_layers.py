@@ -1,0 +1,238 @@
+"""Our Keras layers beside Keras' own: same outputs, same gradients, with every option, on whichever backend is set.
+
+KERAS_BACKEND=jax and KERAS_BACKEND=tensorflow run the same file; `make test` does.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from keras_calls import BACKEND, as_array, called, process
+
+import recorrente.keras as rk
+from recorrente.errors import InputError
+
+NAMES = ("SimpleRNN", "GRU", "LSTM")
+B, T, C, H = 4, 7, 3, 5
+LENGTHS = np.array([7, 0, 3, 5])[:, None]
+MASKS = {
+    "none": None,
+    "right": np.arange(T)[None] < LENGTHS,
+    "left": np.arange(T)[None] >= LENGTHS,
+    "holes": np.random.default_rng(1).random((B, T)) < 0.5,
+}
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"return_sequences": True},
+    {"return_sequences": True, "return_state": True},
+    {"return_state": True},
+    {"go_backwards": True},
+    {"go_backwards": True, "return_sequences": True, "zero_output_for_mask": True},
+    {"zero_output_for_mask": True},
+    {"use_bias": False, "return_sequences": True},
+    {"dropout": 0.4},
+    {"recurrent_dropout": 0.4},
+    {"unroll": True, "return_sequences": True},
+    {"activation": "relu"},
+    {"activation": None},
+    {"kernel_regularizer": "l2", "recurrent_constraint": "max_norm"},
+]
+OWN = {
+    "GRU": [{"reset_after": False}, {"reset_after": False, "use_bias": False}],
+    "LSTM": [{"unit_forget_bias": False}],
+}
+CASES = [(name, options) for name in NAMES for options in [*OPTIONS, *OWN.get(name, [])]]
+
+
+def pair(name: str, options: dict[str, Any], C: int = C) -> tuple[Any, Any]:
+    """Keras' layer and ours, with the same random weights and the same seed for what is dropped."""
+    theirs, ours = getattr(keras.layers, name)(H, seed=3, **options), getattr(rk, name)(H, seed=3, **options)
+    for layer in (theirs, ours):
+        layer.build((B, T, C))
+    random = np.random.default_rng(2)
+    weights = [random.standard_normal(weight.shape).astype("float32") / 2 for weight in theirs.weights]
+    theirs.set_weights(weights)
+    ours.set_weights(weights)
+    return theirs, ours
+
+
+def states(name: str, size: int = 1) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(7)
+    return {
+        part: random.standard_normal((B, H)).astype("float32") for part in ("h0", "c0")[: 2 if name == "LSTM" else 1]
+    }
+
+
+def some_x(T: int = T, C: int = C) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((B, T, C)).astype("float32")
+
+
+def assert_same(theirs: Any, ours: Any, inputs: dict[str, np.ndarray], **keywords: Any) -> None:
+    """Float32 sums of up to T*B = 28 products and chains of 7 steps: 1e-5 of numbers of the size of 1."""
+    outputs, gradients = called(theirs, inputs, **keywords)
+    outputs_, gradients_ = called(ours, inputs, **keywords)
+    for wanted, came in zip(outputs + gradients, outputs_ + gradients_, strict=True):
+        np.testing.assert_allclose(came, wanted, rtol=2e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=lambda case: str(case))
+def test_option_gives_what_keras_gives(name: str, options: dict[str, Any]) -> None:
+    number = CASES.index((name, options))
+    mask = list(MASKS.values())[number % len(MASKS)]
+    theirs, ours = pair(name, options)
+    for training in (False, True) if any("dropout" in word for word in options) else (True,):
+        assert_same(theirs, ours, {"x": some_x(), **(states(name) if number % 2 else {})}, mask=mask, training=training)
+    assert len(theirs.losses) == len(ours.losses)
+
+
+@settings(
+    max_examples=8 if BACKEND == "jax" else 20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+)
+@given(
+    name=st.sampled_from(NAMES),
+    mask=st.sampled_from(sorted(MASKS)),
+    flags=st.fixed_dictionaries(
+        {
+            name: st.booleans()
+            for name in ("return_sequences", "return_state", "go_backwards", "use_bias", "zero_output_for_mask")
+        }
+    ),
+    dropout=st.sampled_from([0.0, 0.3]),
+    training=st.booleans(),
+    started=st.booleans(),
+)
+def test_any_combination_gives_what_keras_gives(
+    name: str, mask: str, flags: dict[str, bool], dropout: float, training: bool, started: bool
+) -> None:
+    theirs, ours = pair(name, {**flags, "dropout": dropout})
+    inputs = {"x": some_x(), **(states(name) if started else {})}
+    assert_same(theirs, ours, inputs, mask=MASKS[mask], training=training)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_runs_on_the_core(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keras' own loop is not called, with or without a mask, training or not."""
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise AssertionError("Keras' own loop ran")
+
+    layer = getattr(rk, name)(H, return_sequences=True, dropout=0.2)
+    monkeypatch.setattr(getattr(keras.layers, name), "inner_loop", refused)
+    for mask in MASKS.values():
+        layer(some_x(), mask=mask, training=True)
+    assert rk.explain(layer)[0].path == "native"
+
+
+@pytest.mark.parametrize("name", ["GRU", "LSTM"])
+def test_says_what_goes_to_keras_own_loop(name: str) -> None:
+    layer = getattr(rk, name)(H, recurrent_dropout=0.5)
+    assert rk.explain(layer)[0].path == "native"
+    assert "mask for each gate" in str(rk.explain(layer, training=True)[0])
+    assert "hard_sigmoid is not sigmoid" in str(
+        rk.explain(getattr(rk, name)(H, recurrent_activation="hard_sigmoid"))[0]
+    )
+    own = rk.explain(getattr(keras.layers, name)(H))[0]
+    assert own.path == "keras"
+    assert "accelerate" in own.reason
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_stateful_carries_the_state_and_resets_it(name: str) -> None:
+    """Keras' own stateful SimpleRNN gives no gradient on torch, so gradients are judged by a layer that is not."""
+    theirs, ours = pair(name, {"stateful": True, "return_sequences": True})
+    plain = pair(name, {"return_sequences": True, "return_state": True})[1]
+    first, *state = [keras.ops.convert_to_numpy(part) for part in plain(some_x())]
+    for layer in (theirs, ours):
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(some_x())), first, rtol=1e-5, atol=1e-6)
+    outputs, gradients = called(ours, {"x": some_x()}, training=True)
+    outputs_, gradients_ = called(pair(name, {"return_sequences": True})[1], {"x": some_x(), **dict(enumerate(state))})
+    del gradients_[1 : 1 + len(state)]
+    for wanted, came in zip(outputs_ + gradients_, outputs + gradients, strict=True):
+        np.testing.assert_allclose(came, wanted, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(theirs(some_x())), outputs[0], rtol=1e-5, atol=1e-6)
+    ours.reset_state()
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(ours(some_x())), first, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("policy", ["float64", "mixed_bfloat16", "mixed_float16"])
+def test_precision_is_the_policys(policy: str) -> None:
+    """Half precisions round the layer's edges alone: 8 bits of significand in bfloat16, 2**-8 of numbers below 1.
+
+    In float64 Keras' own loop multiplies in float32 on torch; the next test judges ours there.
+    """
+    if policy == "float64" and BACKEND == "jax":
+        pytest.skip("JAX has float64 only where it was told so before it started")
+    for name in NAMES:
+        theirs, ours = pair(name, {"dtype": policy, "return_sequences": True})
+        wanted, came = theirs(some_x()), ours(some_x())
+        assert came.dtype == wanted.dtype
+        np.testing.assert_allclose(as_array(came), as_array(wanted), atol=1e-6 if policy == "float64" else 0.02)
+
+
+@pytest.mark.skipif(BACKEND == "jax", reason="JAX has float64 only where it was told so before it started")
+def test_float64_is_float64_throughout() -> None:
+    layer = rk.SimpleRNN(H, dtype="float64")
+    x = some_x().astype("float64")
+    came = keras.ops.convert_to_numpy(layer(x))
+    kernel, recurrent, bias = [np.asarray(array, "float64") for array in layer.get_weights()]
+    h = np.zeros((B, H))
+    for t in range(T):
+        h = np.tanh(x[:, t] @ kernel + bias + h @ recurrent)
+    np.testing.assert_allclose(came, h, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_seed_same_weights(name: str) -> None:
+    made = []
+    for home in (keras.layers, rk):
+        keras.utils.set_random_seed(4)
+        layer = getattr(home, name)(H)
+        layer.build((B, T, C))
+        made.append(layer)
+    for wanted, came in zip(made[0].weights, made[1].weights, strict=True):
+        assert wanted.path.split("/")[-1] == came.path.split("/")[-1]
+        np.testing.assert_array_equal(*[keras.ops.convert_to_numpy(weight.value) for weight in (wanted, came)])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_config_goes_both_ways(name: str) -> None:
+    theirs, ours = pair(name, {"dropout": 0.1, "go_backwards": True, "name": "layer"})
+    assert theirs.get_config() == ours.get_config()
+    assert isinstance(type(ours).from_config(theirs.get_config()), type(theirs))
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="the same on every backend")
+def test_missing_or_old_keras_is_said() -> None:
+    missing = process("import sys; sys.modules['keras'] = None; import recorrente.keras")
+    assert 'pip install "recorrente[keras]"' in missing.stderr
+    old = process(
+        """
+        import sys, types
+        sys.modules["keras"] = old = types.ModuleType("keras")
+        old.__version__ = "2.15.0"
+        import recorrente.keras
+        """
+    )
+    assert "got Keras 2.15.0, wanted Keras 3" in old.stderr
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="the same on every backend")
+def test_unknown_backend_is_said() -> None:
+    came = process("import recorrente.keras", KERAS_BACKEND="numpy")
+    assert "KERAS_BACKEND: got numpy, wanted one of torch, jax, tensorflow" in came.stderr
+
+
+def test_another_backends_arrays_and_models_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = rk.GRU(H)
+    layer.build((B, T, C))
+    with pytest.raises(InputError, match=r"sequences: got a builtins\.list"):
+        layer.inner_loop([[[1.0]]], [np.zeros((B, H), "float32")], None)
+    with pytest.raises(InputError, match=r"model: got a builtins\.dict"):
+        rk.accelerate({})
+    x = keras.ops.convert_to_tensor(some_x())
+    monkeypatch.setattr(keras.config, "backend", lambda: "other")
+    with pytest.raises(InputError, match="sequences: got backend other"):
+        layer.inner_loop(x, [x[:, 0]], None)

@@ -1,0 +1,237 @@
+"""Our Keras layers inside models: trained, saved, wrapped, swapped, and carried to torch and back."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import torch
+from keras_calls import BACKEND, process
+from torch import nn
+
+import recorrente
+import recorrente.keras as rk
+from recorrente.errors import InputError
+from recorrente.layers import Network
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*unclosed.*:ResourceWarning")
+NAMES = ("SimpleRNN", "GRU", "LSTM")
+WORDS = np.random.default_rng(0).integers(1, 20, (8, 6)) * (np.arange(6) < np.array([6, 1, 3, 5, 6, 2, 4, 6])[:, None])
+MARKS = np.random.default_rng(1).integers(0, 3, 8)
+
+
+def classifier(home: Any, name: str = "LSTM") -> Any:
+    """Words with a mask, read both ways, then one way; what it says of each row."""
+    keras.utils.set_random_seed(1)
+    layer = getattr(home, name)
+    return keras.Sequential(
+        [
+            keras.Input((None,), dtype="int32"),
+            keras.layers.Embedding(20, 4, mask_zero=True),
+            keras.layers.Bidirectional(layer(5, return_sequences=True)),
+            keras.layers.TimeDistributed(keras.layers.Dense(4)),
+            layer(6),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+
+
+def said(model: Any, x: np.ndarray = WORDS) -> np.ndarray:
+    return keras.ops.convert_to_numpy(model(x))
+
+
+def trained(model: Any, epochs: int = 3, **how: Any) -> list[float]:
+    if not model.compiled:
+        model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", **how)
+    return model.fit(WORDS, MARKS, batch_size=4, epochs=epochs, shuffle=False, verbose=0).history["loss"]
+
+
+@pytest.mark.parametrize("name", NAMES if BACKEND == "torch" else ["LSTM"])  # the others compile for long
+def test_fit_learns_what_keras_learns(name: str) -> None:
+    """Three epochs of Adam, which divides by the size of gradients: 1e-4 of losses of the size of 1."""
+    theirs, ours = classifier(keras.layers, name), classifier(rk, name)
+    np.testing.assert_allclose(trained(ours), trained(theirs), rtol=1e-4)
+    np.testing.assert_allclose(said(ours), said(theirs), atol=1e-4)
+    np.testing.assert_allclose(ours.predict(WORDS, verbose=0), said(ours), atol=1e-6)
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_files_go_both_ways(ending: str, tmp_path: Path) -> None:
+    theirs, ours = classifier(keras.layers), classifier(rk)
+    path = tmp_path / f"model.{ending}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("keras.src.saving.saving_api.logging.warning", lambda *_: None)  # that .h5 is the older format
+        ours.save(path)
+        back = keras.saving.load_model(path)
+        assert isinstance(back.layers[-2], rk.LSTM)
+        np.testing.assert_allclose(said(back), said(ours), atol=1e-6)
+
+        rk.restore(back).save(path)
+        plain = keras.saving.load_model(path)
+        assert type(plain.layers[-2]) is keras.layers.LSTM
+        np.testing.assert_allclose(said(plain), said(ours), atol=1e-6)
+
+        theirs.save(path)
+        taken = rk.accelerate(keras.saving.load_model(path))
+        assert isinstance(taken.layers[-2], rk.LSTM)
+        np.testing.assert_allclose(said(taken), said(theirs), atol=1e-6)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="the same on every backend")
+def test_our_file_opens_where_recorrente_is_not(tmp_path: Path) -> None:
+    model = classifier(rk)
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "words.npy", WORDS)
+    code = """
+        import sys
+        sys.modules["recorrente"] = None
+        import keras, numpy
+        model = keras.saving.load_model("model.keras", custom_objects={"recorrente>LSTM": keras.layers.LSTM})
+        numpy.save("said.npy", keras.ops.convert_to_numpy(model(numpy.load("words.npy"))))
+        """
+    done = process(code, tmp_path)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_allclose(np.load(tmp_path / "said.npy"), said(model), atol=1e-6)
+
+
+def test_weights_files_go_both_ways(tmp_path: Path) -> None:
+    theirs, ours = classifier(keras.layers), classifier(rk)
+    trained(theirs)
+    theirs.save_weights(tmp_path / "some.weights.h5")
+    ours.load_weights(tmp_path / "some.weights.h5")
+    np.testing.assert_allclose(said(ours), said(theirs), atol=1e-6)
+
+
+def test_accelerate_keeps_weights_and_optimizer() -> None:
+    one, other = classifier(keras.layers), classifier(keras.layers)
+    for model in (one, other):
+        trained(model)
+    kernel = one.layers[-2].cell.kernel
+    assert rk.accelerate(one) is one
+    assert one.layers[-2].cell.kernel is kernel
+    assert {where.path for where in rk.explain(one)[1:]} <= {"native", "keras"}
+    assert [where.path for where in rk.explain(one) if "LSTM" in where.layer or "lstm" in where.layer] == ["native"] * 3
+    np.testing.assert_allclose(trained(one), trained(other), rtol=1e-4)
+    assert type(rk.restore(one).layers[-2]) is keras.layers.LSTM
+    np.testing.assert_allclose(said(one), said(other), atol=1e-4)
+
+
+def test_functional_model_with_initial_state() -> None:
+    def built(home: Any) -> Any:
+        keras.utils.set_random_seed(2)
+        x, h = keras.Input((6, 4)), keras.Input((5,))
+        y, last = home.GRU(5, return_sequences=True, return_state=True)(x, initial_state=h)
+        return keras.Model([x, h], [y, last])
+
+    random = np.random.default_rng(3)
+    given = [random.standard_normal((2, 6, 4)).astype("float32"), random.standard_normal((2, 5)).astype("float32")]
+    for wanted, came in zip(built(keras.layers)(given), built(rk)(given), strict=True):
+        np.testing.assert_allclose(*[keras.ops.convert_to_numpy(y) for y in (came, wanted)], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_torch_and_back(name: str, bidirectional: bool) -> None:
+    torchs = {"SimpleRNN": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM}[name]
+    module = torchs(4, 5, num_layers=2, bidirectional=bidirectional, batch_first=True)
+    x = np.random.default_rng(4).standard_normal((3, 6, 4)).astype("float32")
+    wanted = module(torch.from_numpy(x))[0].detach().numpy()
+    model = rk.from_torch(module)
+    np.testing.assert_allclose(said(model, x), wanted, atol=1e-6)
+    back = rk.to_torch(model)
+    np.testing.assert_allclose(back(torch.from_numpy(x)).detach().numpy(), wanted, atol=1e-6)
+
+
+def test_whole_classifier_to_torch() -> None:
+    model = keras.Sequential(
+        [
+            keras.Input((None,), dtype="int32"),
+            keras.layers.Embedding(20, 4),
+            keras.layers.LSTM(5, return_sequences=True),
+            keras.layers.SimpleRNN(6, activation="relu"),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    module = rk.to_torch(model)
+    np.testing.assert_allclose(module(torch.from_numpy(WORDS)).detach().numpy(), said(model), atol=1e-6)
+
+
+def test_run_folder_to_keras(run_folder: Path) -> None:
+    model, network = rk.from_run(run_folder), recorrente.load(run_folder).network
+    assert isinstance(network, Network)
+    size = model.input_shape[-1]
+    x = np.random.default_rng(5).standard_normal((3, 8, size)).astype("float32")
+    with torch.no_grad():
+        wanted = network.eval().last(torch.from_numpy(x).transpose(0, 1))
+    np.testing.assert_allclose(said(model, x), wanted.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        (lambda: keras.layers.GRU(4, reset_after=False), "reset_after=True"),
+        (lambda: keras.layers.LSTM(4, recurrent_activation="hard_sigmoid"), "activations of torch"),
+        (lambda: keras.layers.LSTM(4, go_backwards=True), "go_backwards=False"),
+        (lambda: keras.layers.Dense(4, activation="gelu"), "relu, tanh, sigmoid or softmax"),
+        (lambda: keras.layers.Conv1D(4, 2), "Conv1D"),
+    ],
+)
+def test_what_torch_has_not_is_refused(layer: Any, said: str) -> None:
+    built = layer()
+    built.build((2, 5, 3))
+    with pytest.raises(InputError, match=said):
+        rk.to_torch(built)
+
+
+def test_what_keras_has_not_is_refused() -> None:
+    with pytest.raises(InputError, match="LSTM without projection"):
+        rk.from_torch(nn.LSTM(4, 5, proj_size=2))
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="of JAX")
+def test_under_jaxs_transforms() -> None:
+    import jax
+
+    layer = rk.GRU(5)
+    layer.build((2, 6, 4))
+    weights = [weight.value for weight in layer.trainable_weights]
+    still = [variable.value for variable in layer.non_trainable_variables]
+    x = np.random.default_rng(6).standard_normal((3, 2, 6, 4)).astype("float32")
+
+    def run(x: Any) -> Any:
+        return layer.stateless_call(weights, still, x)[0]
+
+    one_by_one = np.stack([np.asarray(run(part)) for part in x])
+    np.testing.assert_array_equal(np.asarray(jax.jit(run)(x[0])), one_by_one[0])
+    np.testing.assert_array_equal(np.asarray(jax.vmap(run)(x)), one_by_one)
+    of_each = jax.vmap(jax.grad(lambda part: run(part).sum()))(x)
+    np.testing.assert_array_equal(np.asarray(of_each[1]), np.asarray(jax.grad(lambda part: run(part).sum())(x[1])))
+    with pytest.raises(TypeError, match="forward-mode"):
+        jax.jvp(run, (x[0],), (x[0],))
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
+def test_under_tensorflows_functions() -> None:
+    import tensorflow as tf
+
+    layer = rk.LSTM(5)
+    x = tf.constant(np.random.default_rng(6).standard_normal((2, 6, 4)).astype("float32"))
+    eager = layer(x).numpy()
+    np.testing.assert_array_equal(tf.function(layer)(x).numpy(), eager)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        loss = tf.reduce_sum(layer(x, training=True) ** 2)
+        later = tf.reduce_sum(layer(x, training=False) ** 2)
+    first, again = tape.gradient(loss, x).numpy(), tape.gradient(loss, x).numpy()
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(tape.gradient(later, x).numpy(), first)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
+def test_xla_is_declined_with_a_word() -> None:
+    model = classifier(rk)
+    with pytest.warns(UserWarning, match="doesn't support `jit_compile=True`"):
+        model.compile("adam", "sparse_categorical_crossentropy", jit_compile=True)
+    assert not model.jit_compile
+    assert len(trained(model, epochs=1)) == 1
