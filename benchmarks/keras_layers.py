@@ -1,0 +1,123 @@
+"""A step of `Model.fit` with recorrente.keras' layers against Keras' own, in one process a backend, in turn.
+
+    python benchmarks/keras_layers.py [--backend torch jax tensorflow] [--only GRU] [--rounds 9] [--out FILE]
+
+The model is one recurrent layer and a Dense one, trained by Adam on random numbers. A round is a `fit` of some batches
+with the one and then with the other; the figure is the median of the ratios of neighbouring rounds, with the middle
+half, on as many threads as torch has. `--masked` puts a Masking layer in front and ends each row somewhere in 1..T.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from datetime import date
+from math import exp, log
+from pathlib import Path
+from statistics import fmean, median, quantiles
+from typing import Any
+
+SHAPES = [(28, 32, 28, 128), (100, 32, 64, 128), (100, 1, 32, 64), (100, 32, 128, 256)]
+CELLS = ("SimpleRNN", "GRU", "LSTM")
+BACKENDS = ("torch", "jax", "tensorflow")
+ROUND = 0.8  # seconds, of which what a fit does before its first batch should be little
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--backend", nargs="+", choices=BACKENDS, default=BACKENDS)
+    parser.add_argument("--only", nargs="+", choices=CELLS, default=CELLS)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--masked", action="store_true")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    words = parser.parse_args()
+    if words.worker:
+        for cell in words.only:
+            for shape in SHAPES:
+                print(json.dumps(measured(cell, shape, words.rounds, words.masked)), flush=True)
+        return
+    found = [row for backend in words.backend for row in of_backend(backend)]
+    report(found, words.backend, words.only)
+    if words.out:
+        from recorrente import machine
+
+        about = {"date": date.today().isoformat(), "machine": machine.describe(), "command": sys.argv, "rows": found}
+        words.out.write_text(json.dumps(about, indent=1) + "\n")
+
+
+def of_backend(backend: str) -> list[dict[str, Any]]:
+    """The rows of one backend, told as they come."""
+    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, __file__, "--worker", *sys.argv[1:]]
+    rows = []
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            rows.append({"backend": backend, **json.loads(line)})
+            print(told(rows[-1]), flush=True)
+    if process.returncode:
+        sys.exit(f"{backend}: the measurement ended with {process.returncode}")
+    return rows
+
+
+def told(row: dict[str, Any]) -> str:
+    T, B, C, H = row["shape"]
+    low, high = row["half"]
+    return (
+        f"{row['backend']:10} {row['cell']:9} T{T} B{B} C{C} H{H}: {row['ours'] * 1e3:.2f} ms, Keras' own "
+        f"{row['keras'] * 1e3:.2f} ms, {row['ratio']:.2f} times ({low:.2f} to {high:.2f})"
+    )
+
+
+def report(rows: list[dict[str, Any]], backends: list[str], cells: list[str]) -> None:
+    print("\ngeometric means")
+    for backend in backends:
+        for cell in cells:
+            ratios = [row["ratio"] for row in rows if (row["backend"], row["cell"]) == (backend, cell)]
+            print(f"{backend:10} {cell:9} {exp(fmean(map(log, ratios))):.2f} times, worst {min(ratios):.2f}")
+
+
+def measured(cell: str, shape: tuple[int, int, int, int], rounds: int, masked: bool) -> dict[str, Any]:
+    import keras
+    import numpy as np
+
+    import recorrente.keras
+
+    T, B, C, H = shape
+    random = np.random.default_rng(0)
+
+    def model(home: Any) -> Any:
+        masking = [keras.layers.Masking()] if masked else []
+        layers = [keras.Input((T, C)), *masking, getattr(home, cell)(H), keras.layers.Dense(10)]
+        made = keras.Sequential(layers)
+        made.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        return made
+
+    def step(model: Any, batches: int) -> float:
+        """Seconds a step, over so many."""
+        x = random.standard_normal((batches * B, T, C), dtype="float32")
+        if masked:
+            x *= np.arange(T)[:, None] < random.integers(1, T + 1, (batches * B, 1, 1))
+        y = random.integers(0, 10, batches * B)
+        start = time.perf_counter()
+        model.fit(x, y, batch_size=B, epochs=1, verbose=0, shuffle=False)
+        return (time.perf_counter() - start) / batches
+
+    pair = [model(recorrente.keras), model(keras.layers)]
+    for one in pair:
+        step(one, 4)
+    batches = [max(20, min(400, int(ROUND / step(one, 20)))) for one in pair]
+    times = [[step(one, count) for one, count in zip(pair, batches, strict=True)] for _ in range(rounds)]
+    ratios = [theirs / ours for ours, theirs in times]
+    low, _, high = quantiles(ratios, n=4)
+    ours, theirs = (median(row) for row in zip(*times, strict=True))
+    return {"cell": cell, "shape": shape, "ours": ours, "keras": theirs, "ratio": median(ratios), "half": [low, high]}
+
+
+if __name__ == "__main__":
+    main()
