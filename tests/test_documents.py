@@ -57,6 +57,25 @@ def test_the_page_on_sequences_runs_and_says_what_it_says(name, capsys):
         assert capsys.readouterr().out.split("\n")[:-1] == said
 
 
+@pytest.mark.parametrize("name", ["layer", "accelerate"])
+def test_the_page_on_keras_runs_and_says_what_it_says(name, capsys):
+    code = examples("docs/guide/keras.md")[name]
+    assert examples("docs/guia/keras.md")[name] == code
+    exec(compile(code, "docs/guide/keras.md", "exec"), {})
+    assert capsys.readouterr().out.split("\n")[:-1] == re.findall(r"^print\(.*# (.*)$", code, re.MULTILINE)
+
+
+def test_the_articles_script_runs(tmp_path):
+    script = ROOT / "examples" / "article_keras.py"
+    words = ["--data", "digits", "--epochs", "2", "--grid", str(tmp_path / "grid.png")]
+    outcome = subprocess.run([sys.executable, script, *words], capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stderr
+    told = re.findall(r"^(.*?) +test loss .* accuracy (.*)%", outcome.stdout, re.MULTILINE)
+    assert [name for name, _ in told] == ["Flatten and Dense", "recorrente's LSTM", "Keras' own LSTM"]
+    assert float(told[1][1]) == pytest.approx(float(told[2][1]), abs=2)  # the same network, in other rounding
+    assert (tmp_path / "grid.png").exists()
+
+
 def test_the_guides_figures_are_made_by_their_script(tmp_path):
     script = ROOT / "docs" / "guide" / "figures.py"
     words = ["--data", "digits", "--steps", "3", "--out", str(tmp_path)]
