@@ -45,6 +45,9 @@ OWN = {
     "LSTM": [{"unit_forget_bias": False}],
 }
 CASES = [(name, options) for name in NAMES for options in [*OPTIONS, *OWN.get(name, [])]]
+if BACKEND != "torch":  # which compile for long: each option for one layer, in turn
+    turns = [(NAMES[number % 3], options) for number, options in enumerate(OPTIONS)]
+    CASES = [*turns, *[(name, options) for name, own in OWN.items() for options in own]]
 
 
 def pair(name: str, options: dict[str, Any], C: int = C) -> tuple[Any, Any]:
