@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 #include <random>
 #include <string>
 #include <vector>
@@ -55,10 +56,27 @@ Timing time_runs(bool of_thread, const Run& run) {
   return {times[0], times[times.size() / 2]};
 }
 
-std::vector<float> random_array(std::int64_t count, double spread) {
+// Memory as torch hands it out: a cache line's alignment.
+template <class T>
+struct Aligned {
+  using value_type = T;
+  Aligned() = default;
+  template <class U>
+  Aligned(const Aligned<U>&) {}
+  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{64})); }
+  void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t{64}); }
+  template <class U>
+  bool operator==(const Aligned<U>&) const { return true; }
+  template <class U>
+  bool operator!=(const Aligned<U>&) const { return false; }
+};
+template <class T>
+using Array = std::vector<T, Aligned<T>>;
+
+Array<float> random_array(std::int64_t count, double spread) {
   static std::mt19937 random(1);
   std::uniform_real_distribution<float> uniform(static_cast<float>(-spread), static_cast<float>(spread));
-  std::vector<float> array(count);
+  Array<float> array(count);
   for (float& value : array) value = uniform(random);
   return array;
 }
@@ -69,13 +87,13 @@ void bench_size(Cell cell, const char* name, Size size, int threads, double peak
   p.cell = cell, p.T = T, p.B = B, p.C = C, p.H = H, p.threads = threads;
   const std::int64_t GH = gates(cell) * H, TB = T * B;
   const double spread = 1 / std::sqrt(static_cast<double>(H));
-  const std::vector<float> weight_ih = random_array(GH * C, spread), weight_hh = random_array(GH * H, spread), bias = random_array(GH, spread);
-  const std::vector<float> x = random_array(TB * C, 1), dy = random_array(TB * H, 1);
-  std::vector<float> y(TB * H), dx(TB * C), dweight_ih(GH * C), dweight_hh(GH * H), dbias_ih(GH), dbias_hh(GH);
+  const Array<float> weight_ih = random_array(GH * C, spread), weight_hh = random_array(GH * H, spread), bias = random_array(GH, spread);
+  const Array<float> x = random_array(TB * C, 1), dy = random_array(TB * H, 1);
+  Array<float> y(TB * H), dx(TB * C), dweight_ih(GH * C), dweight_hh(GH * H), dbias_ih(GH), dbias_hh(GH);
   std::size_t saved_size = 0, sizes[3] = {};
   saved_bytes(p, &saved_size), forward_workspace_bytes(p, false, sizes), forward_workspace_bytes(p, true, sizes + 1);
   backward_workspace_bytes(p, sizes + 2);
-  std::vector<char> saved(saved_size), workspace(*std::max_element(sizes, sizes + 3));
+  Array<char> saved(saved_size), workspace(*std::max_element(sizes, sizes + 3));
 
   Forward forward_call;
   forward_call.problem = p, forward_call.weights = {weight_ih.data(), weight_hh.data(), bias.data(), bias.data()};

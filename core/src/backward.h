@@ -147,11 +147,12 @@ class BackwardThread {
   void step(std::int64_t s) {
     const std::int64_t n = rows_.active(m_.steps.rows(s)), going_on = rows_.active(m_.steps.rows(s + 1));
     point_rows(s, n);
-    const std::int64_t group = going_on <= kTileRows<kColumns> ? blocks_.end - blocks_.first : 1;
-    for (std::int64_t block = blocks_.first; block < blocks_.end; block += group) {
-      multiply_state(s, block, block + group);
-      zoned() ? apply<true>(s, n, block * kBlock, (block + group) * kBlock)
-              : apply<false>(s, n, block * kBlock, (block + group) * kBlock);
+    const std::int64_t group = going_on <= kTileRows<kColumns> ? blocks_.end - blocks_.first : kBlocksAtOnce<kColumns>;
+    for (std::int64_t block = blocks_.first, end; block < blocks_.end; block = end) {
+      end = std::min(block + group, blocks_.end);
+      multiply_state(s, block, end);
+      const std::int64_t last = std::min(end * kBlock, layout_.units);
+      zoned() ? apply<true>(s, n, block * kBlock, last) : apply<false>(s, n, block * kBlock, last);
     }
     if constexpr (kSecond) close_gates(n);
     if (p_.reset) cut_around(s, n);
@@ -166,10 +167,10 @@ class BackwardThread {
         product_[j] = (cut_before(s + 1, b) ? m_.cut : m_.dh) + b * layout_.units;
         next_[j] = slots_of(s + 1, position) + Cell::kStateSlot * layout_.units;
       }
-    multiply<T, 1, kColumns>(n, next_, product_, block, end,
-                             {m_.state_panels, layout_.backward_panel(layout_.state_rows()), layout_.state_rows(), m_.zeros, 0, 0, layout_.far()});
+    multiply_columns<T>(n, next_, product_, block, end, p_.H,
+                        {m_.state_panels, layout_.backward_panel(layout_.state_rows()), layout_.state_rows(), m_.zeros, 0, 0, layout_.far()});
     if (call_.regularisation.drop.data || p_.reset)
-      for (std::int64_t j = 0; j < n; ++j) finish_product(s, j, block * kBlock, end * kBlock);
+      for (std::int64_t j = 0; j < n; ++j) finish_product(s, j, block * kBlock, std::min(end * kBlock, layout_.units));
   }
 
   bool cut_before(std::int64_t s, std::int64_t b) const { return is_reset(p_, time_of(p_, s, length(p_, b)), b); }
@@ -242,10 +243,10 @@ class BackwardThread {
 
   // Back through the second product, and through what it read: the gradient of r, and the rest of that of the old h.
   void close_gates(std::int64_t n) {
-    multiply<T, 1, kColumns>(n, slots_, dgated_, blocks_.first, blocks_.end,
-                             {m_.second_panels, layout_.backward_panel(layout_.second_rows()), layout_.second_rows(), m_.zeros, 0, 0, layout_.far()});
+    multiply_columns<T>(n, slots_, dgated_, blocks_.first, blocks_.end, p_.H,
+                        {m_.second_panels, layout_.backward_panel(layout_.second_rows()), layout_.second_rows(), m_.zeros, 0, 0, layout_.far()});
     for (std::int64_t j = 0; j < n; ++j)
-      for (std::int64_t unit = 0; unit < layout_.units; unit += kLane) {
+      for (std::int64_t unit = 0; unit < p_.H; unit += kLane) {
         const std::int64_t left = p_.H - unit;
         T* slots = slots_[j] + unit;
         const Vec<T> drop = drop_[j] ? load_up_to(drop_[j] + unit, left) : Vec<T>{} + 1;
@@ -259,8 +260,9 @@ class BackwardThread {
 
   // Nothing passes a reset: the product is cut in finish_product, and here what goes round it.
   void cut_around(std::int64_t s, std::int64_t n) {
+    const std::int64_t end = std::min(blocks_.end * kBlock, layout_.units);
     const auto cut = [&](T* from, T* to, std::int64_t b) {
-      for (std::int64_t i = blocks_.first * kBlock; i < blocks_.end * kBlock; ++i) to[b * layout_.units + i] += from[i], from[i] = 0;
+      for (std::int64_t i = blocks_.first * kBlock; i < end; ++i) to[b * layout_.units + i] += from[i], from[i] = 0;
     };
     for (std::int64_t j = 0; j < n; ++j) {
       const std::int64_t b = m_.steps.batch(rows_.position(j));
@@ -286,7 +288,7 @@ class BackwardThread {
     if (blocks.first == blocks.end || blocks.end <= whole) return;
     for (std::int64_t j = 0; j < n; ++j) edges_[j] = edge_ + j * kBlock;
     product.offset = -whole * kBlock;
-    multiply<T, 1, kColumns>(n, tile_slots_, edges_, whole, whole + 1, product);
+    multiply_columns<T>(n, tile_slots_, edges_, whole, whole + 1, p_.C, product);
     for (std::int64_t j = 0; j < n; ++j) std::copy_n(edge_ + j * kBlock, rest, dx_[j] + whole * kBlock);
   }
 

@@ -145,11 +145,12 @@ class ForwardThread {
     if constexpr (kSecond) open_gates(n, slots);
     constexpr int kLastGates = kSecond ? 1 : kStateGates;
     const Product<T> product = kSecond ? second_product() : state_product();
-    const std::int64_t group = n <= kTileRows<kLastGates * kUnits> ? blocks_.end - blocks_.first : 1;
-    for (std::int64_t block = blocks_.first; block < blocks_.end; block += group) {
-      multiply<T, kLastGates, kUnits>(n, kSecond ? gated_ : h_, slots, block, block + group, product);
-      zoned() ? apply<true>(s, n, slots, block * kBlock, (block + group) * kBlock)
-              : apply<false>(s, n, slots, block * kBlock, (block + group) * kBlock);
+    constexpr int W = kLastGates * kUnits;
+    const std::int64_t group = n <= kTileRows<W> ? blocks_.end - blocks_.first : kBlocksAtOnce<W>;
+    for (std::int64_t block = blocks_.first, end; block < blocks_.end; block = end) {
+      end = std::min(block + group, blocks_.end);
+      multiply<T, kLastGates, kUnits>(n, kSecond ? gated_ : h_, slots, block, end, product);
+      zoned() ? apply<true>(s, n, slots, block * kBlock, end * kBlock) : apply<false>(s, n, slots, block * kBlock, end * kBlock);
     }
     if (dropping())
       for (std::int64_t j = 0; j < n; ++j)

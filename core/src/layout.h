@@ -11,7 +11,7 @@ namespace recorrente::RECORRENTE_SIMD {
 
 constexpr std::int64_t round_up(std::int64_t n, std::int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
-// Vectors of columns in a block of the backward panels.
+// Vectors of columns in a block of the backward panels; the last block has one where no more is needed.
 constexpr int kColumns = 2;
 
 template <class Cell, class T>
@@ -23,7 +23,7 @@ struct Layout {
   static constexpr int kKept = kSecond ? Cell::kLoaded : Cell::kSlots;  // slots that forward keeps after its last product
 
   explicit Layout(const Problem& p)
-      : C(p.C), H(p.H), inputs(C > 0 ? C : 1), units(round_up(H, 2 * kLane)), slots(Cell::kSlots * units) {
+      : C(p.C), H(p.H), inputs(C > 0 ? C : 1), units(round_up(H, Cell::kUnits * kLane)), slots(Cell::kSlots * units) {
     // Rows that lie a multiple of 1 KiB apart would compete for the same sets of the cache.
     if (slots * sizeof(T) % 1024 == 0) slots += 64 / sizeof(T);
   }
@@ -38,7 +38,7 @@ struct Layout {
   std::int64_t gate_rows() const { return Cell::kGates * units; }  // k of the backward products: of dx,
   std::int64_t state_rows() const { return kStateGates * units; }  // of dh
   std::int64_t second_rows() const { return kSecond ? units : 0; }  // and of what the second product read
-  std::int64_t hidden_blocks() const { return units / (kColumns * kLane); }
+  std::int64_t hidden_blocks() const { return round_up(H, kColumns * kLane) / (kColumns * kLane); }
   std::int64_t input_blocks() const { return round_up(C, kColumns * kLane) / (kColumns * kLane); }
   std::int64_t backward_panel(std::int64_t rows) const { return rows * kColumns * kLane; }
 
@@ -50,7 +50,7 @@ struct Layout {
 
   std::int64_t C, H;
   std::int64_t inputs;     // C, but at least one column (of zeros), so that every product has a step
-  std::int64_t units;      // H rounded up to whole blocks
+  std::int64_t units;      // H rounded up to whole blocks of the forward panels
   std::int64_t slots;  // elements from one (step, row) to the next: kSlots vectors of `units`, and padding
 };
 

@@ -39,17 +39,36 @@ void pack_forward(const T* weight, const int (&gate)[G], std::int64_t H, std::in
     }
 }
 
+// Vectors in a block of so many columns, all blocks together.
+template <class T>
+int vectors_of(std::int64_t block, std::int64_t columns) {
+  return columns - block * kColumns * kLanes<T> <= kLanes<T> ? 1 : kColumns;
+}
+
 // One block of backward panel: the same matrix, read the other way.  // (G, units, columns) from (G*H, columns_total)
 template <class T, int G>
 void pack_backward(const T* weight, const int (&gate)[G], std::int64_t H, std::int64_t units, std::int64_t columns_total,
                    std::int64_t block, T* panel) {
-  constexpr int N = kColumns * kLanes<T>;
-  const std::int64_t column = block * N, width = columns_total - column < N ? columns_total - column : N;
+  const std::int64_t N = vectors_of<T>(block, columns_total) * kLanes<T>, column = block * kColumns * kLanes<T>;
+  const std::int64_t width = columns_total - column < N ? columns_total - column : N;
   for (int g = 0; g < G; ++g)
     for (std::int64_t unit = 0; unit < units; ++unit, panel += N) {
       const T* row = weight + (gate[g] * H + unit) * columns_total + column;
       for (std::int64_t i = 0; i < N; ++i) panel[i] = unit < H && i < width ? row[i] : T(0);
     }
+}
+
+// `multiply` with such panels, blocks [block, end) of so many columns.
+template <class T>
+void multiply_columns(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, std::int64_t end, std::int64_t columns,
+                      Product<T> m) {
+  constexpr int N = kColumns * kLanes<T>;
+  const bool narrow = block < end && vectors_of<T>(end - 1, columns) == 1;
+  multiply<T, 1, kColumns>(n, a, out, block, narrow ? end - 1 : end, m);
+  if (!narrow) return;
+  m.panel += (end - 1) * m.panel_stride, m.offset += (end - 1) * N;
+  if (m.start) m.start += (end - 1) * N;
+  multiply<T, 1, 1>(n, a, out, 0, 1, m);
 }
 
 // One bias vector a block for the input product, summed with the state's where both meet.  // (G, U * lanes)

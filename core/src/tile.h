@@ -45,7 +45,9 @@ template <class T, int R, int P, int G, int U>
   for (std::int64_t k = 0; k < steps;) {
     const bool first = k == 0 && start;
     const std::int64_t end = std::min(k + kChain, steps);
-    for (int i = 0; i < ahead_lines; ++i, ahead += 64) __builtin_prefetch(ahead);
+    for (int i = 0; i < ahead_lines; ++i, ahead += 64)
+#pragma GCC unroll 4
+      for (int p = 0; p < P; ++p) __builtin_prefetch(ahead + p * panel_stride * static_cast<std::int64_t>(sizeof(T)));
 #pragma GCC unroll 32
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 32
@@ -81,14 +83,19 @@ template <class T, int R, int P, int G, int U>
   }
 }
 
-// Accumulators that leave registers for the operands.
+// Accumulators that leave registers for the operands. More rows than chains that hide the latency of an FMA gain nothing.
 constexpr int kAccumulators = kRegisters == 32 ? 24 : 12;
 template <int W>
-constexpr int kTileRows = kAccumulators / W;
+constexpr int kTileRows = W == 1 ? 12 : kAccumulators / W;
 
 // A few rows take several blocks at once, so that enough chains are in flight to hide the latency of an FMA.
 template <int R, int W>
-constexpr int kTileBlocks = R * W * 4 <= kAccumulators ? 4 : R * W * 2 <= kAccumulators ? 2 : 1;
+constexpr int kTileBlocks = W == 1 ? 1 : R * W * 4 <= kAccumulators ? 4 : R * W * 2 <= kAccumulators ? 2 : 1;
+
+// Many rows take narrow blocks by two where registers allow: half as many rows a tile, so that each value of a row is read
+// half as often. On AVX-512 4 to 10 % faster with W = 2.
+template <int W>
+constexpr int kBlocksAtOnce = kRegisters == 32 && W == 2 ? 2 : 1;
 
 // Whole chains within 24 KiB: what a panel may keep of a 32 KiB first-level cache while rows stream past it.
 template <int W>
@@ -100,11 +107,11 @@ template <class T, int R, int P, int G, int U>
 }
 
 // n rows, 1 <= n <= R.
-template <class T, int R, int G, int U>
+template <class T, int R, int P, int G, int U>
 void up_to(std::int64_t n, const T* const* a, T* const* out, std::int64_t from, std::int64_t unit, const Product<T>& m) {
   if constexpr (R > 1)
-    if (n < R) return up_to<T, R - 1, G, U>(n, a, out, from, unit, m);
-  run_tile<T, R, 1, G, U>(a, out, from, unit, m);
+    if (n < R) return up_to<T, R - 1, P, G, U>(n, a, out, from, unit, m);
+  run_tile<T, R, P, G, U>(a, out, from, unit, m);
 }
 
 // All blocks [block, end), P at a time and then fewer.
@@ -128,19 +135,19 @@ template <class T, int R, int G, int U>
   run_blocks<T, R, kTileBlocks<R, G * U>, G, U>(a, out, block, end, m);
 }
 
-// Many rows: a stretch of the panel stays in the first-level cache while all rows pass.
-template <class T, int G, int U>
+// Many rows, P blocks: a stretch of the panels stays in the first-level cache while all rows pass.
+template <class T, int P, int G, int U>
 [[gnu::noinline]] void many_rows(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, Product<T> m) {
-  constexpr int W = G * U, R = kTileRows<W>, lanes = kLanes<T>;
+  constexpr int W = G * U, R = kTileRows<P * W>, lanes = kLanes<T>;
   const std::int64_t tiles = (n + R - 1) / R, k_total = m.k;
-  for (std::int64_t k = 0; k < k_total; k += kPanelSteps<W>) {
-    m.k = std::min(k_total - k, kPanelSteps<W>);
+  for (std::int64_t k = 0; k < k_total; k += kPanelSteps<P * W>) {
+    m.k = std::min(k_total - k, kPanelSteps<P * W>);
     const std::int64_t bytes = m.k * W * lanes * static_cast<std::int64_t>(sizeof(T)), chains = (m.k + kChain - 1) / kChain;
     if (m.far) m.ahead_lines = static_cast<int>((bytes / 64 + tiles * chains - 1) / (tiles * chains));
     m.ahead = reinterpret_cast<const char*>(m.panel) + bytes;
     for (std::int64_t t = 0; t < tiles; ++t, m.ahead += m.ahead_lines * chains * 64) {
       const std::int64_t first = n * t / tiles, rows = n * (t + 1) / tiles - first;
-      up_to<T, R, G, U>(rows, a + first, out + first, k, block * U * lanes, m);
+      up_to<T, R, P, G, U>(rows, a + first, out + first, k, block * U * lanes, m);
     }
     m.panel += m.k * W * lanes, m.start = nullptr;
   }
@@ -154,9 +161,12 @@ void multiply(std::int64_t n, const T* const* a, T* const* out, std::int64_t blo
   m.panel += block * m.panel_stride;
   if (m.start) m.start += block * W * kLanes<T>;
   if (n <= kTileRows<W>) return few_rows<T, kTileRows<W>, G, U>(n, a, out, block, end, m);
-  for (; block < end; ++block, m.panel += m.panel_stride) {
-    many_rows<T, G, U>(n, a, out, block, m);
-    if (m.start) m.start += W * kLanes<T>;
+  constexpr int P = kBlocksAtOnce<W>;
+  for (std::int64_t blocks; block < end; block += blocks) {
+    blocks = block + P <= end ? P : 1;
+    blocks == 1 ? many_rows<T, 1, G, U>(n, a, out, block, m) : many_rows<T, P, G, U>(n, a, out, block, m);
+    m.panel += blocks * m.panel_stride;
+    if (m.start) m.start += blocks * W * kLanes<T>;
   }
 }
 

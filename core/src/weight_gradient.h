@@ -150,7 +150,8 @@ class GradientThread {
   void pack_rows(const T* const* from, const T* const* factor, std::int64_t n, std::int64_t columns, T* panels) {
     for (std::int64_t k = 0; k < n; ++k)
       for (std::int64_t column = 0; column < columns; column += kLane) {
-        T* to = panels + column / kBlock * kStretch * kBlock + k * kBlock + column % kBlock;
+        const std::int64_t block = column / kBlock, width = vectors_of<T>(block, columns) * kLane;
+        T* to = panels + block * kStretch * kBlock + k * width + column % kBlock;
         const std::int64_t left = columns - column;
         Vec<T> row = from[k] ? load_up_to(from[k] + column, left) : Vec<T>{};
         if (factor && from[k]) row *= load_up_to(factor[k] + column, left);
@@ -172,7 +173,7 @@ class GradientThread {
     if (rest == 0) return;
     for (std::int64_t i = 0; i < rows; ++i) m_.out[i] = m_.edge + i * kBlock;
     product.offset = -whole * kBlock, product.start = m_.zeros;
-    multiply<T, 1, kColumns>(rows, m_.slab_rows, m_.out, whole, whole + 1, product);
+    multiply_columns<T>(rows, m_.slab_rows, m_.out, whole, whole + 1, columns, product);
     for (std::int64_t i = 0; i < rows; ++i)
       for (std::int64_t j = 0; j < rest; ++j) set_or_add(gradient[i * columns + whole * kBlock + j], m_.edge[i * kBlock + j]);
   }
