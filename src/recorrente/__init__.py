@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from recorrente import cells, credit
     from recorrente.layers import GRU, LSTM, RNN, Recurrent
-    from recorrente.native import SlowPathWarning
+    from recorrente.native import SlowPathWarning, empty_cache
     from recorrente.paths import explain
     from recorrente.recipe import Plan, Shape, load, resume, train
     from recorrente.stateful import Stateful
@@ -30,6 +30,7 @@ __all__ = [
     "accelerate",
     "cells",
     "credit",
+    "empty_cache",
     "explain",
     "load",
     "restore",
@@ -42,7 +43,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "layers": ("RNN", "GRU", "LSTM", "Recurrent"),
     "stateful": ("Stateful",),
-    "native": ("SlowPathWarning",),
+    "native": ("SlowPathWarning", "empty_cache"),
     "swap": ("accelerate", "restore"),
     "paths": ("explain",),
     "recipe": ("Plan", "Shape", "load", "resume", "train"),

@@ -1,10 +1,13 @@
 // The binding: integers to pointers, statuses to exceptions, the GIL released around a sweep. Computes nothing.
 // What every argument means is in recorrente/sweep.h; what Python sees is in _core.pyi.
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
 #include <nanobind/stl/tuple.h>
 
+#include <new>
 #include <stdexcept>
 
+#include "_memory.h"
 #include "_xla.h"
 #include "recorrente/sweep.h"
 #include "recorrente/target.h"
@@ -123,6 +126,14 @@ int backward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address
   return run(rc::backward, call);
 }
 
+// A tensor of uninitialised bytes whose memory goes back to `_memory` with it.
+nb::ndarray<nb::pytorch, std::uint8_t, nb::ndim<1>> take(std::size_t bytes) {
+  void* block = rc::take_block(bytes);
+  if (!block) throw std::bad_alloc();
+  const nb::capsule owner(block, [](void* p) noexcept { rc::give_block(p); });
+  return {block, {bytes}, owner};
+}
+
 const char* target() {
   if (const char* name = rc::target()) return name;
   throw nb::value_error(rc::describe(rc::Status::bad_target));
@@ -189,6 +200,9 @@ NB_MODULE(_core, m) {
            "drop"_a = AddressRow(), "zone_h"_a = AddressStepRow(), "zone_c"_a = AddressStepRow(), "restart_h"_a = AddressRow(),
            "restart_c"_a = AddressRow(), "dh_restart"_a = AddressRow(), "dc_restart"_a = AddressRow(), "peephole"_a = 0,
            "dpeephole"_a = 0, "add"_a = false);
+  m.def("take", &take, "size"_a);
+  m.def("idle_bytes", &rc::idle_bytes);
+  m.def("empty_cache", &rc::drop_blocks);
   m.def("xla_forward", [] { return nb::capsule(reinterpret_cast<void*>(&rc::xla_forward)); });
   m.def("xla_backward", [] { return nb::capsule(reinterpret_cast<void*>(&rc::xla_backward)); });
   m.def("gradient_stretch", [](int dtype) { return rc::gradient_stretch(static_cast<rc::Dtype>(dtype)); }, "dtype"_a);

@@ -11,6 +11,8 @@ dtype: F32, F64.  engine: TARGET, REFERENCE.
 
 from typing import Any, Final
 
+from torch import Tensor
+
 ELMAN_TANH: Final[int]
 ELMAN_RELU: Final[int]
 ELMAN_LINEAR: Final[int]
@@ -31,6 +33,15 @@ PATH_REFERENCE: Final[int]
 PATH_SINGLE: Final[int]
 PATH_ROWS: Final[int]
 PATH_UNITS: Final[int]
+
+def take(size: int) -> Tensor:
+    """`size` uninitialised bytes of memory that is kept from call to call, as a tensor."""
+
+def idle_bytes() -> int:
+    """What is kept of it and in nobody's use."""
+
+def empty_cache() -> None:
+    """Gives that back to the system."""
 
 def target() -> str:
     """The vector code that runs here: "avx512", "avx2", "baseline", ..."""

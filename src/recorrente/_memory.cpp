@@ -1,0 +1,99 @@
+#include "_memory.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+
+namespace recorrente {
+namespace {
+
+constexpr std::size_t kPage = std::size_t{2} << 20, kMostIdle = std::size_t{1} << 30;
+
+// Sizes come in steps of at most an eighth, so that batches of slightly different lengths share blocks.
+std::size_t rounded(std::size_t bytes) {
+  std::size_t step = kPage;
+  while (step * 16 <= bytes) step *= 2;
+  return std::max((bytes + step - 1) / step * step, kPage);
+}
+
+std::size_t most_idle() {
+  const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+  return pages > 0 && size > 0 ? std::min(kMostIdle, static_cast<std::size_t>(pages) * static_cast<std::size_t>(size) / 8) : kMostIdle;
+}
+
+class Pool {
+ public:
+  void* take(std::size_t bytes) {
+    const std::size_t size = rounded(bytes);
+    const std::lock_guard<std::mutex> locked(mutex_);
+    if (const auto found = idle_.find(size); found != idle_.end()) {
+      void* block = found->second;
+      idle_.erase(found), idle_bytes_ -= size;
+      return sizes_[block] = size, block;
+    }
+    void* block = std::aligned_alloc(kPage, size);
+    if (!block && idle_bytes_ > 0) drop(0), block = std::aligned_alloc(kPage, size);
+    if (!block) return nullptr;
+#if defined(MADV_HUGEPAGE)
+    madvise(block, size, MADV_HUGEPAGE);  // a wish: where it is not heard, pages are small
+#endif
+    return sizes_[block] = size, block;
+  }
+
+  void give(void* block) {
+    const std::lock_guard<std::mutex> locked(mutex_);
+    const auto known = sizes_.find(block);
+    const std::size_t size = known->second;
+    sizes_.erase(known);
+    if (size > most_idle_) return std::free(block);
+    drop(most_idle_ - size);
+    idle_.emplace(size, block), idle_bytes_ += size;
+  }
+
+  void drop_all() {
+    const std::lock_guard<std::mutex> locked(mutex_);
+    drop(0);
+  }
+
+  std::size_t idle_bytes() {
+    const std::lock_guard<std::mutex> locked(mutex_);
+    return idle_bytes_;
+  }
+
+ private:
+  // Until no more than `most` is idle; the largest first.
+  void drop(std::size_t most) {
+    while (idle_bytes_ > most) {
+      const auto last = std::prev(idle_.end());
+      idle_bytes_ -= last->first;
+      std::free(last->second);
+      idle_.erase(last);
+    }
+  }
+
+  std::mutex mutex_;
+  std::multimap<std::size_t, void*> idle_;
+  std::unordered_map<void*, std::size_t> sizes_;  // of what is in use
+  std::size_t idle_bytes_ = 0;
+  const std::size_t most_idle_ = recorrente::most_idle();
+};
+
+// Never destroyed: a tensor may outlive everything else.
+Pool& pool() {
+  static Pool* const the_pool = new Pool;
+  return *the_pool;
+}
+
+}  // namespace
+
+void* take_block(std::size_t bytes) { return pool().take(bytes); }
+void give_block(void* block) { pool().give(block); }
+std::size_t idle_bytes() { return pool().idle_bytes(); }
+void drop_blocks() { pool().drop_all(); }
+
+}  // namespace recorrente
