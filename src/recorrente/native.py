@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from recorrente.cells import GRU, LSTM, Cell, CoupledLSTM, Elman, PeepholeLSTM, ResetBeforeGRU
+from recorrente.cells import GRU, LSTM, Cell, CoupledLSTM, Elman, NormGRU, NormLSTM, PeepholeLSTM, ResetBeforeGRU
 from recorrente.errors import InputError
 from recorrente.notation import State, Weights
 from recorrente.projection import folded
@@ -127,6 +127,9 @@ class Inputs(NamedTuple):
     h0: Tensor  # (B, H)
     c0: Tensor | None = None  # (B, H), where the cell has a c
     peephole: Tensor | None = None  # (3*H,)
+    norm_ih: Tensor | None = None  # (G*H,)
+    norm_hh: Tensor | None = None  # (G*H,)
+    norm_c: Tensor | None = None  # (2, H)
     restart_h: Tensor | None = None  # (B, H)
     restart_c: Tensor | None = None  # (B, H)
 
@@ -144,6 +147,7 @@ class Way(NamedTuple):
 
 
 N_INPUTS, N_WAY = len(Inputs._fields), len(Way._fields)
+OWN, RESTARTS = slice(7, 11), slice(11, 13)  # of Inputs: a cell's weights beside torch's, and what it restarts from
 
 
 def given(x: Tensor, state: State, weights: Weights, along: Along) -> Inputs:
@@ -151,7 +155,8 @@ def given(x: Tensor, state: State, weights: Weights, along: Along) -> Inputs:
     ih, hh, bias_ih, bias_hh = weights[:4]
     (h0, c0), (restart_h, restart_c) = _two(state), _two(along.get("restart") or ())
     assert h0 is not None
-    return Inputs(x, ih, hh, bias_ih, bias_hh, h0, c0, weights.peephole, restart_h, restart_c)
+    own = weights.peephole, weights.norm_ih, weights.norm_hh, weights.norm_c
+    return Inputs(x, ih, hh, bias_ih, bias_hh, h0, c0, *own, restart_h, restart_c)
 
 
 def _two(parts: Sequence[Tensor | None]) -> tuple[Tensor | None, Tensor | None]:
@@ -179,6 +184,9 @@ def _refuse(inputs: Inputs, way: Way) -> None:
         state,
         state,
         (3 * H,),
+        (rows,),
+        (rows,),
+        (2, H),
         state,
         state,
     )
@@ -205,6 +213,8 @@ if BUILT:
         _core.LSTM_PEEPHOLE: PeepholeLSTM(),
         _core.LSTM_COUPLED: CoupledLSTM(),
         _core.GRU_BEFORE: ResetBeforeGRU(),
+        _core.GRU_NORM: NormGRU(),
+        _core.LSTM_NORM: NormLSTM(),
     }
     _CODES = {type(cell): code for code, cell in _CELLS.items() if not isinstance(cell, Elman)}
 
@@ -248,7 +258,7 @@ def _contiguous(tensor: Maybe) -> Maybe:
 
 
 def _readable(inputs: Inputs) -> Inputs:
-    x, ih, hh, bias_ih, bias_hh, h0, c0, peephole, restart_h, restart_c = inputs
+    x, ih, hh, bias_ih, bias_hh, h0, c0 = inputs[:7]
     return Inputs(
         _rows_contiguous(x),
         _contiguous(ih),
@@ -257,9 +267,8 @@ def _readable(inputs: Inputs) -> Inputs:
         _contiguous(bias_hh),
         _rows_contiguous(h0),
         _rows_contiguous(c0),
-        _contiguous(peephole),
-        _rows_contiguous(restart_h),
-        _rows_contiguous(restart_c),
+        *map(_contiguous, inputs[OWN]),
+        *map(_rows_contiguous, inputs[RESTARTS]),
     )
 
 
@@ -291,21 +300,30 @@ def _problem(inputs: Inputs, way: Way) -> _core.Problem:
 
 
 def _further(
-    inputs: Inputs, way: Way, d: Sequence[Tensor | None] = (None,) * 3, *, add: bool = False
+    inputs: Inputs, way: Way, d: Sequence[Tensor | None] = (None,) * N_INPUTS, *, add: bool = False
 ) -> _core.Further | None:
-    """What most calls do without, as an argument of its own; `d`: gradients of peephole, restart_h and restart_c."""
-    if not add and way[1:5] == (None,) * 4 and inputs[7:] == (None,) * 3:
+    """What most calls do without, as an argument of its own; `d`: the gradients of `inputs`."""
+    if not add and way[1:5] == (None,) * 4 and inputs[7:] == (None,) * (N_INPUTS - 7):
         return None
+    peephole, norm_ih, norm_hh, norm_c = map(_pointer, inputs[OWN])
+    dpeephole, dnorm_ih, dnorm_hh, dnorm_c = map(_pointer, d[OWN])
+    dh_restart, dc_restart = map(_state, d[RESTARTS])
     return _core.Further(
         drop=_state(way.drop),
         zone_h=_sequence(way.zone_h),
         zone_c=_sequence(way.zone_c),
         restart_h=_state(inputs.restart_h),
         restart_c=_state(inputs.restart_c),
-        dh_restart=_state(d[1]),
-        dc_restart=_state(d[2]),
-        peephole=_pointer(inputs.peephole),
-        dpeephole=_pointer(d[0]),
+        dh_restart=dh_restart,
+        dc_restart=dc_restart,
+        peephole=peephole,
+        norm_ih=norm_ih,
+        norm_hh=norm_hh,
+        norm_c=norm_c,
+        dpeephole=dpeephole,
+        dnorm_ih=dnorm_ih,
+        dnorm_hh=dnorm_hh,
+        dnorm_c=dnorm_c,
         add=add,
     )
 
@@ -391,7 +409,7 @@ def backward(
     workspace = room.take("backward", problem.backward_workspace_bytes())
     coming = [*_sequence(y), _pointer(saved), *_sequence(dy), *_state(dh_n), *_state(dc_n)]
     out = [*_sequence(dx), *_state(dh0), *_state(dc0), *map(_pointer, dweights), _pointer(workspace)]
-    call: list[Any] = [*_pointers(inputs), *coming, *out, _further(inputs, way, d[7:], add=onto is not None)]
+    call: list[Any] = [*_pointers(inputs), *coming, *out, _further(inputs, way, d, add=onto is not None)]
     _core.backward(problem, *call)
     return d
 
@@ -401,7 +419,7 @@ def _made(dx: Tensor | None, onto: Sequence[Tensor | None] | None) -> list[Tenso
     made: list[Tensor | None] = [None] * N_INPUTS
     made[0] = dx
     if onto is not None:
-        made[1:5], made[7] = onto[1:5], onto[7]
+        made[1:5], made[OWN] = onto[1:5], onto[OWN]
     return made
 
 
@@ -423,7 +441,8 @@ def _through_reference(
     roles = [None if t is None else t.view_as(t) for t in inputs]  # one tensor may play two roles: a graph node each
     role = Inputs(*roles)  # type: ignore[arg-type]
     start = (role.h0,) if role.c0 is None else (role.h0, role.c0)
-    weights = Weights(role.weight_ih, role.weight_hh, role.bias_ih, role.bias_hh, peephole=role.peephole)
+    own = dict(zip(Inputs._fields[OWN], role[OWN], strict=True))
+    weights = Weights(role.weight_ih, role.weight_hh, role.bias_ih, role.bias_hh, **own)
     y, final = reference(cell_of(way.cell), role.x, start, weights, **_along(role, way))
     ends = [(out, d) for out, d in zip((y, *final), gradients, strict=False) if d is not None and out.requires_grad]
     asked = [t for t, want in zip(roles, wanted, strict=True) if want and t is not None]
@@ -481,7 +500,7 @@ class _Differentiable(torch.autograd.Function):
 
 _INPUTS = (
     "Tensor x, Tensor weight_ih, Tensor weight_hh, Tensor? bias_ih, Tensor? bias_hh, Tensor h0, Tensor? c0,"
-    " Tensor? peephole, Tensor? restart_h, Tensor? restart_c"
+    " Tensor? peephole, Tensor? norm_ih, Tensor? norm_hh, Tensor? norm_c, Tensor? restart_h, Tensor? restart_c"
 )
 _MASKS = "Tensor? lengths, Tensor? reset, Tensor? drop, Tensor? zone_h, Tensor? zone_c"
 _library = torch.library.Library("recorrente", "DEF")
