@@ -288,6 +288,7 @@ class BackwardThread {
   void apply_normed(std::int64_t s, std::int64_t n) {
     for (std::int64_t j = 0; j < n; ++j) {
       T* slots = slots_[j];
+      if (s > 0) bring_near(slots_of(s - 1, rows_.position(j)), layout_.slots);
       Norm<T>* norms = norms_of(layout_, slots);
       const Passing<kZoned> passing(*this, s, j);
       if constexpr (Cell::kNormedCell) back_through_output(j, slots, norms, passing);

@@ -262,9 +262,11 @@ class ForwardThread {
   template <bool kZoned>
   void apply_normed(std::int64_t s, std::int64_t n, T* const* rows) {
     using L = Layout<Cell, T>;
+    const std::int64_t going_on = rows_.active(m_.steps.rows(s + 1));
     T *c_new = m_.unnormed + 2 * part_.thread * layout_.units, *o = c_new + layout_.units;
     for (std::int64_t j = 0; j < n; ++j) {
       T* slots = rows[j];
+      if (call_.saved && j < going_on) bring_near(slots_of(s + 1, rows_.position(j)), L::kGatesAt * layout_.units);
       Norm<T>* norms = norms_of(layout_, slots);
       norms[kStateNorm] = moments<kStateGates>(slots + L::kStateAt * layout_.units, layout_.units, p_.H);
       const Zones zones = kZoned ? zones_of(s, j) : Zones{};
