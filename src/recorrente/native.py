@@ -21,6 +21,7 @@ from torch.autograd import forward_ad
 
 from recorrente.cells import GRU, LSTM, Cell, CoupledLSTM, Elman, NormGRU, NormLSTM, PeepholeLSTM, ResetBeforeGRU
 from recorrente.errors import InputError
+from recorrente.memory import buffer
 from recorrente.notation import State, Weights
 from recorrente.projection import folded
 from recorrente.projection import lack as lack_of_projection
@@ -328,11 +329,6 @@ def _further(
     )
 
 
-def _buffer(size: int) -> Tensor:
-    """Bytes for the core alone; one at least, for it takes a null pointer to mean something."""
-    return torch.empty(max(size, 1), dtype=torch.uint8, device="cpu")
-
-
 class Room:
     """Memory of the core's own that calls one after the other use again; what was in it is gone with the next call."""
 
@@ -343,7 +339,7 @@ class Room:
         """At least `size` bytes, those of the same name before it where they are enough."""
         held = self._held.get(name)
         if held is None or len(held) < size:
-            self._held[name] = held = _buffer(size)
+            self._held[name] = held = buffer(size)
         return held
 
 

@@ -104,7 +104,7 @@ class Noise:
 def _chosen(p: float, shape: tuple[int, ...], like: Tensor) -> Tensor:
     """Ones with probability p, to 1/65536, and zeros: 16 bits each, for `bernoulli_` takes ten times as long.
 
-    Compared straight into the mask's dtype: a mask of bools and then its copy would take half as long again as the draws.
+    Compared straight into the mask's dtype: a mask of bools and its copy would take longer than the draws.
     """
     count = math.prod(shape)
     bits = torch.empty(-(-count // 4), dtype=torch.int64, device=like.device).random_(-(2**63), None)
