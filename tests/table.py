@@ -20,6 +20,8 @@ CELLS = {
     "peephole": cells.PeepholeLSTM(),
     "coupled": cells.CoupledLSTM(),
     "reset before": cells.ResetBeforeGRU(),
+    "gru norm": cells.NormGRU(),
+    "lstm norm": cells.NormLSTM(),
 }
 
 # T, B, C, H: one of everything, nothing at all, odd numbers, one short of a vector and one past it.

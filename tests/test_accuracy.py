@@ -10,16 +10,19 @@ import torch
 from torch import nn
 
 import recorrente
-from recorrente import machine
+from recorrente import cells, layers, machine
+from recorrente.layers import Recurrent
+from recorrente.sweep import reference
 
 KINDS = {"RNN": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM}
+Found = dict[str, torch.Tensor]
 MOST = 1.5
 """How many times torch's error ours may be."""
 
 pytestmark = pytest.mark.skipif(machine.describe()["target"] == "none", reason="the core is not built")
 
 
-def results(layer: nn.Module, x: torch.Tensor, cotangent: torch.Tensor) -> dict[str, torch.Tensor]:
+def results(layer: nn.Module, x: torch.Tensor, cotangent: torch.Tensor) -> Found:
     """y, the final states and the gradients of the input and of every parameter."""
     layer.zero_grad()
     x = x.clone().requires_grad_()
@@ -45,11 +48,13 @@ class Errors:
         ours.load_state_dict(torchs.state_dict())
         x, cotangent = torch.randn(T, B, C) * inputs, torch.randn(T, B, H)
         truth = results(copy.deepcopy(torchs).double(), x.double(), cotangent.double())
-        a, b = results(ours, x, cotangent), results(torchs, x, cotangent)
+        self.note(results(ours, x, cotangent), results(torchs, x, cotangent), truth)
+
+    def note(self, ours: Found, torchs: Found, truth: Found) -> None:
         for name, exact in truth.items():
             scale = float(exact.norm()) or 1.0
             sums = self.sums.setdefault(name, [0.0, 0.0])
-            for number, found in enumerate((a[name], b[name])):
+            for number, found in enumerate((ours[name], torchs[name])):
                 sums[number] += float((found.double() - exact).norm() / scale) ** 2
 
     def check(self) -> None:
@@ -73,6 +78,24 @@ def test_wide(kind, B, H):
     errors = Errors()
     for _ in range(3):
         errors.add(kind, 24, B, 37, H)
+    errors.check()
+
+
+@pytest.mark.parametrize("make", [cells.NormGRU, cells.NormLSTM])
+@pytest.mark.parametrize("sizes", [[(30, 5, 6, H) for H in range(2, 34, 3)], [(24, 5, 37, 128), (12, 13, 20, 257)]])
+def test_layer_norm(make, sizes, monkeypatch):
+    """Torch has no such cell: beside its own product and layer_norm, step by step."""
+    errors = Errors()
+    for T, B, C, H in sizes:
+        layer, x, cotangent = Recurrent(make(), C, H), torch.randn(T, B, C), torch.randn(T, B, H)
+        with torch.no_grad():
+            for own in layer.cell.own_weights(H):
+                getattr(layer, f"{own}_l0").normal_()
+        ours = results(layer, x, cotangent)
+        with monkeypatch.context() as patch:
+            patch.setattr(layers, "automatic", reference)
+            torchs = results(layer, x, cotangent)
+            errors.note(ours, torchs, results(copy.deepcopy(layer).double(), x.double(), cotangent.double()))
     errors.check()
 
 

@@ -20,6 +20,7 @@ ORDER = [
     "noise",
     "trace",
     "projection",
+    "memory",
     "native",
     "compiling",
     "layers",

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import recorrente
-from recorrente import _core, native
+from recorrente import _core, memory
 
 MIB = 1 << 20
 
@@ -71,7 +71,7 @@ def test_training_steps_take_the_memory_of_the_step_before():
         layer(x)[0].sum().backward()
         gc.collect()
         idle = _core.idle_bytes()
-    assert idle >= native.LARGE
+    assert idle >= memory.LARGE
     for _ in range(10):
         layer(x)[0].sum().backward()
     gc.collect()

@@ -28,6 +28,8 @@ ON_CORE = {
     "lstm_peephole": cells.PeepholeLSTM,
     "lstm_coupled": cells.CoupledLSTM,
     "gru_before": cells.ResetBeforeGRU,
+    "gru_norm": cells.NormGRU,
+    "lstm_norm": cells.NormLSTM,
 }
 NOISE = {
     "none": {},
@@ -75,7 +77,8 @@ def problems(draw):
         "layers": draw(st.integers(1, 3)),
         "both": draw(st.booleans()),
         "batch_first": draw(st.booleans()),
-        "bias": draw(st.booleans()),
+        # Without one, where input and state are zero, every step multiplies the gradient by 1/sqrt(1e-5), up to infinity.
+        "bias": cell in ("gru_norm", "lstm_norm") or draw(st.booleans()),
         "residual": draw(st.booleans()),
         "learned": draw(st.booleans()),
         "single": draw(st.booleans()),
@@ -327,17 +330,55 @@ def test_chances_out_of_range_are_refused():
             Noise(**{name: value})
     with pytest.raises(InputError, match="zoneout"):
         Noise(zoneout=(0.1, 0.2, 0.3))
-    packed = nn.utils.rnn.pack_padded_sequence(torch.zeros(4, 2, 3), torch.tensor([4, 2]))
-    with pytest.raises(InputError, match="PackedSequence"):
-        recorrente.GRU(3, 5)(packed, reset=torch.zeros(4, 2, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("how", ["rows as given", "packed alike"])
+def test_resets_of_a_packed_sequence_are_those_of_its_rows(how):
+    T, lengths = 7, torch.tensor([3, 7, 5, 5])
+    layer = recorrente.LSTM(3, 5, num_layers=2, bidirectional=True).double()
+    x, reset = torch.randn(T, 4, 3, dtype=DOUBLE, requires_grad=True), torch.rand(T, 4) < 0.3
+
+    def state():
+        return tuple(torch.randn(4, 4, 5, dtype=DOUBLE, requires_grad=True) for _ in range(2))
+
+    def pack(part):
+        return nn.utils.rnn.pack_padded_sequence(part, lengths, enforce_sorted=False)
+
+    def packed(x, hx, *, reset, **further):
+        y, state = layer(pack(x), hx, reset=pack(reset) if how == "packed alike" else reset, **further)
+        return nn.utils.rnn.pad_packed_sequence(y)[0], state
+
+    packed.named_parameters = layer.named_parameters
+    hx, restart = state(), state()
+    want = results(layer, x, hx, lengths=lengths, reset=reset, restart=restart)
+    assert_close(results(packed, x, hx, reset=reset, restart=restart), want)
+    plain = layer(x, hx, lengths=lengths)[0]
+    assert not torch.equal(want["out0"], plain)
+    ready = nn.utils.rnn.pack_padded_sequence(x[:, [1, 2, 3, 0]], lengths[[1, 2, 3, 0]])  # sorted, and without an order
+    y, _ = layer(ready, reset=reset[:, [1, 2, 3, 0]])
+    again, _ = layer(x, lengths=lengths, reset=reset)
+    assert torch.equal(nn.utils.rnn.pad_packed_sequence(y)[0], again[:, [1, 2, 3, 0]])
+
+
+def test_resets_packed_otherwise_are_refused():
+    def pack(part, lengths=(2, 4)):
+        return nn.utils.rnn.pack_padded_sequence(part, torch.tensor(lengths), enforce_sorted=False)
+
+    layer, x, reset = recorrente.GRU(3, 5), pack(torch.zeros(4, 2, 3)), torch.zeros(4, 2, dtype=torch.bool)
+    packed_otherwise = pack(reset, (1, 4)), pack(reset, (4, 2)), pack(reset.float()), pack(reset[..., None])
+    for wrong in (reset.t(), reset.float(), *packed_otherwise):
+        with pytest.raises(InputError, match="reset"):
+            layer(x, reset=wrong)
 
 
 def test_explain_says_where_a_variant_runs():
     x = torch.zeros(3, 2, 4)
     assert recorrente.explain(Recurrent(cells.CoupledLSTM(), 4, 5), x).layers[0].path == "native"
-    where = recorrente.explain(Recurrent(cells.NormGRU(), 4, 5), x).layers[0]
+    for normed in (cells.NormGRU(), cells.NormLSTM()):
+        assert recorrente.explain(Recurrent(normed, 4, 5, zoneout=0.1), x).layers[0].path == "native"
+    where = recorrente.explain(Recurrent(cells.Elman(torch.sin), 4, 5), x).layers[0]
     assert where.path == "reference"
-    assert "NormGRU" in where.reason
+    assert "Elman" in where.reason
     assert recorrente.explain(Recurrent(cells.PeepholeLSTM(), 4, 5, zoneout=0.1), x).layers[0].path == "reference"
     halves = recorrente.explain(recorrente.LSTM(4, 5).half(), x.half(), reset=torch.zeros(3, 2, dtype=torch.bool))
     assert halves.layers[0].path == "reference"

@@ -222,6 +222,22 @@ def test_forward_mode_runs_on_the_reference_and_says_so():
     assert torch.allclose((up - down) / (2 * step), tangent, atol=1e-8)
 
 
+@pytest.mark.parametrize("name", ["gru norm", "lstm norm"])
+def test_sums_over_a_row_have_one_order(name):
+    """Whatever rows lie beside it, and wherever a sequence is cut, a row has the same bits."""
+    cell, (x, state, weights) = CELLS[name], problem(CELLS[name], (9, 14, 5, 37), torch.float32)
+    with torch.no_grad():
+        y, final = native.native(cell, x, state, weights)
+        turned, _ = native.native(cell, x.flip(1), tuple(part.flip(0) for part in state), weights)
+        alone, _ = native.native(cell, x[:, 3:4], tuple(part[3:4] for part in state), weights)
+        assert torch.equal(turned.flip(1), y)
+        assert torch.equal(alone, y[:, 3:4])
+        for piece in x.split([1, 5, 3]):
+            _, state = native.native(cell, piece, state, weights)
+    for part, end in zip(state, final, strict=True):
+        assert torch.equal(part, end)
+
+
 class Doubled(cells.GRU):
     """A GRU with one line changed: the core's GRU would be wrong for it."""
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cells/cell.h"
+#include "normed.h"
 #include "panel.h"
 #include "part.h"
 
@@ -11,9 +12,9 @@ namespace recorrente::RECORRENTE_SIMD {
 // Everything that the sweep keeps in the workspace of a backward call.
 template <class Cell, class T>
 struct BackwardMemory {
-  BackwardMemory(const Problem& p, Arena& arena) : layout(p), steps(p, arena) {
+  BackwardMemory(const Problem& p, Arena& arena) : layout(p), steps(p, arena), norms(layout, arena) {
     const double flops = 2.0 * p.B * Cell::kGates * p.H * (p.C + p.H);
-    team = choose_team(p, kTileRows<kColumns>, flops, steps.count(), !Layout<Cell, T>::kSecond);
+    team = choose_team(p, kTileRows<kColumns>, flops, steps.count(), !Layout<Cell, T>::kByRows);
     tile_steps = steps_at_once(team.path == Path::rows ? p.B / team.threads : p.B);
     input_panels = arena.take<T>(layout.input_blocks() * layout.backward_panel(layout.gate_rows()));
     state_panels = arena.take<T>(layout.hidden_blocks() * layout.backward_panel(layout.state_rows()));
@@ -24,6 +25,8 @@ struct BackwardMemory {
     carry = arena.take<T>(p.B * layout.units);
     passed = arena.take<T>(p.B * layout.units);
     peepholes = arena.take<T>(Cell::kPeepholes * layout.units);
+    dinput = arena.take<T>(Cell::kNormed ? pointer_rows(p, team) * tile_steps * layout.gate_rows() : 0);
+    dstate = arena.take<T>(Cell::kNormed ? p.B * layout.state_rows() : 0);
     const std::int64_t restarts = p.reset ? p.B * layout.units : 0;
     dh_restart = arena.take<T>(restarts), dc_restart = arena.take<T>(restarts), cut = arena.take<T>(restarts);
     edge = arena.take<T>(edge_count(p));
@@ -38,6 +41,7 @@ struct BackwardMemory {
 
   Layout<Cell, T> layout;
   Steps steps;
+  NormWeights<Cell, T> norms;
   Team team;
   std::int64_t tile_steps;         // steps whose dx is made at once
   T *input_panels, *state_panels, *second_panels;  // (blocks, gates of the product, units, columns of a block)
@@ -45,6 +49,7 @@ struct BackwardMemory {
   T* zeros;
   T *dh, *carry, *passed;          // (B, units); passed: what zoneout lets through to the gradient of the old h
   T* peepholes;                    // (kPeepholes, units)
+  T *dinput, *dstate;              // (tile_steps, B, G, units), (B, gates of the state, units): of products under a norm
   T *dh_restart, *dc_restart;      // (B, units), where there are resets
   T* cut;                          // (B, units): the gradient of h that a reset has cut off
   T* edge;
@@ -57,12 +62,13 @@ template <class Cell, class T>
 class BackwardThread {
   static constexpr int kLane = kLanes<T>, kBlock = kColumns * kLane;
   static constexpr bool kSecond = Layout<Cell, T>::kSecond;
+  static constexpr int kGatesAt = Layout<Cell, T>::kGatesAt, kStateGates = Layout<Cell, T>::kStateGates, kCarryAt = kGatesAt + Cell::kLoaded;
 
  public:
   BackwardThread(const Backward& call, const BackwardMemory<Cell, T>& memory, int thread, int threads)
       : call_(call), p_(call.problem), m_(memory), layout_(memory.layout), part_(p_, memory.team, thread, threads),
         rows_(part_.rows), blocks_(part_.blocks(layout_.hidden_blocks())),
-        edge_(m_.edge + part_.first_row * m_.tile_steps * kBlock) {
+        edge_(m_.edge + part_.first_row * m_.tile_steps * kBlock), dinput_(m_.dinput + part_.first_row * m_.tile_steps * layout_.gate_rows()) {
     PointerSlice slice(memory.pointers + part_.first_row * memory.pointers_a_row());
     slice.take(tile_slots_, rows_.count * m_.tile_steps), slice.take(dx_, rows_.count * m_.tile_steps);
     slice.take(edges_, rows_.count * m_.tile_steps);
@@ -85,6 +91,7 @@ class BackwardThread {
     }
     if (call_.dx.data) pack_blocks(call_.weights.weight_ih, Cell::kInputGate, p_.C, layout_.input_blocks(), m_.input_panels);
     if (part_.thread == 0) std::fill_n(m_.zeros, m_.zero_count(), T(0));
+    if (Cell::kNormed && part_.thread == 0) m_.norms.pack(call_.weights, p_.H);
     if (part_.thread == 0) pack_peepholes<Cell>(static_cast<const T*>(call_.weights.peephole), p_.H, layout_.units, m_.peepholes);
     const bool given = Cell::kCarry == Carry::cell && call_.dc_n.data;
     for (std::int64_t j = 0; j < part_.own.count; ++j) {
@@ -147,12 +154,16 @@ class BackwardThread {
   void step(std::int64_t s) {
     const std::int64_t n = rows_.active(m_.steps.rows(s)), going_on = rows_.active(m_.steps.rows(s + 1));
     point_rows(s, n);
-    const std::int64_t group = going_on <= kTileRows<kColumns> ? blocks_.end - blocks_.first : kBlocksAtOnce<kColumns>;
+    const std::int64_t group =
+        Cell::kNormed || going_on <= kTileRows<kColumns> ? blocks_.end - blocks_.first : kBlocksAtOnce<kColumns>;
     for (std::int64_t block = blocks_.first, end; block < blocks_.end; block = end) {
       end = std::min(block + group, blocks_.end);
       multiply_state(s, block, end);
       const std::int64_t last = std::min(end * kBlock, layout_.units);
-      zoned() ? apply<true>(s, n, block * kBlock, last) : apply<false>(s, n, block * kBlock, last);
+      if constexpr (Cell::kNormed)
+        zoned() ? apply_normed<true>(s, n) : apply_normed<false>(s, n);
+      else
+        zoned() ? apply<true>(s, n, block * kBlock, last) : apply<false>(s, n, block * kBlock, last);
     }
     if constexpr (kSecond) close_gates(n);
     if (p_.reset) cut_around(s, n);
@@ -165,7 +176,7 @@ class BackwardThread {
       for (std::int64_t j = 0; j < n; ++j) {
         const std::int64_t position = rows_.position(j), b = m_.steps.batch(position);
         product_[j] = (cut_before(s + 1, b) ? m_.cut : m_.dh) + b * layout_.units;
-        next_[j] = slots_of(s + 1, position) + Cell::kStateSlot * layout_.units;
+        next_[j] = Cell::kNormed ? m_.dstate + b * layout_.state_rows() : slots_of(s + 1, position) + Cell::kStateSlot * layout_.units;
       }
     multiply_columns<T>(n, next_, product_, block, end, p_.H,
                         {m_.state_panels, layout_.backward_panel(layout_.state_rows()), layout_.state_rows(), m_.zeros, 0, 0, layout_.far()});
@@ -204,7 +215,7 @@ class BackwardThread {
     const bool cell = Cell::kCarry == Carry::cell, fresh = cut_before(s, b);
     const ConstState start = fresh ? (cell ? call_.restart.c : call_.restart.h) : cell ? call_.c0 : call_.h0;
     if (s == 0 || fresh) return start.data ? at<T>(start, b) : m_.zeros;
-    if (Cell::kCarry == Carry::cell) return slots_of(s - 1, position) + Cell::kLoaded * layout_.units;
+    if (Cell::kCarry == Carry::cell) return slots_of(s - 1, position) + kCarryAt * layout_.units;
     return at<T>(call_.y, time_of(p_, s - 1, length(p_, b)), b);
   }
 
@@ -239,6 +250,124 @@ class BackwardThread {
         for (int i = 0; i < Cell::kLoaded; ++i) store(slots + i * layout_.units, left >= kLane ? a[i] : first_lanes<T>(a[i], left));
       }
     }
+  }
+
+  // What reaches a row's new state at a step, and which part of it goes to what stayed of the old one.
+  template <bool kZoned>
+  struct Passing {
+    Passing(const BackwardThread& of, std::int64_t s, std::int64_t j) : of(of) {
+      if (!kZoned) return;
+      const std::int64_t b = of.m_.steps.batch(of.rows_.position(j)), t = time_of(of.p_, s, length(of.p_, b));
+      zone_h = row_of<T>(of.call_.regularisation.zone_h, t, b), zone_c = row_of<T>(of.call_.regularisation.zone_c, t, b);
+      if (Cell::kCarry != Carry::hidden) passed = of.around_product(b);
+    }
+
+    Vec<T> gradient(std::int64_t j, std::int64_t unit, std::int64_t left, Vec<T>* stays) const {
+      Vec<T> dh = load(of.dh_[j] + unit);
+      if constexpr (Cell::kCarry == Carry::hidden) dh += load(of.carry_[j] + unit);
+      if (passed) dh += load(passed + unit);
+      if (of.dy_[j]) dh += load_up_to(of.dy_[j] + unit, left);
+      *stays = part(zone_h, unit, left, dh);
+      return dh;
+    }
+
+    // Takes its share from a gradient.
+    Vec<T> part(const T* zone, std::int64_t unit, std::int64_t left, Vec<T>& d) const {
+      if (!kZoned || !zone) return Vec<T>{};
+      const Vec<T> stays = load_up_to(zone + unit, left) * d;
+      d -= stays;
+      return stays;
+    }
+
+    const BackwardThread& of;
+    const T *zone_h = nullptr, *zone_c = nullptr;
+    T* passed = nullptr;
+  };
+
+  // The same of a cell with norms, row by row, then through the norm of the state's product. Leaves in a row's norms what
+  // the gradient of the input's product is made from (before_norm).
+  template <bool kZoned>
+  void apply_normed(std::int64_t s, std::int64_t n) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      T* slots = slots_[j];
+      if (s > 0) bring_near(slots_of(s - 1, rows_.position(j)), layout_.slots);
+      Norm<T>* norms = norms_of(layout_, slots);
+      const Passing<kZoned> passing(*this, s, j);
+      if constexpr (Cell::kNormedCell) back_through_output(j, slots, norms, passing);
+      Sums<T> input, state;
+      for (std::int64_t unit = 0; unit < layout_.units; unit += kLane) {
+        const std::int64_t left = p_.H - unit;
+        Vec<T> a[Cell::kSlots], old = load_up_to(old_[j] + unit, left), carry, stays;
+        T* gates = slots + kGatesAt * layout_.units + unit;
+        if constexpr (Cell::kNormedCell) {
+          for (int i = 0; i < Cell::kLoaded; ++i) a[i] = load(gates + i * layout_.units);
+          carry = load(carry_[j] + unit);
+          stays = passing.part(passing.zone_c, unit, left, carry);
+          carry += before_cell_norm(slots, norms[kCellNorm], unit);
+          Cell::backward(a, old, carry);
+        } else {
+          m_.norms.meet(slots, norms, unit, a);
+          Vec<T> unused = old, dh = passing.gradient(j, unit, left, &stays);
+          Cell::forward(a, unused, static_cast<const Vec<T>*>(nullptr));
+          Cell::backward(a, dh, old, carry, static_cast<const Vec<T>*>(nullptr));
+        }
+        store(carry_[j] + unit, kZoned ? carry + stays : carry);
+        for (int i = 0; i < Cell::kLoaded; ++i) {
+          if (left < kLane) a[i] = first_lanes<T>(a[i], left);
+          store(gates + i * layout_.units, a[i]);
+        }
+        for (int i = 0; i < Cell::kGates; ++i)
+          input.add(i, a[i] * load(m_.norms.input + i * layout_.units + unit), m_.norms.input_value(slots, norms, i, unit));
+        for (int i = 0; i < kStateGates; ++i)
+          state.add(i, a[Cell::kStateSlot + i] * load(m_.norms.state + i * layout_.units + unit), m_.norms.state_value(slots, norms, i, unit));
+      }
+      input.means(norms[kInputNorm], Cell::kGates * p_.H), state.means(norms[kStateNorm], kStateGates * p_.H);
+      T* to = m_.dstate + m_.steps.batch(rows_.position(j)) * layout_.state_rows();
+      for (int i = 0; i < kStateGates; ++i)
+        for (std::int64_t unit = 0; unit < layout_.units; unit += kLane) {
+          const Vec<T> da = load(slots + (kGatesAt + Cell::kStateSlot + i) * layout_.units + unit);
+          store(to + i * layout_.units + unit, norms[kStateNorm].back(da * load(m_.norms.state + i * layout_.units + unit), m_.norms.state_value(slots, norms, i, unit)));
+        }
+    }
+  }
+
+  // The gates again, from both products; then o, and the gradient du of the normalised c, which takes its place.
+  template <bool kZoned>
+  void back_through_output(std::int64_t j, T* slots, Norm<T>* norms, const Passing<kZoned>& passing) {
+    Sums<T> sums;
+    const Norm<T> norm = norms[kCellNorm];
+    T *gates = slots + kGatesAt * layout_.units, *z_at = slots + kCarryAt * layout_.units, *du_at = z_at + layout_.units;
+    for (std::int64_t unit = 0; unit < layout_.units; unit += kLane) {
+      const std::int64_t left = p_.H - unit;
+      Vec<T> a[Cell::kSlots], c = load_up_to(old_[j] + unit, left), stays;
+      m_.norms.meet(slots, norms, unit, a);
+      Cell::forward(a, c, static_cast<const Vec<T>*>(nullptr));
+      const Vec<T> z = norm.of(c), gain = load(m_.norms.cell + unit), dh = passing.gradient(j, unit, left, &stays);
+      const Vec<T> du = Cell::output_backward(a, dh, fma(z, gain, load(m_.norms.cell + layout_.units + unit)));
+      if (kZoned && passing.passed) store(passing.passed + unit, stays);
+      for (int i = 0; i < Cell::kLoaded; ++i) store(gates + i * layout_.units + unit, a[i]);
+      store(z_at + unit, z), store(du_at + unit, du);
+      sums.add(0, du * gain, z);
+    }
+    sums.means(norms[kCellNorm], p_.H);
+  }
+
+  // What the new c gets through its norm.
+  Vec<T> before_cell_norm(const T* slots, const Norm<T>& norm, std::int64_t unit) const {
+    const T *z = slots + kCarryAt * layout_.units + unit, *du = z + layout_.units;
+    const Vec<T> d = norm.back(load(du) * load(m_.norms.cell + unit), load(z));
+    return p_.H - unit < kLane ? first_lanes<T>(d, p_.H - unit) : d;
+  }
+
+  // The gradient of the input's product, from what the step has left.
+  const T* before_norm(const T* slots, T* to) const {
+    const Norm<T>* norms = norms_of(layout_, slots);
+    for (int i = 0; i < Cell::kGates; ++i)
+      for (std::int64_t unit = 0; unit < layout_.units; unit += kLane) {
+        const Vec<T> da = load(slots + (kGatesAt + i) * layout_.units + unit);
+        store(to + i * layout_.units + unit, norms[kInputNorm].back(da * load(m_.norms.input + i * layout_.units + unit), m_.norms.input_value(slots, norms, i, unit)));
+      }
+    return to;
   }
 
   // Back through the second product, and through what it read: the gradient of r, and the rest of that of the old h.
@@ -279,6 +408,7 @@ class BackwardThread {
       for (std::int64_t j = 0, active = rows_.active(m_.steps.rows(s)); j < active; ++j, ++n) {
         const std::int64_t position = rows_.position(j), b = m_.steps.batch(position);
         tile_slots_[n] = slots_of(s, position);
+        if constexpr (Cell::kNormed) tile_slots_[n] = before_norm(tile_slots_[n], dinput_ + n * layout_.gate_rows());
         dx_[n] = at<T>(call_.dx, time_of(p_, s, length(p_, b)), b);
       }
     Product<T> product = {m_.input_panels, layout_.backward_panel(layout_.gate_rows()), layout_.gate_rows(), m_.zeros, 0, 0, layout_.far()};
@@ -299,7 +429,7 @@ class BackwardThread {
   Part part_;
   const Share rows_;
   Range blocks_;
-  T* edge_;
+  T *edge_, *dinput_;
   const T **next_, **old_, **dy_, **tile_slots_, **drop_;
   T **slots_, **dgated_, **dh_, **product_, **carry_, **dx_, **edges_;
 };

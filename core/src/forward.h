@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cells/cell.h"
+#include "normed.h"
 #include "panel.h"
 #include "part.h"
 
@@ -10,9 +11,9 @@ namespace recorrente::RECORRENTE_SIMD {
 // Everything that a forward call keeps in its workspace.
 template <class Cell, class T>
 struct ForwardMemory {
-  ForwardMemory(const Problem& p, bool saving, Arena& arena) : layout(p), steps(p, arena) {
+  ForwardMemory(const Problem& p, bool saving, Arena& arena) : layout(p), steps(p, arena), norms(layout, arena) {
     const double flops = 2.0 * p.B * Cell::kGates * p.H * (p.C + p.H);
-    team = choose_team(p, kTileRows<Layout<Cell, T>::kForwardVectors>, flops, steps.count(), !Layout<Cell, T>::kSecond);
+    team = choose_team(p, kTileRows<Layout<Cell, T>::kForwardVectors>, flops, steps.count(), !Layout<Cell, T>::kByRows);
     const std::int64_t blocks = layout.forward_blocks();
     tile_steps = steps_at_once(team.path == Path::rows ? p.B / team.threads : p.B);
     input_panels = arena.take<T>(blocks * layout.input_panel());
@@ -24,6 +25,7 @@ struct ForwardMemory {
     carry = arena.take<T>(p.B * layout.units);
     peepholes = arena.take<T>(Cell::kPeepholes * layout.units);
     dropped = arena.take<T>(2 * p.B * layout.units);
+    unnormed = arena.take<T>(Cell::kNormedCell ? 2 * team.threads * layout.units : 0);
     slots = saving ? nullptr : arena.take<T>(tile_steps * p.B * layout.slots);
     pointers = arena.take<void*>(pointer_rows(p, team) * pointers_a_row());
     barrier = arena.take<Barrier>(1);
@@ -33,12 +35,14 @@ struct ForwardMemory {
 
   Layout<Cell, T> layout;
   Steps steps;
+  NormWeights<Cell, T> norms;
   Team team;
   std::int64_t tile_steps;               // steps whose input product is made at once
   T *input_panels, *state_panels, *second_panels;  // (blocks, k, gates of the product, units of a block)
   T *input_bias, *constants;             // (blocks, G, units of a block); (units): what slot G starts from, if the cell has one
   T *zeros, *carry;                      // (B, units)
   T *peepholes, *dropped;                // (kPeepholes, units); (2, B, units): h under `drop`, of even and of odd steps
+  T* unnormed;                           // (threads, 2, units): a row's new c and its o, until c is normalised
   T* slots;                              // (tile_steps, B, slots) of inference; training has them in `saved`
   void** pointers;
   Barrier* barrier;
@@ -73,10 +77,12 @@ class ForwardThread {
       pack_forward<T, kStateGates, kUnits>(weight_hh, Cell::kStateGate, p_.H, p_.H, block, state_panel);
       if constexpr (kSecond)
         pack_forward<T, 1, kUnits>(weight_hh, {Cell::kSecondGate}, p_.H, p_.H, block, m_.second_panels + block * layout_.second_panel());
-      pack_bias<Cell, T>(call_.weights, p_.H, block, m_.input_bias + block * Cell::kGates * kBlock);
+      if (Cell::kNormed) std::fill_n(m_.input_bias + block * Cell::kGates * kBlock, Cell::kGates * kBlock, T(0));
+      else pack_bias<Cell, T>(call_.weights, p_.H, block, m_.input_bias + block * Cell::kGates * kBlock);
       pack_constant<Cell, T>(call_.weights, p_.H, block, m_.constants + block * kBlock);
     }
     if (part_.thread == 0) std::fill_n(m_.zeros, std::max(layout_.units, layout_.inputs), T(0));
+    if (Cell::kNormed && part_.thread == 0) m_.norms.pack(call_.weights, p_.H);
     if (part_.thread == 0) pack_peepholes<Cell>(static_cast<const T*>(call_.weights.peephole), p_.H, layout_.units, m_.peepholes);
     const ConstState start = Cell::kCarry == Carry::cell ? call_.c0 : call_.h0;
     for (std::int64_t j = 0; j < part_.own.count; ++j) {
@@ -134,7 +140,9 @@ class ForwardThread {
     multiply<T, Cell::kGates, kUnits>(n, x_, slots_, blocks_.first, blocks_.end,
                                       {m_.input_panels, layout_.input_panel(), layout_.inputs, m_.input_bias, layout_.units, 0, layout_.far()});
     const std::int64_t first = blocks_.first * kBlock, units = blocks_.end * kBlock - first;
-    if constexpr (Cell::kLoaded > Cell::kGates)
+    if constexpr (Cell::kNormed)
+      for (std::int64_t j = 0; j < n; ++j) norms_of(layout_, slots_[j])[kInputNorm] = moments<Cell::kGates>(slots_[j], layout_.units, p_.H);
+    else if constexpr (Cell::kLoaded > Cell::kGates)
       for (std::int64_t j = 0; j < n; ++j)
         std::copy_n(m_.constants + first, units, slots_[j] + Cell::kGates * layout_.units + first);
   }
@@ -146,11 +154,14 @@ class ForwardThread {
     constexpr int kLastGates = kSecond ? 1 : kStateGates;
     const Product<T> product = kSecond ? second_product() : state_product();
     constexpr int W = kLastGates * kUnits;
-    const std::int64_t group = n <= kTileRows<W> ? blocks_.end - blocks_.first : kBlocksAtOnce<W>;
+    const std::int64_t group = Cell::kNormed || n <= kTileRows<W> ? blocks_.end - blocks_.first : kBlocksAtOnce<W>;
     for (std::int64_t block = blocks_.first, end; block < blocks_.end; block = end) {
       end = std::min(block + group, blocks_.end);
       multiply<T, kLastGates, kUnits>(n, kSecond ? gated_ : h_, slots, block, end, product);
-      zoned() ? apply<true>(s, n, slots, block * kBlock, end * kBlock) : apply<false>(s, n, slots, block * kBlock, end * kBlock);
+      if constexpr (Cell::kNormed)
+        zoned() ? apply_normed<true>(s, n, slots) : apply_normed<false>(s, n, slots);
+      else
+        zoned() ? apply<true>(s, n, slots, block * kBlock, end * kBlock) : apply<false>(s, n, slots, block * kBlock, end * kBlock);
     }
     if (dropping())
       for (std::int64_t j = 0; j < n; ++j)
@@ -159,7 +170,8 @@ class ForwardThread {
   }
 
   Product<T> state_product() const {
-    return {m_.state_panels, layout_.state_panel(), p_.H, nullptr, layout_.units, Cell::kStateSlot * layout_.units, layout_.far()};
+    const T* start = Cell::kNormed ? m_.input_bias : nullptr;  // zeros, for the product is on its own
+    return {m_.state_panels, layout_.state_panel(), p_.H, start, layout_.units, Layout<Cell, T>::kStateAt * layout_.units, layout_.far()};
   }
   Product<T> second_product() const {
     return {m_.second_panels, layout_.second_panel(), p_.H, nullptr, layout_.units, 0, layout_.far()};
@@ -245,6 +257,54 @@ class ForwardThread {
         store_up_to(y_[j] + unit, h, left);
       }
     }
+  }
+
+  // The same of a cell with norms, row by row.
+  template <bool kZoned>
+  void apply_normed(std::int64_t s, std::int64_t n, T* const* rows) {
+    using L = Layout<Cell, T>;
+    const std::int64_t going_on = rows_.active(m_.steps.rows(s + 1));
+    T *c_new = m_.unnormed + 2 * part_.thread * layout_.units, *o = c_new + layout_.units;
+    for (std::int64_t j = 0; j < n; ++j) {
+      T* slots = rows[j];
+      if (call_.saved && j < going_on) bring_near(slots_of(s + 1, rows_.position(j)), L::kGatesAt * layout_.units);
+      Norm<T>* norms = norms_of(layout_, slots);
+      norms[kStateNorm] = moments<kStateGates>(slots + L::kStateAt * layout_.units, layout_.units, p_.H);
+      const Zones zones = kZoned ? zones_of(s, j) : Zones{};
+      for (std::int64_t unit = 0; unit < layout_.units; unit += kLane) {
+        Vec<T> a[Cell::kSlots], c = load(carry_[j] + unit);
+        m_.norms.meet(slots, norms, unit, a);
+        const Vec<T> h = Cell::forward(a, c, static_cast<const Vec<T>*>(nullptr));
+        if constexpr (Cell::kNormedCell) store(c_new + unit, c), store(o + unit, h);
+        else leave<kZoned>(j, slots, unit, zones, h, c);
+      }
+      if constexpr (Cell::kNormedCell) {
+        const Norm<T> norm = norms[kCellNorm] = moments<1>(c_new, layout_.units, p_.H);
+        for (std::int64_t unit = 0; unit < layout_.units; unit += kLane) {
+          const Vec<T> c = load(c_new + unit), u = fma(norm.of(c), load(m_.norms.cell + unit), load(m_.norms.cell + layout_.units + unit));
+          leave<kZoned>(j, slots, unit, zones, Cell::output(load(o + unit), u), c);
+        }
+      }
+    }
+  }
+
+  struct Zones {
+    const T *h = nullptr, *c = nullptr;
+  };
+  Zones zones_of(std::int64_t s, std::int64_t j) const {
+    const std::int64_t b = m_.steps.batch(rows_.position(j)), t = time_of(p_, s, length(p_, b));
+    return {row_of<T>(call_.regularisation.zone_h, t, b), row_of<T>(call_.regularisation.zone_c, t, b)};
+  }
+
+  // The new state of a row at this unit, after what stays of the old.
+  template <bool kZoned>
+  void leave(std::int64_t j, T* slots, std::int64_t unit, Zones zones, Vec<T> h, Vec<T> c) {
+    const std::int64_t left = p_.H - unit;
+    if (kZoned && zones.h) h = fma(load_up_to(zones.h + unit, left), load_up_to(before_[j] + unit, left) - h, h);
+    if (kZoned && zones.c && Cell::kCarry == Carry::cell) c = fma(load_up_to(zones.c + unit, left), load(carry_[j] + unit) - c, c);
+    store(carry_[j] + unit, Cell::kCarry == Carry::hidden ? h : c);
+    if (Cell::kCarry == Carry::cell && call_.saved) store(slots + (Layout<Cell, T>::kGatesAt + Cell::kLoaded) * layout_.units + unit, c);
+    store_up_to(y_[j] + unit, h, left);
   }
 
   const Forward& call_;

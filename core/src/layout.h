@@ -21,9 +21,16 @@ struct Layout {
   static constexpr bool kSecond = Cell::kSecondGate >= 0;  // whether a step has a second product
   static constexpr int kStateGates = static_cast<int>(std::size(Cell::kStateGate));
   static constexpr int kKept = kSecond ? Cell::kLoaded : Cell::kSlots;  // slots that forward keeps after its last product
+  static constexpr bool kByRows = kSecond || Cell::kNormed;  // a step looks at a row's whole h, or at sums over it
+  // First slots of what the state product gives, and of the gates and what the cell keeps with them. A normed cell keeps both
+  // products as they are, before its gates; after them, one with a normed c has the gradient of that.
+  static constexpr int kStateAt = Cell::kNormed ? Cell::kGates : Cell::kStateSlot;
+  static constexpr int kGatesAt = Cell::kNormed ? Cell::kGates + kStateGates : 0;
+  static constexpr int kSlots = kGatesAt + Cell::kSlots + (Cell::kNormedCell ? 1 : 0);
+  static constexpr int kNorms = Cell::kNormed ? 16 : 0;  // elements for what a row knows of its norms, after its slots
 
   explicit Layout(const Problem& p)
-      : C(p.C), H(p.H), inputs(C > 0 ? C : 1), units(round_up(H, Cell::kUnits * kLane)), slots(Cell::kSlots * units) {
+      : C(p.C), H(p.H), inputs(C > 0 ? C : 1), units(round_up(H, Cell::kUnits * kLane)), slots(kSlots * units + kNorms) {
     // Rows that lie a multiple of 1 KiB apart would compete for the same sets of the cache.
     if (slots * sizeof(T) % 1024 == 0) slots += 64 / sizeof(T);
   }
@@ -51,7 +58,7 @@ struct Layout {
   std::int64_t C, H;
   std::int64_t inputs;     // C, but at least one column (of zeros), so that every product has a step
   std::int64_t units;      // H rounded up to whole blocks of the forward panels
-  std::int64_t slots;  // elements from one (step, row) to the next: kSlots vectors of `units`, and padding
+  std::int64_t slots;  // elements from one (step, row) to the next: kSlots vectors of `units`, kNorms, and padding
 };
 
 }  // namespace recorrente::RECORRENTE_SIMD

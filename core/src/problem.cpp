@@ -24,7 +24,9 @@ Status check_lengths(const Problem& p) {
 
 Status check_weights(const Problem& p, const Weights& w) {
   const bool missing = !w.weight_hh || (p.C > 0 && !w.weight_ih) || (p.cell == Cell::lstm_peephole && !w.peephole);
-  return missing ? Status::null_pointer : Status::ok;
+  const bool normed = p.cell == Cell::gru_norm || p.cell == Cell::lstm_norm;
+  const bool without_norm = normed && (!w.norm_ih || !w.norm_hh || (has_c(p.cell) && !w.norm_c));
+  return missing || without_norm ? Status::null_pointer : Status::ok;
 }
 
 // The gradient of a peephole needs the c that its gate saw, and of zoneout another is kept.
@@ -69,15 +71,19 @@ Status check(const Backward& call) {
 int gates(Cell cell) {
   switch (cell) {
     case Cell::lstm:
+    case Cell::lstm_norm:
     case Cell::lstm_peephole: return 4;
     case Cell::gru:
+    case Cell::gru_norm:
     case Cell::gru_before:
     case Cell::lstm_coupled: return 3;
     default: return 1;
   }
 }
 
-bool has_c(Cell cell) { return cell == Cell::lstm || cell == Cell::lstm_peephole || cell == Cell::lstm_coupled; }
+bool has_c(Cell cell) {
+  return cell == Cell::lstm || cell == Cell::lstm_peephole || cell == Cell::lstm_coupled || cell == Cell::lstm_norm;
+}
 
 const char* describe(Status status) {
   switch (status) {

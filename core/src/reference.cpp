@@ -1,7 +1,7 @@
 // The equations of sweep.h, as they are written there. No packing, no vectors, no threads, no shortcuts.
 //
 // saved holds, at (t, b), five vectors of H: the gates after their functions, then for the GRU W_hn h + b_hn, or what W_hn
-// read, and for the LSTM the new c. Elman saves its output.
+// read, and for the LSTM the new c. Elman saves its output. What is normalised is made again on the way back.
 #include "reference.h"
 
 #include <algorithm>
@@ -78,7 +78,7 @@ void unit_forward(Cell cell, const T* x, const T* h, const T* p, std::int64_t H,
   if (cell == Cell::elman_tanh) state = std::tanh(x[0] + h[0]);
   if (cell == Cell::elman_relu) state = x[0] + h[0] < 0 ? T(0) : x[0] + h[0];
   if (cell == Cell::elman_linear) state = x[0] + h[0];
-  if (cell == Cell::gru) {
+  if (cell == Cell::gru || cell == Cell::gru_norm) {
     const T r = sigmoid(x[0] + h[0]), z = sigmoid(x[H] + h[H]), n = std::tanh(x[2 * H] + r * h[2 * H]);
     state = z * state + (1 - z) * n;
     saved[0] = r, saved[H] = z, saved[2 * H] = n, saved[3 * H] = h[2 * H];
@@ -88,7 +88,7 @@ void unit_forward(Cell cell, const T* x, const T* h, const T* p, std::int64_t H,
     state = z * state + (1 - z) * n;
     saved[0] = r, saved[H] = z, saved[2 * H] = n;
   }
-  if (cell == Cell::lstm || cell == Cell::lstm_peephole) {
+  if (cell == Cell::lstm || cell == Cell::lstm_norm || cell == Cell::lstm_peephole) {
     const T p_i = p ? p[0] : T(0), p_f = p ? p[H] : T(0), p_o = p ? p[2 * H] : T(0);
     const T i = sigmoid(x[0] + h[0] + p_i * c), f = sigmoid(x[H] + h[H] + p_f * c), g = std::tanh(x[2 * H] + h[2 * H]);
     c = f * c + i * g;
@@ -111,7 +111,7 @@ template <class T>
 void unit_backward(Cell cell, const T* saved, const T* p, std::int64_t H, T h_old, T c_old, T& dh, T& dc, T* dx, T* dh_gates,
                    T* dp) {
   const T s0 = saved[0];
-  if (cell == Cell::lstm || cell == Cell::lstm_peephole) {
+  if (cell == Cell::lstm || cell == Cell::lstm_norm || cell == Cell::lstm_peephole) {
     const T p_i = p ? p[0] : T(0), p_f = p ? p[H] : T(0), p_o = p ? p[2 * H] : T(0);
     const T i = s0, f = saved[H], g = saved[2 * H], o = saved[3 * H], c = f * c_old + i * g, tanh_c = std::tanh(c);
     dc += dh * o * (1 - tanh_c * tanh_c) + dh * tanh_c * o * (1 - o) * p_o;
@@ -126,7 +126,7 @@ void unit_backward(Cell cell, const T* saved, const T* p, std::int64_t H, T h_ol
     dx[0] = dc * (g - c_old) * i * (1 - i), dx[H] = dc * i * (1 - g * g), dx[2 * H] = dh * tanh_c * o * (1 - o);
     for (int gate = 0; gate < 3; ++gate) dh_gates[gate * H] = dx[gate * H];
     dc *= 1 - i, dh = 0;
-  } else if (cell == Cell::gru) {
+  } else if (cell == Cell::gru || cell == Cell::gru_norm) {
     const T r = s0, z = saved[H], n = saved[2 * H], q = saved[3 * H];
     const T dn = dh * (1 - z) * (1 - n * n);
     dx[0] = dn * q * r * (1 - r), dx[H] = dh * (h_old - n) * z * (1 - z), dx[2 * H] = dn;
@@ -161,6 +161,69 @@ void back_before_reset(const Weights& w, std::int64_t H, const T* saved, const T
   for (std::int64_t u = 0; u < H; ++u) dgates_x[u] = dgates_h[u] = spare[u] * seen[u] * saved[u] * (1 - saved[u]);
   transposed(weight, dgates_h, 2 * H, H, through);
   for (std::int64_t u = 0; u < H; ++u) through[u] += spare[u] * saved[u];
+}
+
+bool is_normed(Cell cell) { return cell == Cell::gru_norm || cell == Cell::lstm_norm; }
+
+// Writes LN(a), and gives 1 / deviation. `z` may be `a`.
+template <class T>
+T normalise(const T* a, std::int64_t n, T* z) {
+  T mean = 0, variance = 0;
+  for (std::int64_t i = 0; i < n; ++i) mean += a[i] / n;
+  for (std::int64_t i = 0; i < n; ++i) variance += (a[i] - mean) * (a[i] - mean) / n;
+  const T scale = 1 / std::sqrt(variance + T(1e-5));
+  for (std::int64_t i = 0; i < n; ++i) z[i] = (a[i] - mean) * scale;
+  return scale;
+}
+
+// From the gradient of LN(a) gain + bias, in d, to that of a, in its place; those of gain and bias are added to, if wanted.
+template <class T>
+void normalise_back(const T* z, T scale, const T* gain, std::int64_t n, T* d, T* dgain, T* dbias) {
+  T mean_d = 0, mean_dz = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    if (dgain) dgain[i] += d[i] * z[i];
+    if (dbias) dbias[i] += d[i];
+    d[i] *= gain[i], mean_d += d[i] / n, mean_dz += d[i] * z[i] / n;
+  }
+  for (std::int64_t i = 0; i < n; ++i) d[i] = scale * (d[i] - mean_d - z[i] * mean_dz);
+}
+
+// Writes LN(W v) gain + bias; bias may be null.  // (n) from (n, k), (k), (n), (n)
+template <class T>
+void normed_affine(const T* weight, const T* v, const T* gain, const T* bias, std::int64_t n, std::int64_t k, T* out) {
+  affine<T>(weight, v, nullptr, n, k, out);
+  normalise(out, n, out);
+  for (std::int64_t i = 0; i < n; ++i) out[i] = out[i] * gain[i] + (bias ? bias[i] : T(0));
+}
+
+// The way back of it: dW, dgain and dbias are added to, if wanted; d becomes the gradient of W v. `z`: n values of room.
+template <class T>
+void normed_affine_back(const T* weight, const T* v, const T* gain, std::int64_t n, std::int64_t k, T* d, T* dgain, T* dbias, T* z) {
+  affine<T>(weight, v, nullptr, n, k, z);
+  const T scale = normalise(z, n, z);
+  normalise_back(z, scale, gain, n, d, dgain, dbias);
+}
+
+// LSTM with layer norm: h from the normalised c, in place of what unit_forward gave.
+template <class T>
+void output_of_norm(const T* norm_c, const T* c, const T* saved, std::int64_t H, T* h, T* z) {
+  normalise(c, H, z);
+  for (std::int64_t u = 0; u < H; ++u) h[u] = saved[3 * H + u] * std::tanh(z[u] * norm_c[u] + norm_c[H + u]);
+}
+
+// The same, back: what h hands to c is added to dc, dh becomes the gradient of o's pre-activation. The c of the step itself,
+// before zoneout, is made again from c_old. `z`, `du`: H values of room each.
+template <class T>
+void back_through_norm(const T* norm_c, const T* saved, const T* c_old, std::int64_t H, T* dh, T* dc, T* dnorm_c, T* z, T* du) {
+  for (std::int64_t u = 0; u < H; ++u) z[u] = saved[H + u] * c_old[u] + saved[u] * saved[2 * H + u];
+  const T scale = normalise(z, H, z);
+  for (std::int64_t u = 0; u < H; ++u) {
+    const T o = saved[3 * H + u], tanh_u = std::tanh(z[u] * norm_c[u] + norm_c[H + u]);
+    du[u] = dh[u] * o * (1 - tanh_u * tanh_u);
+    dh[u] *= tanh_u * o * (1 - o);
+  }
+  normalise_back(z, scale, norm_c, H, du, dnorm_c, dnorm_c ? dnorm_c + H : nullptr);
+  for (std::int64_t u = 0; u < H; ++u) dc[u] += du[u];
 }
 
 // What stays of the old value, where zoneout is given.
@@ -211,13 +274,20 @@ void forward_row(const Forward& call, std::int64_t b) {
     if (is_reset(p, t, b)) copy_or_zero(at<T>(call.restart.h, b), H, h), copy_or_zero(at<T>(call.restart.c, b), H, c);
     std::copy(h, c + H, h_old);
     drop(r.drop, b, h, H, seen);
-    affine(static_cast<const T*>(w.weight_ih), at<T>(call.x, t, b), static_cast<const T*>(w.bias_ih), GH, p.C, from_x);
-    affine(static_cast<const T*>(w.weight_hh), seen, static_cast<const T*>(w.bias_hh), GH, H, from_h);
+    const T *bias_ih = static_cast<const T*>(w.bias_ih), *bias_hh = static_cast<const T*>(w.bias_hh);
+    if (is_normed(p.cell)) {
+      normed_affine(static_cast<const T*>(w.weight_ih), at<T>(call.x, t, b), static_cast<const T*>(w.norm_ih), bias_ih, GH, p.C, from_x);
+      normed_affine(static_cast<const T*>(w.weight_hh), seen, static_cast<const T*>(w.norm_hh), bias_hh, GH, H, from_h);
+    } else {
+      affine(static_cast<const T*>(w.weight_ih), at<T>(call.x, t, b), bias_ih, GH, p.C, from_x);
+      affine(static_cast<const T*>(w.weight_hh), seen, bias_hh, GH, H, from_h);
+    }
     T* saved = call.saved ? static_cast<T*>(call.saved) + (t * p.B + b) * kSlots * H : spare;
     const T* peepholes = static_cast<const T*>(w.peephole);
     if (p.cell == Cell::gru_before) product_after_reset(w, H, from_x, seen, from_h, saved);
     for (std::int64_t u = 0; u < H; ++u)
       unit_forward(p.cell, from_x + u, from_h + u, peepholes ? peepholes + u : nullptr, H, h[u], c[u], saved + u);
+    if (p.cell == Cell::lstm_norm) output_of_norm(static_cast<const T*>(w.norm_c), c, saved, H, h, from_x);
     zone(r.zone_h, t, b, h_old, H, h), zone(has_c(p.cell) ? r.zone_c : ConstSequence{}, t, b, c_old, H, c);
     std::copy(h, h + H, at<T>(call.y, t, b));
     if (has_c(p.cell)) std::copy(c, c + H, saved + 4 * H);
@@ -250,9 +320,22 @@ void backward_row(const Backward& call, std::int64_t b) {
     drop(r.drop, b, h_old, H, seen);
     for (std::int64_t u = 0; call.dy.data && u < H; ++u) dh[u] += at<T>(call.dy, t, b)[u];
     unzone(r.zone_h, t, b, H, dh, stays_h), unzone(cell ? r.zone_c : ConstSequence{}, t, b, H, dc, stays_c);
+    const bool normed = is_normed(p.cell), normed_c = p.cell == Cell::lstm_norm;
+    if (normed_c) {
+      back_through_norm(static_cast<const T*>(w.norm_c), saved_row + t * p.B * kSlots * H, c_old, H, dh, dc, static_cast<T*>(call.dnorm_c), dgates_x, dgates_x + H);
+      std::copy(dh, dh + H, spare), std::fill_n(dh, H, T(0));
+    }
     for (std::int64_t u = 0; u < H; ++u)
       unit_backward(p.cell, saved_row + t * p.B * kSlots * H + u, peepholes ? peepholes + u : nullptr, H, h_old[u], c_old[u], dh[u],
                     dc[u], dgates_x + u, dgates_h + u, dpeephole ? dpeephole + u : nullptr);
+    if (normed_c) std::copy(spare, spare + H, dgates_x + 3 * H), std::copy(spare, spare + H, dgates_h + 3 * H);
+    if (normed) {
+      const auto back = [&](const void* weight, const T* v, std::int64_t k, const void* gain, T* d, void* dgain, void* dbias) {
+        normed_affine_back(static_cast<const T*>(weight), v, static_cast<const T*>(gain), GH, k, d, static_cast<T*>(dgain), static_cast<T*>(dbias), dgates_h + GH);
+      };
+      back(w.weight_ih, at<T>(call.x, t, b), p.C, w.norm_ih, dgates_x, call.dnorm_ih, call.dbias_ih);
+      back(w.weight_hh, seen, H, w.norm_hh, dgates_h, call.dnorm_hh, call.dbias_hh);
+    }
     const bool before = p.cell == Cell::gru_before;
     const T* saved = saved_row + t * p.B * kSlots * H;
     if (before) back_before_reset(w, H, saved, seen, dgates_x, dgates_h, through, spare);
@@ -265,6 +348,7 @@ void backward_row(const Backward& call, std::int64_t b) {
     T* dweight_hh = static_cast<T*>(call.dweight_hh);
     add_outer(dgates_h, seen, before ? 2 * H : GH, H, dweight_hh);
     if (before) add_outer(dgates_h + 2 * H, saved + 3 * H, H, H, dweight_hh ? dweight_hh + 2 * H * H : nullptr);
+    if (normed) continue;
     add_outer(dgates_x, &one, GH, 1, static_cast<T*>(call.dbias_ih));
     add_outer(dgates_h, &one, GH, 1, static_cast<T*>(call.dbias_hh));
   }
@@ -288,6 +372,7 @@ void backward_rows(const Backward& call) {
   };
   clear(call.dweight_ih, GH * p.C), clear(call.dweight_hh, GH * p.H), clear(call.dpeephole, 3 * p.H);
   clear(call.dbias_ih, GH), clear(call.dbias_hh, GH);
+  clear(call.dnorm_ih, GH), clear(call.dnorm_hh, GH), clear(call.dnorm_c, 2 * p.H);
   for (std::int64_t b = 0; b < p.B; ++b) backward_row<T>(call, b);
 }
 
@@ -297,7 +382,7 @@ std::size_t reference_saved_bytes(const Problem& p) { return p.T * p.B * kSlots 
 
 std::size_t reference_workspace_bytes(const Problem& p) {
   const std::int64_t GH = gates(p.cell) * p.H;
-  return (9 * p.H + 2 * GH + kSlots * p.H) * element_bytes(p);
+  return (9 * p.H + 3 * GH + kSlots * p.H) * element_bytes(p);
 }
 
 void reference_forward(const Forward& call) {

@@ -3,8 +3,10 @@
 #include "cells/elman.h"
 #include "cells/gru.h"
 #include "cells/gru_before.h"
+#include "cells/gru_norm.h"
 #include "cells/lstm.h"
 #include "cells/lstm_coupled.h"
+#include "cells/lstm_norm.h"
 #include "cells/lstm_peephole.h"
 #include "engine.h"
 #include "forward.h"
@@ -79,8 +81,10 @@ auto with_sweep(const Problem& p, const Use& use) {
     case recorrente::Cell::elman_linear: return with_dtype(Elman<Identity>());
     case recorrente::Cell::gru: return with_dtype(Gru());
     case recorrente::Cell::gru_before: return with_dtype(GruBefore());
+    case recorrente::Cell::gru_norm: return with_dtype(NormGru());
     case recorrente::Cell::lstm_peephole: return with_dtype(PeepholeLstm());
     case recorrente::Cell::lstm_coupled: return with_dtype(CoupledLstm());
+    case recorrente::Cell::lstm_norm: return with_dtype(NormLstm());
     default: return with_dtype(Lstm());
   }
 }

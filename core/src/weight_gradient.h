@@ -4,6 +4,7 @@
 // and h become panels, and the recurrent product does the rest. Threads share rows of the result, never N, so that their number changes no bits.
 #pragma once
 
+#include "normed.h"
 #include "panel.h"
 #include "part.h"
 
@@ -22,6 +23,7 @@ struct GradientMemory {
     panels = arena.take<T>(count);
     slab = arena.take<T>(kSlab * kStretch);
     edge = arena.take<T>(kSlab * kBlock);
+    before_norm = arena.take<T>(Cell::kNormed ? kLanes<T> * kSlab : 0);
     zeros = arena.take<T>(std::max(layout.input_blocks() * kBlock, layout.units));
     gates = arena.take<const T*>(kStretch), x = arena.take<const T*>(kStretch), h = arena.take<const T*>(kStretch);
     drop = arena.take<const T*>(kStretch), c = arena.take<const T*>(kStretch), gated = arena.take<const T*>(kStretch);
@@ -31,6 +33,7 @@ struct GradientMemory {
   Layout<Cell, T> layout;
   bool far;                         // whether the panels are more than kNearBytes
   T *panels, *slab, *edge, *zeros;  // (blocks, kStretch, kBlock); (kSlab, kStretch); (kSlab, kBlock)
+  T* before_norm;                   // (lanes, kSlab): gradients of products under a norm, until they are transposed
   const T **gates, **x, **h, **drop, **c, **gated, **slab_rows;  // of each row of a stretch; c: the old one, for peepholes
   T** out;
 };
@@ -39,7 +42,7 @@ template <class Cell, class T>
 class GradientThread {
   using Memory = GradientMemory<Cell, T>;
   static constexpr std::int64_t kStretch = Memory::kStretch, kSlab = Memory::kSlab;
-  static constexpr int kBlock = Memory::kBlock, kLane = kLanes<T>;
+  static constexpr int kBlock = Memory::kBlock, kLane = kLanes<T>, kGatesAt = Layout<Cell, T>::kGatesAt;
 
  public:
   GradientThread(const Backward& call, const Steps& steps, const Memory& memory, int thread, int threads)
@@ -69,6 +72,7 @@ class GradientThread {
   T* input_gradient() const { return p_.C > 0 ? static_cast<T*>(call_.dweight_ih) : nullptr; }
   T* state_gradient() const { return static_cast<T*>(call_.dweight_hh); }
 
+  T* cell_gradient(int i) const { return static_cast<T*>(call_.dnorm_c) + i * p_.H; }
   T* peephole_gradient(int i) const { return static_cast<T*>(call_.dpeephole) + i * p_.H; }
 
   // Where no step is valid.
@@ -78,6 +82,9 @@ class GradientThread {
         std::fill_n(static_cast<T*>(to) + (g * p_.H + units_.first) * columns, (units_.end - units_.first) * columns, T(0));
     };
     zero(call_.dweight_ih, p_.C), zero(call_.dweight_hh, p_.H), zero(call_.dbias_ih, 1), zero(call_.dbias_hh, 1);
+    if (Cell::kNormed) zero(call_.dnorm_ih, 1), zero(call_.dnorm_hh, 1);
+    if (Cell::kNormedCell && call_.dnorm_c)
+      for (int i = 0; i < 2; ++i) std::fill_n(cell_gradient(i) + units_.first, units_.end - units_.first, T(0));
     if (call_.dpeephole)
       for (int i = 0; i < Cell::kPeepholes; ++i)
         std::fill_n(peephole_gradient(i) + units_.first, units_.end - units_.first, T(0));
@@ -100,7 +107,7 @@ class GradientThread {
   }
 
   const T* gates_of(std::int64_t s, std::int64_t position) const {
-    return static_cast<const T*>(call_.saved) + (steps_.first(s) + position) * layout_.slots;
+    return static_cast<const T*>(call_.saved) + (steps_.first(s) + position) * layout_.slots + kGatesAt * layout_.units;
   }
 
   void add_stretch(std::int64_t n) {
@@ -112,22 +119,69 @@ class GradientThread {
     for (int slot = 0; slot < Cell::kLoaded; ++slot)
       for (std::int64_t unit = units_.first; unit < units_.end; unit += kSlab) {
         const std::int64_t rows = std::min(kSlab, units_.end - unit);
-        transpose(slot * layout_.units + unit, rows, n);
+        if (!Cell::kNormed) transpose(slot * layout_.units + unit, rows, n);
         if (slot < Cell::kGates) {
           const std::int64_t row = Cell::kInputGate[slot] * p_.H + unit;
+          if constexpr (Cell::kNormed) under_norm(kInputNorm, slot, slot, unit, row, rows, n);
           if (input_gradient()) add_product(rows, n, m_.panels, p_.C, input_gradient() + row * p_.C);
-          if (call_.dbias_ih) add_sums(rows, n, static_cast<T*>(call_.dbias_ih) + row);
+          if (call_.dbias_ih && !Cell::kNormed) add_sums(rows, n, static_cast<T*>(call_.dbias_ih) + row);
         }
         if (const int gate = layout_.state_gate(slot); gate >= 0) {
           const std::int64_t row = gate * p_.H + unit;
+          if constexpr (Cell::kNormed) under_norm(kStateNorm, slot, Layout<Cell, T>::kStateAt + slot - Cell::kStateSlot, unit, row, rows, n);
           const T* panels = Memory::kSecond && slot == 0 ? second_panels : state_panels;
           if (state_gradient()) add_product(rows, n, panels, p_.H, state_gradient() + row * p_.H);
-          if (call_.dbias_hh) add_sums(rows, n, static_cast<T*>(call_.dbias_hh) + row);
+          if (call_.dbias_hh && !Cell::kNormed) add_sums(rows, n, static_cast<T*>(call_.dbias_hh) + row);
         }
       }
     if (call_.dpeephole)
       for (int i = 0; i < Cell::kPeepholes; ++i) add_peephole(i, n);
+    if constexpr (Cell::kNormedCell)
+      if (call_.dnorm_c) add_cell_norm(n);
     first_ = false;
+  }
+
+  // Fills the slab with the gradients of a product under a norm, and adds up those of the gain and the bias after it. `slot`:
+  // of the gate's gradient; `value`: of the product.
+  void under_norm(NormOf which, int slot, int value, std::int64_t unit, std::int64_t row, std::int64_t rows, std::int64_t n) {
+    const bool input = which == kInputNorm;
+    const T* gain_of = static_cast<const T*>(input ? call_.weights.norm_ih : call_.weights.norm_hh) + row;
+    constexpr int kVectors = kSlab / kLane;
+    Vec<T> gain[kVectors], biases[kVectors] = {}, gains[kVectors] = {};
+    const int vectors = static_cast<int>((rows + kLane - 1) / kLane);
+    for (int v = 0; v < vectors; ++v) gain[v] = load_up_to(gain_of + v * kLane, rows - v * kLane);
+    const T* turned[kLane];
+    for (std::int64_t k = 0; k < n; k += kLane) {
+      for (int i = 0; i < kLane; ++i) {
+        turned[i] = k + i < n ? m_.before_norm + i * kSlab : nullptr;
+        if (k + i >= n) continue;
+        const T *slots = m_.gates[k + i] - kGatesAt * layout_.units, *d = m_.gates[k + i] + slot * layout_.units + unit;
+        const Norm<T> norm = norms_of(layout_, slots)[which];
+        for (int v = 0; v < vectors; ++v) {
+          const Vec<T> da = load(d + v * kLane), z = norm.of(load(slots + value * layout_.units + unit + v * kLane));
+          store(m_.before_norm + i * kSlab + v * kLane, norm.back(da * gain[v], z));
+          biases[v] += da, gains[v] = fma(da, z, gains[v]);
+        }
+      }
+      transpose_rows(turned, rows, m_.slab + k, kStretch);
+    }
+    void *dbias = input ? call_.dbias_ih : call_.dbias_hh, *dgain = input ? call_.dnorm_ih : call_.dnorm_hh;
+    for (int v = 0; v < vectors; ++v) {
+      if (dbias) set_or_add(static_cast<T*>(dbias) + row + v * kLane, biases[v], rows - v * kLane);
+      if (dgain) set_or_add(static_cast<T*>(dgain) + row + v * kLane, gains[v], rows - v * kLane);
+    }
+  }
+
+  // The same of the norm of c, whose gradient and normalised value lie after the gates.
+  void add_cell_norm(std::int64_t n) {
+    for (std::int64_t unit = units_.first; unit < units_.end; unit += kLane) {
+      Vec<T> gains{}, biases{};
+      for (std::int64_t k = 0; k < n; ++k) {
+        const T *z = m_.gates[k] + Cell::kLoaded * layout_.units + unit, *du = z + layout_.units;
+        gains = fma(load(du), load(z), gains), biases += load(du);
+      }
+      set_or_add(cell_gradient(0) + unit, gains, units_.end - unit), set_or_add(cell_gradient(1) + unit, biases, units_.end - unit);
+    }
   }
 
   // The sum of a gate's gradient times the c that it saw: the new one for the last peephole, the old for the others.
@@ -140,8 +194,7 @@ class GradientThread {
           const T* c = i == Cell::kPeepholes - 1 ? m_.gates[k] + Cell::kLoaded * layout_.units : m_.c[k];
           if (c) sums = fma(load_up_to(m_.gates[k] + Cell::kPeeping[i] * layout_.units + unit, left), load_up_to(c + unit, left), sums);
         }
-        T* to = peephole_gradient(i) + unit;
-        store_up_to(to, first_ ? sums : load_up_to(to, left) + sums, left);
+        set_or_add(peephole_gradient(i) + unit, sums, left);
       }
   }
 
@@ -190,6 +243,7 @@ class GradientThread {
   }
 
   void set_or_add(T& to, T value) { to = first_ ? value : to + value; }
+  void set_or_add(T* to, Vec<T> value, std::int64_t left) { store_up_to(to, first_ ? value : load_up_to(to, left) + value, left); }
 
   const Backward& call_;
   const Problem& p_;

@@ -36,7 +36,7 @@ class Case {
     fill(weight_ih_, GH * o.C, spread), fill(weight_hh_, GH * o.H, spread), fill(bias_ih_, GH, spread), fill(bias_hh_, GH, spread);
     for (auto* state : {&restart_h_, &restart_c_, &drop_}) fill(*state, o.B * (o.H + kGap));
     for (auto* zone : {&zone_h_, &zone_c_}) fill(*zone, TB * (o.H + kGap));
-    fill(peephole_, 3 * o.H);
+    fill(peephole_, 3 * o.H), fill(norm_ih_, GH), fill(norm_hh_, GH), fill(norm_c_, 2 * o.H);
     for (std::int64_t b = 0; b < o.B; ++b) lengths_.push_back(random_() % (o.T + 1));
     for (std::int64_t i = 0; i < TB; ++i) reset_.push_back(random_() % 4 == 0);
   }
@@ -78,9 +78,11 @@ class Case {
   }
   Weights weights() const {
     return {weight_ih_.data(), weight_hh_.data(), o_.biases ? bias_ih_.data() : nullptr, o_.biases ? bias_hh_.data() : nullptr,
-            o_.cell == Cell::lstm_peephole ? peephole_.data() : nullptr};
+            o_.cell == Cell::lstm_peephole ? peephole_.data() : nullptr, normed() ? norm_ih_.data() : nullptr,
+            normed() ? norm_hh_.data() : nullptr, o_.cell == Cell::lstm_norm ? norm_c_.data() : nullptr};
   }
   bool cell_state() const { return has_c(o_.cell); }
+  bool normed() const { return o_.cell == Cell::gru_norm || o_.cell == Cell::lstm_norm; }
   template <class Call>
   void regularise(Call& call) const {
     if (o_.restart) call.restart = {{restart_h_.data(), o_.H + kGap}, {restart_c_.data(), o_.H + kGap}};
@@ -127,7 +129,8 @@ class Case {
     std::vector<T> dx = fresh(TB * (o_.C + kGap)), dh0 = fresh(o_.B * (o_.H + kGap)), dc0 = dh0;
     std::vector<T> dweight_ih = fresh(GH * o_.C), dweight_hh = fresh(GH * o_.H), dbias_ih = fresh(GH), dbias_hh = fresh(GH);
     std::vector<T> dpeephole = fresh(3 * o_.H), dh_restart = dh0, dc_restart = dh0;
-    for (auto* array : {&dweight_ih, &dweight_hh, &dbias_ih, &dbias_hh, &dpeephole})
+    std::vector<T> dnorm_ih = dbias_ih, dnorm_hh = dbias_ih, dnorm_c = fresh(2 * o_.H);
+    for (auto* array : {&dweight_ih, &dweight_hh, &dbias_ih, &dbias_hh, &dpeephole, &dnorm_ih, &dnorm_hh, &dnorm_c})
       if (o_.add) std::fill(array->begin(), array->end(), T(0.5));
     Backward call;
     call.problem = p, call.weights = weights(), call.x = sequence(x_, o_.C), call.h0 = state(h0_), call.c0 = state(c0_);
@@ -139,6 +142,8 @@ class Case {
     call.dh_restart = {dh_restart.data(), o_.H + kGap}, call.dc_restart = {dc_restart.data(), o_.H + kGap};
     call.add = o_.add;
     if (o_.cell == Cell::lstm_peephole) call.dpeephole = dpeephole.data();
+    if (normed()) call.dnorm_ih = dnorm_ih.data(), call.dnorm_hh = dnorm_hh.data();
+    if (o_.cell == Cell::lstm_norm) call.dnorm_c = dnorm_c.data();
     call.saved = saved, call.workspace = workspace.data();
     regularise(call);
     const bool ok = backward(call, &ran) == Status::ok;
@@ -149,6 +154,8 @@ class Case {
     if (cell_state()) outputs["dc0"] = rows_of(dc0, o_.B, o_.H);
     const auto whole = [](const std::vector<T>& array) { return std::vector<double>(array.begin(), array.end() - 1); };
     outputs["dweight_ih"] = whole(dweight_ih), outputs["dweight_hh"] = whole(dweight_hh);
+    if (normed()) outputs["dnorm_ih"] = whole(dnorm_ih), outputs["dnorm_hh"] = whole(dnorm_hh);
+    if (o_.cell == Cell::lstm_norm) outputs["dnorm_c"] = whole(dnorm_c);
     outputs["dbias_ih"] = whole(dbias_ih), outputs["dbias_hh"] = whole(dbias_hh);
     return ok;
   }
@@ -156,7 +163,7 @@ class Case {
   Options o_;
   std::mt19937 random_;
   std::vector<T> x_, dy_, h0_, c0_, dh_n_, dc_n_, weight_ih_, weight_hh_, bias_ih_, bias_hh_, y_;
-  std::vector<T> restart_h_, restart_c_, drop_, zone_h_, zone_c_, peephole_;
+  std::vector<T> restart_h_, restart_c_, drop_, zone_h_, zone_c_, peephole_, norm_ih_, norm_hh_, norm_c_;
   std::vector<std::int64_t> lengths_;
   std::vector<std::uint8_t> reset_;
 };

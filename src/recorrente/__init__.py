@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from recorrente import cells, credit
     from recorrente.layers import GRU, LSTM, RNN, Recurrent
-    from recorrente.native import SlowPathWarning, empty_cache
+    from recorrente.memory import empty_cache
+    from recorrente.native import SlowPathWarning
     from recorrente.paths import explain
     from recorrente.recipe import Plan, Shape, load, resume, train
     from recorrente.stateful import Stateful
@@ -43,7 +44,8 @@ __version__ = "0.1.0"
 _NAMES = {
     "layers": ("RNN", "GRU", "LSTM", "Recurrent"),
     "stateful": ("Stateful",),
-    "native": ("SlowPathWarning", "empty_cache"),
+    "memory": ("empty_cache",),
+    "native": ("SlowPathWarning",),
     "swap": ("accelerate", "restore"),
     "paths": ("explain",),
     "recipe": ("Plan", "Shape", "load", "resume", "train"),

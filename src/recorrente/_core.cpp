@@ -63,7 +63,8 @@ std::size_t backward_workspace_bytes(const rc::Problem& p) {
 
 // What most calls do without.
 struct Further {
-  Address peephole = 0, dpeephole = 0;
+  Address peephole = 0, norm_ih = 0, norm_hh = 0, norm_c = 0;
+  Address dpeephole = 0, dnorm_ih = 0, dnorm_hh = 0, dnorm_c = 0;
   rc::Regularisation regularisation;
   rc::Restart restart;
   rc::State dh_restart, dc_restart;
@@ -89,7 +90,8 @@ int forward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address 
   const Further further = given ? *given : Further();
   rc::Forward call;
   call.problem = p;
-  call.weights = {in(weight_ih), in(weight_hh), in(bias_ih), in(bias_hh), in(further.peephole)};
+  call.weights = {in(weight_ih), in(weight_hh), in(bias_ih), in(bias_hh), in(further.peephole),
+                  in(further.norm_ih), in(further.norm_hh), in(further.norm_c)};
   call.restart = further.restart, call.regularisation = further.regularisation;
   call.x = {in(x), x_step, x_row};
   call.h0 = {in(h0), h0_row}, call.c0 = {in(c0), c0_row};
@@ -108,10 +110,12 @@ int backward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address
   const Further further = given ? *given : Further();
   rc::Backward call;
   call.problem = p;
-  call.weights = {in(weight_ih), in(weight_hh), in(bias_ih), in(bias_hh), in(further.peephole)};
+  call.weights = {in(weight_ih), in(weight_hh), in(bias_ih), in(bias_hh), in(further.peephole),
+                  in(further.norm_ih), in(further.norm_hh), in(further.norm_c)};
   call.restart = further.restart, call.regularisation = further.regularisation;
   call.dh_restart = further.dh_restart, call.dc_restart = further.dc_restart;
   call.add = further.add, call.dpeephole = out(further.dpeephole);
+  call.dnorm_ih = out(further.dnorm_ih), call.dnorm_hh = out(further.dnorm_hh), call.dnorm_c = out(further.dnorm_c);
   call.x = {in(x), x_step, x_row};
   call.h0 = {in(h0), h0_row}, call.c0 = {in(c0), c0_row};
   call.y = {in(y), y_step, y_row};
@@ -154,6 +158,8 @@ void name_constants(nb::module_& m) {
   m.attr("LSTM_PEEPHOLE") = static_cast<int>(rc::Cell::lstm_peephole);
   m.attr("LSTM_COUPLED") = static_cast<int>(rc::Cell::lstm_coupled);
   m.attr("GRU_BEFORE") = static_cast<int>(rc::Cell::gru_before);
+  m.attr("GRU_NORM") = static_cast<int>(rc::Cell::gru_norm);
+  m.attr("LSTM_NORM") = static_cast<int>(rc::Cell::lstm_norm);
   m.attr("F32") = static_cast<int>(rc::Dtype::f32);
   m.attr("F64") = static_cast<int>(rc::Dtype::f64);
   m.attr("TARGET") = static_cast<int>(rc::Engine::target);
@@ -188,18 +194,21 @@ NB_MODULE(_core, m) {
   nb::class_<Further>(m, "Further")
       .def("__init__",
            [](Further* self, AddressRow drop, AddressStepRow zone_h, AddressStepRow zone_c, AddressRow restart_h,
-              AddressRow restart_c, AddressRow dh_restart, AddressRow dc_restart, Address peephole, Address dpeephole, bool add) {
+              AddressRow restart_c, AddressRow dh_restart, AddressRow dc_restart, Address peephole, Address norm_ih,
+              Address norm_hh, Address norm_c, Address dpeephole, Address dnorm_ih, Address dnorm_hh, Address dnorm_c, bool add) {
              const auto state = [](AddressRow s) { return rc::ConstState{in(std::get<0>(s)), std::get<1>(s)}; };
              const auto gradient = [](AddressRow s) { return rc::State{out(std::get<0>(s)), std::get<1>(s)}; };
              const auto sequence = [](AddressStepRow s) {
                return rc::ConstSequence{in(std::get<0>(s)), std::get<1>(s), std::get<2>(s)};
              };
-             new (self) Further{peephole, dpeephole, {state(drop), sequence(zone_h), sequence(zone_c)},
+             new (self) Further{peephole, norm_ih, norm_hh, norm_c, dpeephole, dnorm_ih, dnorm_hh, dnorm_c,
+                                {state(drop), sequence(zone_h), sequence(zone_c)},
                                 {state(restart_h), state(restart_c)}, gradient(dh_restart), gradient(dc_restart), add};
            },
            "drop"_a = AddressRow(), "zone_h"_a = AddressStepRow(), "zone_c"_a = AddressStepRow(), "restart_h"_a = AddressRow(),
            "restart_c"_a = AddressRow(), "dh_restart"_a = AddressRow(), "dc_restart"_a = AddressRow(), "peephole"_a = 0,
-           "dpeephole"_a = 0, "add"_a = false);
+           "norm_ih"_a = 0, "norm_hh"_a = 0, "norm_c"_a = 0, "dpeephole"_a = 0, "dnorm_ih"_a = 0, "dnorm_hh"_a = 0,
+           "dnorm_c"_a = 0, "add"_a = false);
   m.def("take", &take, "size"_a);
   m.def("idle_bytes", &rc::idle_bytes);
   m.def("empty_cache", &rc::drop_blocks);

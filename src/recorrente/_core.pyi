@@ -5,7 +5,8 @@ here keeps a pointer, allocates an array or looks inside a tensor: dtype, device
 to check. The GIL is released during a sweep. A status other than ok raises ValueError (NotImplementedError for
 `unsupported`) with its sentence.
 
-cell: ELMAN_TANH, ELMAN_RELU, ELMAN_LINEAR, GRU, LSTM, LSTM_PEEPHOLE, LSTM_COUPLED, GRU_BEFORE.
+cell: ELMAN_TANH, ELMAN_RELU, ELMAN_LINEAR, GRU, LSTM, LSTM_PEEPHOLE, LSTM_COUPLED, GRU_BEFORE, GRU_NORM,
+    LSTM_NORM.
 dtype: F32, F64.  engine: TARGET, REFERENCE.
 """
 
@@ -21,6 +22,8 @@ LSTM: Final[int]
 LSTM_PEEPHOLE: Final[int]
 LSTM_COUPLED: Final[int]
 GRU_BEFORE: Final[int]
+GRU_NORM: Final[int]
+LSTM_NORM: Final[int]
 
 F32: Final[int]
 F64: Final[int]
@@ -103,7 +106,13 @@ class Further:
         dh_restart: tuple[int, int] = ...,
         dc_restart: tuple[int, int] = ...,
         peephole: int = 0,
+        norm_ih: int = 0,
+        norm_hh: int = 0,
+        norm_c: int = 0,
         dpeephole: int = 0,
+        dnorm_ih: int = 0,
+        dnorm_hh: int = 0,
+        dnorm_c: int = 0,
         add: bool = False,
     ) -> None: ...
 

@@ -255,6 +255,19 @@ def _reset(reset: Any, T: int, B: int, *, batch_first: bool, batched: bool) -> T
     return reset[:, None] if not batched else reset.t() if batch_first else reset
 
 
+def _packed_reset(reset: Any, beside: PackedSequence, T: int, B: int) -> Tensor:
+    """The same for a packed input: (T, B), the rows in the packed order."""
+    if not isinstance(reset, PackedSequence):
+        reset = _reset(reset, T, B, batch_first=False, batched=True)
+        return reset if beside.sorted_indices is None else reset.index_select(1, beside.sorted_indices)
+    orders = [torch.arange(B) if p.sorted_indices is None else p.sorted_indices.cpu() for p in (reset, beside)]
+    alike = torch.equal(reset.batch_sizes, beside.batch_sizes) and torch.equal(*orders)
+    if reset.data.dtype != torch.bool or reset.data.dim() != 1 or not alike:
+        came = f"a PackedSequence of {reset.data.dtype} {tuple(reset.data.shape)}, of {len(reset.batch_sizes)} steps"
+        raise InputError("reset", came=came, wanted=f"bools {tuple(beside.data.shape[:1])}, packed as the input is")
+    return pad_packed_sequence(PackedSequence(reset.data, reset.batch_sizes))[0]
+
+
 def _floats_to(value: Any, dtype: torch.dtype) -> Any:
     if isinstance(value, PackedSequence):
         return value.to(dtype) if value.data.is_floating_point() else value
@@ -333,7 +346,8 @@ class TorchLayer(_Layer):
             lengths: `(B,)` integers in 0..T, in any order, the steps of each row. y is zero past a row's end; its final
                 state is the one at its end, where its reverse direction starts too.
             reset: bool, `(T, B)` as the input's first two dimensions: the state before that step is `restart`, and no
-                gradient passes it.
+                gradient passes it. With a PackedSequence: `(T, B)`, time first, the rows in the order of `hx`, which is
+                that before packing; or packed as the input is.
             restart: a state like `hx`; None is the learned state, or zeros.
             trace: give back a third thing, a `recorrente.trace.Trace` with h, c and the gates of every step; time
                 first, whatever `batch_first` says. It runs on the reference, slowly.
@@ -354,9 +368,7 @@ class TorchLayer(_Layer):
             return super().forward(input, hx)
         sweep = self.credited(native if path == "native" else automatic)
         if packed:
-            if reset is not None:
-                raise InputError("reset", came="it and a PackedSequence", wanted="a padded input with lengths")
-            return self._packed(input, hx, lengths, sweep)
+            return self._packed(input, hx, lengths, reset, restart, sweep)
         return self._padded(input, hx, lengths, reset, restart, sweep)
 
     def _traced(self, given: Any, hx: Any, **how: Any) -> tuple[Tensor, Any, Trace]:
@@ -394,15 +406,25 @@ class TorchLayer(_Layer):
             y = y.transpose(0, 1)
         return y, (state if len(state) > 1 else state[0])
 
-    def _packed(self, given: PackedSequence, hx: Any, lengths: object, sweep: Sweep) -> tuple[PackedSequence, Any]:
+    def _packed(
+        self, given: PackedSequence, hx: Any, lengths: object, reset: Any, restart: Any, sweep: Sweep
+    ) -> tuple[PackedSequence, Any]:
         if lengths is not None:
             raise InputError("lengths", came="them and a PackedSequence", wanted="the one or the other")
         x, ends = pad_packed_sequence(PackedSequence(given.data, given.batch_sizes))  # rows in the packed order
         self._refuse(x)
-        state = self.start(hx, x)
-        if hx is not None and given.sorted_indices is not None:
-            state = tuple(part.index_select(1, given.sorted_indices) for part in state)
-        y, state = self.run(x, state, sweep, lengths=ends)
+
+        def start(hx: Any) -> State:
+            state = self.start(hx, x)
+            if hx is None or given.sorted_indices is None:
+                return state
+            return tuple(part.index_select(1, given.sorted_indices) for part in state)
+
+        anew = None
+        if reset is not None:
+            reset = _packed_reset(reset, given, *x.shape[:2])
+            anew = None if restart is None else start(restart)
+        y, state = self.run(x, start(hx), sweep, lengths=ends, reset=reset, restart=anew)
         if given.unsorted_indices is not None:
             state = tuple(part.index_select(1, given.unsorted_indices) for part in state)
         data = pack_padded_sequence(y, ends).data

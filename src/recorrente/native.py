@@ -19,8 +19,9 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from recorrente.cells import GRU, LSTM, Cell, CoupledLSTM, Elman, PeepholeLSTM, ResetBeforeGRU
+from recorrente.cells import GRU, LSTM, Cell, CoupledLSTM, Elman, NormGRU, NormLSTM, PeepholeLSTM, ResetBeforeGRU
 from recorrente.errors import InputError
+from recorrente.memory import buffer
 from recorrente.notation import State, Weights
 from recorrente.projection import folded
 from recorrente.projection import lack as lack_of_projection
@@ -36,7 +37,7 @@ except ImportError:  # a source tree that nobody has built
 else:
     BUILT = True
 
-__all__ = ["SlowPathWarning", "automatic", "empty_cache", "lack", "native", "target", "transform"]
+__all__ = ["SlowPathWarning", "automatic", "lack", "native", "target", "transform"]
 
 
 Maybe = TypeVar("Maybe", Tensor, Tensor | None)
@@ -127,6 +128,9 @@ class Inputs(NamedTuple):
     h0: Tensor  # (B, H)
     c0: Tensor | None = None  # (B, H), where the cell has a c
     peephole: Tensor | None = None  # (3*H,)
+    norm_ih: Tensor | None = None  # (G*H,)
+    norm_hh: Tensor | None = None  # (G*H,)
+    norm_c: Tensor | None = None  # (2, H)
     restart_h: Tensor | None = None  # (B, H)
     restart_c: Tensor | None = None  # (B, H)
 
@@ -144,6 +148,7 @@ class Way(NamedTuple):
 
 
 N_INPUTS, N_WAY = len(Inputs._fields), len(Way._fields)
+OWN, RESTARTS = slice(7, 11), slice(11, 13)  # of Inputs: a cell's weights beside torch's, and what it restarts from
 
 
 def given(x: Tensor, state: State, weights: Weights, along: Along) -> Inputs:
@@ -151,7 +156,8 @@ def given(x: Tensor, state: State, weights: Weights, along: Along) -> Inputs:
     ih, hh, bias_ih, bias_hh = weights[:4]
     (h0, c0), (restart_h, restart_c) = _two(state), _two(along.get("restart") or ())
     assert h0 is not None
-    return Inputs(x, ih, hh, bias_ih, bias_hh, h0, c0, weights.peephole, restart_h, restart_c)
+    own = weights.peephole, weights.norm_ih, weights.norm_hh, weights.norm_c
+    return Inputs(x, ih, hh, bias_ih, bias_hh, h0, c0, *own, restart_h, restart_c)
 
 
 def _two(parts: Sequence[Tensor | None]) -> tuple[Tensor | None, Tensor | None]:
@@ -179,6 +185,9 @@ def _refuse(inputs: Inputs, way: Way) -> None:
         state,
         state,
         (3 * H,),
+        (rows,),
+        (rows,),
+        (2, H),
         state,
         state,
     )
@@ -205,6 +214,8 @@ if BUILT:
         _core.LSTM_PEEPHOLE: PeepholeLSTM(),
         _core.LSTM_COUPLED: CoupledLSTM(),
         _core.GRU_BEFORE: ResetBeforeGRU(),
+        _core.GRU_NORM: NormGRU(),
+        _core.LSTM_NORM: NormLSTM(),
     }
     _CODES = {type(cell): code for code, cell in _CELLS.items() if not isinstance(cell, Elman)}
 
@@ -248,7 +259,7 @@ def _contiguous(tensor: Maybe) -> Maybe:
 
 
 def _readable(inputs: Inputs) -> Inputs:
-    x, ih, hh, bias_ih, bias_hh, h0, c0, peephole, restart_h, restart_c = inputs
+    x, ih, hh, bias_ih, bias_hh, h0, c0 = inputs[:7]
     return Inputs(
         _rows_contiguous(x),
         _contiguous(ih),
@@ -257,9 +268,8 @@ def _readable(inputs: Inputs) -> Inputs:
         _contiguous(bias_hh),
         _rows_contiguous(h0),
         _rows_contiguous(c0),
-        _contiguous(peephole),
-        _rows_contiguous(restart_h),
-        _rows_contiguous(restart_c),
+        *map(_contiguous, inputs[OWN]),
+        *map(_rows_contiguous, inputs[RESTARTS]),
     )
 
 
@@ -291,49 +301,32 @@ def _problem(inputs: Inputs, way: Way) -> _core.Problem:
 
 
 def _further(
-    inputs: Inputs, way: Way, d: Sequence[Tensor | None] = (None,) * 3, *, add: bool = False
+    inputs: Inputs, way: Way, d: Sequence[Tensor | None] = (None,) * N_INPUTS, *, add: bool = False
 ) -> _core.Further | None:
-    """What most calls do without, as an argument of its own; `d`: gradients of peephole, restart_h and restart_c."""
-    if not add and way[1:5] == (None,) * 4 and inputs[7:] == (None,) * 3:
+    """What most calls do without, as an argument of its own; `d`: the gradients of `inputs`."""
+    if not add and way[1:5] == (None,) * 4 and inputs[7:] == (None,) * (N_INPUTS - 7):
         return None
+    peephole, norm_ih, norm_hh, norm_c = map(_pointer, inputs[OWN])
+    dpeephole, dnorm_ih, dnorm_hh, dnorm_c = map(_pointer, d[OWN])
+    dh_restart, dc_restart = map(_state, d[RESTARTS])
     return _core.Further(
         drop=_state(way.drop),
         zone_h=_sequence(way.zone_h),
         zone_c=_sequence(way.zone_c),
         restart_h=_state(inputs.restart_h),
         restart_c=_state(inputs.restart_c),
-        dh_restart=_state(d[1]),
-        dc_restart=_state(d[2]),
-        peephole=_pointer(inputs.peephole),
-        dpeephole=_pointer(d[0]),
+        dh_restart=dh_restart,
+        dc_restart=dc_restart,
+        peephole=peephole,
+        norm_ih=norm_ih,
+        norm_hh=norm_hh,
+        norm_c=norm_c,
+        dpeephole=dpeephole,
+        dnorm_ih=dnorm_ih,
+        dnorm_hh=dnorm_hh,
+        dnorm_c=dnorm_c,
         add=add,
     )
-
-
-LARGE = 1 << 20
-"""Bytes from which on memory is kept from call to call."""
-
-
-def _buffer(size: int) -> Tensor:
-    """Bytes for the core alone; one at least, for it takes a null pointer to mean something."""
-    if size >= LARGE:
-        return _core.take(size)
-    return torch.empty(max(size, 1), dtype=torch.uint8, device="cpu")
-
-
-def empty_cache() -> None:
-    """Gives the memory that training steps left for the next ones back to the system.
-
-    What a backward pass reads is tens of megabytes in a large layer. It is used again in the next step, for it would
-    cost up to a fifth of that to ask the system for it anew. At most 1 GiB, or an eighth of the machine's memory, is
-    kept so; tensors that are in use are not touched.
-
-    Example:
-        >>> import recorrente
-        >>> recorrente.empty_cache()
-    """
-    if BUILT:
-        _core.empty_cache()
 
 
 class Room:
@@ -346,7 +339,7 @@ class Room:
         """At least `size` bytes, those of the same name before it where they are enough."""
         held = self._held.get(name)
         if held is None or len(held) < size:
-            self._held[name] = held = _buffer(size)
+            self._held[name] = held = buffer(size)
         return held
 
 
@@ -412,7 +405,7 @@ def backward(
     workspace = room.take("backward", problem.backward_workspace_bytes())
     coming = [*_sequence(y), _pointer(saved), *_sequence(dy), *_state(dh_n), *_state(dc_n)]
     out = [*_sequence(dx), *_state(dh0), *_state(dc0), *map(_pointer, dweights), _pointer(workspace)]
-    call: list[Any] = [*_pointers(inputs), *coming, *out, _further(inputs, way, d[7:], add=onto is not None)]
+    call: list[Any] = [*_pointers(inputs), *coming, *out, _further(inputs, way, d, add=onto is not None)]
     _core.backward(problem, *call)
     return d
 
@@ -422,7 +415,7 @@ def _made(dx: Tensor | None, onto: Sequence[Tensor | None] | None) -> list[Tenso
     made: list[Tensor | None] = [None] * N_INPUTS
     made[0] = dx
     if onto is not None:
-        made[1:5], made[7] = onto[1:5], onto[7]
+        made[1:5], made[OWN] = onto[1:5], onto[OWN]
     return made
 
 
@@ -444,7 +437,8 @@ def _through_reference(
     roles = [None if t is None else t.view_as(t) for t in inputs]  # one tensor may play two roles: a graph node each
     role = Inputs(*roles)  # type: ignore[arg-type]
     start = (role.h0,) if role.c0 is None else (role.h0, role.c0)
-    weights = Weights(role.weight_ih, role.weight_hh, role.bias_ih, role.bias_hh, peephole=role.peephole)
+    own = dict(zip(Inputs._fields[OWN], role[OWN], strict=True))
+    weights = Weights(role.weight_ih, role.weight_hh, role.bias_ih, role.bias_hh, **own)
     y, final = reference(cell_of(way.cell), role.x, start, weights, **_along(role, way))
     ends = [(out, d) for out, d in zip((y, *final), gradients, strict=False) if d is not None and out.requires_grad]
     asked = [t for t, want in zip(roles, wanted, strict=True) if want and t is not None]
@@ -502,7 +496,7 @@ class _Differentiable(torch.autograd.Function):
 
 _INPUTS = (
     "Tensor x, Tensor weight_ih, Tensor weight_hh, Tensor? bias_ih, Tensor? bias_hh, Tensor h0, Tensor? c0,"
-    " Tensor? peephole, Tensor? restart_h, Tensor? restart_c"
+    " Tensor? peephole, Tensor? norm_ih, Tensor? norm_hh, Tensor? norm_c, Tensor? restart_h, Tensor? restart_c"
 )
 _MASKS = "Tensor? lengths, Tensor? reset, Tensor? drop, Tensor? zone_h, Tensor? zone_c"
 _library = torch.library.Library("recorrente", "DEF")

@@ -102,7 +102,11 @@ class Noise:
 
 
 def _chosen(p: float, shape: tuple[int, ...], like: Tensor) -> Tensor:
-    """Ones with probability p, to 1/65536, and zeros: 16 bits each, for `bernoulli_` takes ten times as long."""
+    """Ones with probability p, to 1/65536, and zeros: 16 bits each, for `bernoulli_` takes ten times as long.
+
+    Compared straight into the mask's dtype: a mask of bools and its copy would take longer than the draws.
+    """
     count = math.prod(shape)
     bits = torch.empty(-(-count // 4), dtype=torch.int64, device=like.device).random_(-(2**63), None)
-    return (bits.view(torch.int16)[:count] < round(p * 2**16) - 2**15).to(like.dtype).view(shape)
+    mask = torch.empty(count, dtype=like.dtype, device=like.device)
+    return torch.lt(bits.view(torch.int16)[:count], round(p * 2**16) - 2**15, out=mask).view(shape)

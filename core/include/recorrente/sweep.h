@@ -11,6 +11,9 @@
 //   LSTM   i f g o in the weights; c' = f c + i g, h' = o tanh(c')
 //   LSTM with peepholes: p_i c and p_f c go into i and f, p_o c' into o (F. Gers et al., 2002; ONNX, Keras' PeepholeLSTMCell)
 //   LSTM with coupled gates: f = 1 - i, and i g o in the weights (K. Greff et al., arXiv 1503.04069)
+//   GRU and LSTM with layer norm: LN(W_ih x) * norm_ih + b_ih in place of W_ih x + b_ih, the same of W_hh h, each over all
+//   G*H values, and in the LSTM h' = o tanh(LN(c') * norm_c[0] + norm_c[1]), over H (J. Ba et al., arXiv 1607.06450).
+//   LN(a) = (a - mean) / sqrt(variance + 1e-5), the variance by n, as torch.nn.functional.layer_norm
 //
 // Time. Row b has its own length L_b (T where `lengths` is null). Forward in time, its step s reads x at t = s; in
 // reverse, at t = L_b - 1 - s. y is written at the same t, and is zero at t >= L_b. The final state is the state after
@@ -32,6 +35,7 @@
 // number of threads, any order of rows in the batch and any chunking of a sequence in time.
 //
 // Numbers. A pre-activation is its bias, plus one FMA chain for each 64 inputs, then for each 64 units, in ascending order.
+// A sum of a norm over a row adds vectors of each gate in ascending order, then the gates, then the lanes.
 // The gradient of a weight is a sum over stretches of `gradient_stretch` of the N steps, from the last to the first: a
 // sequence that is cut at such borders and gone through from its last piece, adding, has the bits of the whole.
 // Denormals are flushed to zero in the core's threads during a call, and the caller's floating-point environment is as it
@@ -47,8 +51,9 @@ namespace recorrente {
 
 enum class Status : int { ok = 0, bad_shape, null_pointer, bad_length, bad_engine, bad_target, too_large, unsupported };
 enum class Dtype : int { f32 = 0, f64 = 1 };
-enum class Cell : int { elman_tanh = 0, elman_relu = 1, elman_linear = 2, gru = 3, lstm = 4, lstm_peephole = 5, lstm_coupled = 6, gru_before = 7 };
-constexpr int kCells = 8;
+enum class Cell : int { elman_tanh = 0, elman_relu = 1, elman_linear = 2, gru = 3, lstm = 4, lstm_peephole = 5, lstm_coupled = 6, gru_before = 7,
+                         gru_norm = 8, lstm_norm = 9 };
+constexpr int kCells = 10;
 
 // `target` is the vector code of this machine (see target.h); `reference` is plain scalar loops that judge it.
 enum class Engine : int { target = 0, reference = 1 };
@@ -95,6 +100,9 @@ struct Weights {
   const void* bias_ih = nullptr;    // (G*H)
   const void* bias_hh = nullptr;    // (G*H)
   const void* peephole = nullptr;   // (3*H): p_i, p_f, p_o; of the LSTM with peepholes
+  const void* norm_ih = nullptr;    // (G*H), gains; of the cells with layer norm
+  const void* norm_hh = nullptr;    // (G*H)
+  const void* norm_c = nullptr;     // (2, H): gain and bias; of the LSTM with layer norm
 };
 
 // Null: 1 for drop, nothing for zones, zero for the state after a reset. Zones may have strides of 0.
@@ -153,8 +161,11 @@ struct Backward {
   void* dweight_ih = nullptr;   // (G*H, C)
   void* dweight_hh = nullptr;   // (G*H, H)
   void* dbias_ih = nullptr;     // (G*H)
-  void* dbias_hh = nullptr;     // (G*H); differs from dbias_ih in the n gate of the GRU only
+  void* dbias_hh = nullptr;     // (G*H); differs from dbias_ih in the n gate of the GRUs only
   void* dpeephole = nullptr;    // (3*H)
+  void* dnorm_ih = nullptr;     // (G*H)
+  void* dnorm_hh = nullptr;     // (G*H)
+  void* dnorm_c = nullptr;      // (2, H)
   void* workspace = nullptr;    // backward_workspace_bytes
 };
 

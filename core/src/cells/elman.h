@@ -35,6 +35,7 @@ struct Elman {
   static constexpr int kGates = 1, kSlots = 1, kLoaded = 1, kStateSlot = 0, kUnits = 2, kPeepholes = 0, kSecondGate = -1;
   static constexpr int kInputGate[kGates] = {0}, kStateGate[1] = {0};
   static constexpr Carry kCarry = Carry::none;
+  static constexpr bool kNormed = false, kNormedCell = false;
 
   template <class V>
   static V forward(V* a, V&, const V*) {

@@ -13,6 +13,7 @@ struct Gru {
   static constexpr int kGates = 3, kSlots = 4, kLoaded = 4, kStateSlot = 1, kUnits = 1, kPeepholes = 0, kSecondGate = -1;
   static constexpr int kInputGate[kGates] = {2, 0, 1}, kStateGate[3] = {0, 1, 2};
   static constexpr Carry kCarry = Carry::hidden;
+  static constexpr bool kNormed = false, kNormedCell = false;
 
   template <class V>
   static V forward(V* a, V& h, const V*) {

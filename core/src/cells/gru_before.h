@@ -13,6 +13,7 @@ struct GruBefore {
   static constexpr int kGates = 3, kSlots = 4, kLoaded = 3, kStateSlot = 1, kUnits = 2, kPeepholes = 0, kSecondGate = 2;
   static constexpr int kInputGate[kGates] = {2, 0, 1}, kStateGate[2] = {0, 1};
   static constexpr Carry kCarry = Carry::hidden;
+  static constexpr bool kNormed = false, kNormedCell = false;
 
   template <class V>
   static V gate(V* a, V h) {

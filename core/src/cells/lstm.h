@@ -13,6 +13,7 @@ struct Lstm {
   static constexpr int kGates = 4, kSlots = 5, kLoaded = 4, kStateSlot = 0, kUnits = 1, kPeepholes = 0, kSecondGate = -1;
   static constexpr int kInputGate[kGates] = {0, 1, 2, 3}, kStateGate[4] = {0, 1, 2, 3};
   static constexpr Carry kCarry = Carry::cell;
+  static constexpr bool kNormed = false, kNormedCell = false;
 
   template <class V>
   static V forward(V* a, V& c, const V*) {

@@ -13,6 +13,7 @@ struct CoupledLstm {
   static constexpr int kGates = 3, kSlots = 4, kLoaded = 3, kStateSlot = 0, kUnits = 1, kPeepholes = 0, kSecondGate = -1;
   static constexpr int kInputGate[kGates] = {0, 1, 2}, kStateGate[3] = {0, 1, 2};
   static constexpr Carry kCarry = Carry::cell;
+  static constexpr bool kNormed = false, kNormedCell = false;
 
   template <class V>
   static V forward(V* a, V& c, const V*) {

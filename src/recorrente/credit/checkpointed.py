@@ -37,8 +37,9 @@ class Checkpointed:
 
         k B S H  (states, S of them a unit)   +   n B ((G + 3) H + C)  (what one segment saves)
 
-    values instead of T B (G + 1) H, and is least near k = sqrt(T (G + 3 + C/H) / S). Time grows by one forward sweep,
-    and by a little for each segment.
+    values instead of T B (G + 1) H, and is least near k = sqrt(T (G + 3 + C/H) / S). With layer norm, a unit
+    saves 2 G + 1 values more at a step: for G + 3 read 3 G + 4. Time grows by one forward sweep, and by a little for
+    each segment.
 
     On the C++ core every gradient has the bits of `Full`, where the rows of a segment, n B, are a multiple of the
     stretch of rows over which the core sums the gradients of weights (192 to 768), and all rows have T steps. n is
@@ -81,7 +82,9 @@ class Checkpointed:
         """K for a sweep of these sizes, in values of `itemsize` bytes."""
         if self.segments is not None:
             return max(1, min(self.segments, T))
-        border, step = len(cell.state_names) * H, (cell.gates + 3) * H + C  # values, a row
+        normed = "norm_ih" in cell.own_weights(H)
+        saved = 3 * cell.gates + 4 if normed else cell.gates + 3  # a unit
+        border, step = len(cell.state_names) * H, saved * H + C  # values, a row
         least = max(1, min(T, round(math.sqrt(T * step / border))))
         if self.memory is None:
             return min(least, SEGMENTS)
@@ -205,8 +208,9 @@ class _OnCore(torch.autograd.Function):
             found = native.backward(
                 (coming, d[5], d[6]), piece, way, again, gates, wanted, dx=d_piece, onto=onto, room=room
             )
-            restarts = [a if b is None else b if a is None else a + b for a, b in zip(d[8:], found[8:], strict=True)]
-            d = onto = [None, *found[1:8], *restarts]
+            pairs_of = zip(d[native.RESTARTS], found[native.RESTARTS], strict=True)
+            restarts = [a if b is None else b if a is None else a + b for a, b in pairs_of]
+            d = onto = [None, *found[1 : native.RESTARTS.start], *restarts]
         return None, None, None, dx, *(part if want else None for part, want in zip(d[1:], asked[1:], strict=True))
 
 

@@ -36,9 +36,9 @@ class Recompute:
     some 1024 rows, or of an eighth of the sequence, as one product, then goes back through them.
     `benchmarks/credit.py` measures it beside `Checkpointed`.
 
-    The bits are those of `Checkpointed` with the same pieces. On the core only, and without `lengths`, resets, masks
-    or peepholes: for those, and for what the core lacks, it is that `Checkpointed`. Backward cannot be differentiated
-    again, and `torch.compile` does not take it.
+    The bits are those of `Checkpointed` with the same pieces. On the core only, and without `lengths`, resets, masks,
+    peepholes or layer norm: for those, and for what the core lacks, it is that `Checkpointed`. Backward cannot be
+    differentiated again, and `torch.compile` does not take it.
 
     Example:
         >>> import recorrente
@@ -58,7 +58,7 @@ class Recompute:
             cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpack[Along]
         ) -> tuple[Tensor, State]:
             lacking = native.lack(cell, x) or native.transform()
-            more = weights.peephole is not None or weights.weight_hr is not None or said(along).keys() - {"reverse"}
+            more = any(t is not None for t in weights[4:]) or said(along).keys() - {"reverse"}
             needed = any(t is not None and t.requires_grad for t in (x, *state, *weights))
             n = self.steps(*x.shape[:2])
             plain = torch.is_grad_enabled() and needed and not torch.compiler.is_compiling()
@@ -105,7 +105,7 @@ class _Function(torch.autograd.Function):
         n_in = native.N_INPUTS
         whole, y, c = native.Inputs(*saved[:n_in]), saved[n_in], saved[n_in + 1]
         # Of the state: what a piece hands to the one before it.
-        wanted = [*ctx.needs_input_grad[3:8], True, True, False, False, False]
+        wanted = [*ctx.needs_input_grad[3:8], True, True, *[False] * (n_in - 7)]
         dx = torch.empty_like(whole.x) if wanted[0] else None
         dh, dc = (*dstate, None)[:2]
         dweights: list[Tensor | None] = [None] * 4
@@ -118,7 +118,7 @@ class _Function(torch.autograd.Function):
             if dx is not None and dpiece is not None:
                 dx[first:end] = _ordered(dpiece, reverse)
             del gates, piece, piece_y  # before the next are made
-            onto = [None, *dweights, *[None] * 5]
+            onto = [None, *dweights, *[None] * (n_in - 5)]
         start = (dh,) if whole.c0 is None else (dh, dc)
         return None, None, None, dx, *dweights, *start
 
