@@ -177,18 +177,19 @@ NB_MODULE(_core, m) {
   nb::class_<Further>(m, "Further")
       .def("__init__",
            [](Further* self, AddressRow drop, AddressStepRow zone_h, AddressStepRow zone_c, AddressRow restart_h,
-              AddressRow restart_c, AddressRow dh_restart, AddressRow dc_restart, Address peephole, Address dpeephole, bool add) {
+              AddressRow restart_c, AddressRow dh_restart, AddressRow dc_restart, Address peephole, Address dpeephole, bool add,
+              Stride drop_gate) {
              const auto state = [](AddressRow s) { return rc::ConstState{in(std::get<0>(s)), std::get<1>(s)}; };
              const auto gradient = [](AddressRow s) { return rc::State{out(std::get<0>(s)), std::get<1>(s)}; };
              const auto sequence = [](AddressStepRow s) {
                return rc::ConstSequence{in(std::get<0>(s)), std::get<1>(s), std::get<2>(s)};
              };
-             new (self) Further{peephole, dpeephole, {state(drop), sequence(zone_h), sequence(zone_c)},
+             new (self) Further{peephole, dpeephole, {state(drop), drop_gate, sequence(zone_h), sequence(zone_c)},
                                 {state(restart_h), state(restart_c)}, gradient(dh_restart), gradient(dc_restart), add};
            },
            "drop"_a = AddressRow(), "zone_h"_a = AddressStepRow(), "zone_c"_a = AddressStepRow(), "restart_h"_a = AddressRow(),
            "restart_c"_a = AddressRow(), "dh_restart"_a = AddressRow(), "dc_restart"_a = AddressRow(), "peephole"_a = 0,
-           "dpeephole"_a = 0, "add"_a = false);
+           "dpeephole"_a = 0, "add"_a = false, "drop_gate"_a = 0);
   m.def("xla_forward", [] { return nb::capsule(reinterpret_cast<void*>(&rc::xla_forward)); });
   m.def("xla_backward", [] { return nb::capsule(reinterpret_cast<void*>(&rc::xla_backward)); });
   m.def("gradient_stretch", [](int dtype) { return rc::gradient_stretch(static_cast<rc::Dtype>(dtype)); }, "dtype"_a);

@@ -80,6 +80,7 @@ class Further:
     """What most calls do without. Pointers with strides as in forward; `dpeephole` and the like are of backward alone.
 
     add: backward adds to the gradients of weights and biases, instead of writing them.
+    drop_gate: elements from one gate's mask in `drop` to the next; 0: one mask for all gates.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Further:
         peephole: int = 0,
         dpeephole: int = 0,
         add: bool = False,
+        drop_gate: int = 0,
     ) -> None: ...
 
 def forward(
