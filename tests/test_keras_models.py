@@ -39,7 +39,7 @@ def classifier(home: Any, name: str = "LSTM") -> Any:
     )
 
 
-def said(model: Any, x: np.ndarray = WORDS) -> Any:
+def said(model: Any, x: Any = WORDS) -> Any:
     return keras.tree.map_structure(keras.ops.convert_to_numpy, model(x))
 
 
@@ -175,7 +175,7 @@ def test_a_file_of_keras_2_says_what_it_said_there() -> None:
     """SimpleRNN, GRU with the reset after and before, LSTM and Bidirectional, all behind a mask."""
     model, there = rk.from_keras2(KERAS2), np.load(KERAS2.with_suffix(".npz"))
     assert [where.path for where in rk.explain(model)] == ["native"] * 6
-    for layer, came in zip(("rnn", "gru_after", "gru_before", "lstm", "both"), said(model, there["x"]), strict=True):
+    for layer, came in zip(("rnn", "gru_after", "gru_before", "lstm", "both"), said(model, [there["x"]]), strict=True):
         np.testing.assert_allclose(came, there[layer], atol=1e-6)
 
 

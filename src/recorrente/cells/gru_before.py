@@ -28,8 +28,9 @@ class ResetBeforeGRU(GRU):
     def step(self, from_input: Tensor, state: State, weights: Weights, drop: Tensor | None = None) -> State:
         (h,) = state
         H = h.shape[-1]
-        by_gate = drop is not None and drop.shape != h.shape
-        drop_rz, drop_n = drop.split((2 * H, H), dim=-1) if by_gate else (drop, drop)
+        drop_rz = drop_n = drop
+        if drop is not None and drop.shape != h.shape:
+            drop_rz, drop_n = drop.split((2 * H, H), dim=-1)
         w_rz, w_n = weights.weight_hh.split((2 * H, H))
         b_rz, b_n = (None, None) if weights.bias_hh is None else weights.bias_hh.split((2 * H, H))
         x_rz, x_n = from_input.split((2 * H, H), dim=-1)
