@@ -257,6 +257,54 @@ def test_under_tensorflows_functions() -> None:
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
+def test_tensorflows_gradient_of_x_is_there_for_whoever_asks() -> None:
+    """A tape inside a function wants the weights alone, one around it wants x, twice; and a tape of x itself."""
+    import tensorflow as tf
+
+    layer = rk.GRU(5)
+    x = tf.constant(np.random.default_rng(6).standard_normal((2, 6, 4)).astype("float32"))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = tf.reduce_sum(layer(x, training=True) ** 2)
+    wanted, *wanted_of_weights = tape.gradient(loss, [x, *[weight.value for weight in layer.trainable_weights]])
+
+    @tf.function
+    def inside(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(layer(x, training=True) ** 2)
+        return loss, tape.gradient(loss, [weight.value for weight in layer.trainable_weights])
+
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        loss, of_weights = inside(x)
+    for came in (tape.gradient(loss, x), tape.gradient(loss, x)):
+        np.testing.assert_array_equal(came.numpy(), wanted.numpy())
+    for came, one in zip(of_weights, wanted_of_weights, strict=True):
+        np.testing.assert_array_equal(came.numpy(), one.numpy())
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
+def test_tensorflow_takes_our_arrays_as_they_are() -> None:
+    import tensorflow as tf
+
+    from recorrente.keras.on_tensorflow import _unwritten
+
+    made: list[int] = []
+
+    def give() -> np.ndarray:
+        array = _unwritten((300, 7), np.dtype(np.float32))
+        made.append(array.ctypes.data)
+        return array
+
+    def take(array: np.ndarray) -> np.ndarray:
+        made.append(array.ctypes.data)
+        return np.zeros(1, np.float32)
+
+    tf.function(lambda: tf.numpy_function(take, [tf.numpy_function(give, [], tf.float32)], tf.float32))()
+    assert made[0] == made[1]
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
 def test_xla_is_declined_with_a_word() -> None:
     model = classifier(rk)
     with pytest.warns(UserWarning, match="doesn't support `jit_compile=True`"):
