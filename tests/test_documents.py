@@ -1,6 +1,9 @@
 """The code shown in the documents runs as it stands there."""
 
+import ast
+import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -63,6 +66,23 @@ def test_the_page_on_keras_runs_and_says_what_it_says(name, capsys):
     assert examples("docs/guia/keras.md")[name] == code
     exec(compile(code, "docs/guide/keras.md", "exec"), {})
     assert capsys.readouterr().out.split("\n")[:-1] == re.findall(r"^print\(.*# (.*)$", code, re.MULTILINE)
+
+
+def test_the_articles_notebook_is_its_script():
+    """Written by examples/notebook.py, and its code is the script's own, in order."""
+    script, written = (ROOT / "examples" / name for name in ("article_keras.py", "article_keras.ipynb"))
+    maker = runpy.run_path(str(ROOT / "examples" / "notebook.py"))
+    assert written.read_text() == maker["notebook"](script.read_text()), "run python examples/notebook.py"
+    cells = json.loads(written.read_text())["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    texts = [node for node in ast.parse(script.read_text()).body if is_text(node)]
+    assert len(texts) == sum(cell["cell_type"] == "markdown" for cell in cells)
+    rest = [ast.dump(node) for node in ast.parse(script.read_text()).body if not is_text(node)]
+    assert [ast.dump(node) for node in ast.parse(code).body] == rest
+
+
+def is_text(node):
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def test_the_articles_script_runs(tmp_path):

@@ -1,5 +1,6 @@
 """Our Keras layers inside models: trained, saved, wrapped, swapped, and carried to torch and back."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from recorrente.layers import Network
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*unclosed.*:ResourceWarning")
 NAMES = ("SimpleRNN", "GRU", "LSTM")
+KERAS2 = Path(__file__).parent / "data" / "keras2.h5"  # data/README.md tells how it was made
 WORDS = np.random.default_rng(0).integers(1, 20, (8, 6)) * (np.arange(6) < np.array([6, 1, 3, 5, 6, 2, 4, 6])[:, None])
 MARKS = np.random.default_rng(1).integers(0, 3, 8)
 
@@ -37,8 +39,8 @@ def classifier(home: Any, name: str = "LSTM") -> Any:
     )
 
 
-def said(model: Any, x: np.ndarray = WORDS) -> np.ndarray:
-    return keras.ops.convert_to_numpy(model(x))
+def said(model: Any, x: Any = WORDS) -> Any:
+    return keras.tree.map_structure(keras.ops.convert_to_numpy, model(x))
 
 
 def trained(model: Any, epochs: int = 3, **how: Any) -> list[float]:
@@ -158,6 +160,7 @@ def test_whole_classifier_to_torch() -> None:
     np.testing.assert_allclose(module(torch.from_numpy(WORDS)).detach().numpy(), said(model), atol=1e-6)
 
 
+@pytest.mark.skipif(BACKEND != "torch", reason="it trains a run; from_torch is tested on every backend")
 def test_run_folder_to_keras(run_folder: Path) -> None:
     model, network = rk.from_run(run_folder), recorrente.load(run_folder).network
     assert isinstance(network, Network)
@@ -166,6 +169,30 @@ def test_run_folder_to_keras(run_folder: Path) -> None:
     with torch.no_grad():
         wanted = network.eval().last(torch.from_numpy(x).transpose(0, 1))
     np.testing.assert_allclose(said(model, x), wanted.numpy(), atol=1e-5)
+
+
+@pytest.mark.skipif(BACKEND == "jax", reason="the same on every backend, and JAX compiles it for half a minute")
+def test_a_file_of_keras_2_says_what_it_said_there() -> None:
+    """SimpleRNN, GRU with the reset after and before, LSTM and Bidirectional, all behind a mask."""
+    model, there = rk.from_keras2(KERAS2), np.load(KERAS2.with_suffix(".npz"))
+    assert [where.path for where in rk.explain(model)] == ["native"] * 6
+    for layer, came in zip(("rnn", "gru_after", "gru_before", "lstm", "both"), said(model, [there["x"]]), strict=True):
+        np.testing.assert_allclose(came, there[layer], atol=1e-6)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="the same on every backend")
+def test_a_file_of_keras_2_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    path = shutil.copy(KERAS2, tmp_path / "other.h5")
+    with h5py.File(path, "r+") as file:
+        config = file.attrs["model_config"]
+        file.attrs["model_config"] = config.replace('"time_major": false', '"time_major": true', 1)
+    with pytest.raises(InputError, match=r"rnn: got time_major=True, wanted time_major=False"):
+        rk.from_keras2(path)
+    with h5py.File(path, "r+") as file:
+        del file.attrs["model_config"]
+    with pytest.raises(InputError, match=r"got weights alone, wanted a file of model\.save"):
+        rk.from_keras2(path)
 
 
 @pytest.mark.parametrize(
@@ -227,6 +254,54 @@ def test_under_tensorflows_functions() -> None:
     first, again = tape.gradient(loss, x).numpy(), tape.gradient(loss, x).numpy()
     np.testing.assert_array_equal(first, again)
     np.testing.assert_array_equal(tape.gradient(later, x).numpy(), first)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
+def test_tensorflows_gradient_of_x_is_there_for_whoever_asks() -> None:
+    """A tape inside a function wants the weights alone, one around it wants x, twice; and a tape of x itself."""
+    import tensorflow as tf
+
+    layer = rk.GRU(5)
+    x = tf.constant(np.random.default_rng(6).standard_normal((2, 6, 4)).astype("float32"))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = tf.reduce_sum(layer(x, training=True) ** 2)
+    wanted, *wanted_of_weights = tape.gradient(loss, [x, *[weight.value for weight in layer.trainable_weights]])
+
+    @tf.function
+    def inside(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(layer(x, training=True) ** 2)
+        return loss, tape.gradient(loss, [weight.value for weight in layer.trainable_weights])
+
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        loss, of_weights = inside(x)
+    for came in (tape.gradient(loss, x), tape.gradient(loss, x)):
+        np.testing.assert_array_equal(came.numpy(), wanted.numpy())
+    for came, one in zip(of_weights, wanted_of_weights, strict=True):
+        np.testing.assert_array_equal(came.numpy(), one.numpy())
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
+def test_tensorflow_takes_our_arrays_as_they_are() -> None:
+    import tensorflow as tf
+
+    from recorrente.keras.on_tensorflow import _unwritten
+
+    made: list[int] = []
+
+    def give() -> np.ndarray:
+        array = _unwritten((300, 7), np.dtype(np.float32))
+        made.append(array.ctypes.data)
+        return array
+
+    def take(array: np.ndarray) -> np.ndarray:
+        made.append(array.ctypes.data)
+        return np.zeros(1, np.float32)
+
+    tf.function(lambda: tf.numpy_function(take, [tf.numpy_function(give, [], tf.float32)], tf.float32))()
+    assert made[0] == made[1]
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")

@@ -13,6 +13,7 @@ import recorrente
 from recorrente import cells, layers
 from recorrente.errors import InputError
 from recorrente.layers import Recurrent
+from recorrente.native import native
 from recorrente.noise import Noise
 from recorrente.stateful import Stateful
 from recorrente.sweep import reference
@@ -194,6 +195,26 @@ def test_masks_are_those_of_the_papers(name):
     assert set(masks["drop"].unique().tolist()) <= {0.0, 2.0}
     assert all(set(zone.unique().tolist()) == {0.0, 1.0} and zone.shape == (7, 2, 5) for zone in masks["zone"])
     assert torch.allclose(y, twin(cell, x, None, layer.weights()[0], masks["zone"], masks["drop"]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", list(ON_CORE))
+def test_a_mask_for_each_gate_is_a_product_for_each(name):
+    """The core beside the reference, and the reference beside one mask for all, repeated."""
+    cell, lengths = ON_CORE[name](), torch.tensor([7, 3, 0, 5])
+    layer, x = Recurrent(cell, 3, 37).double(), torch.randn(7, 4, 3, dtype=DOUBLE, requires_grad=True)
+    (weights,), d = layer.weights(), torch.randn(7, 4, 37, dtype=DOUBLE)
+    state = tuple(torch.randn(4, 37, dtype=DOUBLE, requires_grad=True) for _ in cell.state_names)
+    one, each = torch.rand(4, 37, dtype=DOUBLE), torch.rand(4, 37 * cell.gates, dtype=DOUBLE)
+
+    def run(sweep, drop, reverse=False):
+        y, final = sweep(cell, x, state, weights, lengths=lengths, drop=drop, reverse=reverse)
+        return [y, *final, *torch.autograd.grad([y, final[0]], [x, *state, *layer.parameters()], [d, d[0]])]
+
+    for reverse in (False, True):
+        for came, wanted in zip(run(native, each, reverse), run(reference, each, reverse), strict=True):
+            assert torch.allclose(came, wanted, rtol=1e-10, atol=1e-12)
+    for came, wanted in zip(run(reference, one.repeat(1, cell.gates)), run(reference, one), strict=True):
+        assert torch.allclose(came, wanted, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("p", [0.05, 0.5, 0.9])

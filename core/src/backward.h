@@ -24,6 +24,7 @@ struct BackwardMemory {
     dh = arena.take<T>(p.B * layout.units);
     carry = arena.take<T>(p.B * layout.units);
     passed = arena.take<T>(p.B * layout.units);
+    through = arena.take<T>(p.B * layout.units);
     peepholes = arena.take<T>(Cell::kPeepholes * layout.units);
     dinput = arena.take<T>(Cell::kNormed ? pointer_rows(p, team) * tile_steps * layout.gate_rows() : 0);
     dstate = arena.take<T>(Cell::kNormed ? p.B * layout.state_rows() : 0);
@@ -34,7 +35,7 @@ struct BackwardMemory {
     barrier = arena.take<Barrier>(1);
   }
 
-  std::int64_t pointers_a_row() const { return 3 * tile_steps + 9; }
+  std::int64_t pointers_a_row() const { return 3 * tile_steps + 10; }
   std::int64_t zero_count() const { return std::max(layout.gate_rows(), layout.input_blocks() * kColumns * kLanes<T>); }
   // The last columns of dx go through memory of their own, since the caller's rows end before the block does.
   std::int64_t edge_count(const Problem& p) const { return pointer_rows(p, team) * tile_steps * kColumns * kLanes<T>; }
@@ -48,6 +49,7 @@ struct BackwardMemory {
   T* dgated;                       // (B, units): of what the second product read
   T* zeros;
   T *dh, *carry, *passed;          // (B, units); passed: what zoneout lets through to the gradient of the old h
+  T* through;                      // (B, units): of what one gate saw of h, where each has a mask of its own
   T* peepholes;                    // (kPeepholes, units)
   T *dinput, *dstate;              // (tile_steps, B, G, units), (B, gates of the state, units): of products under a norm
   T *dh_restart, *dc_restart;      // (B, units), where there are resets
@@ -75,6 +77,7 @@ class BackwardThread {
     slice.take(next_, rows_.count), slice.take(slots_, rows_.count), slice.take(old_, rows_.count);
     slice.take(dy_, rows_.count), slice.take(dh_, rows_.count), slice.take(carry_, rows_.count);
     slice.take(product_, rows_.count), slice.take(drop_, rows_.count), slice.take(dgated_, rows_.count);
+    slice.take(through_, rows_.count);
   }
 
   void pack() {
@@ -177,11 +180,33 @@ class BackwardThread {
         const std::int64_t position = rows_.position(j), b = m_.steps.batch(position);
         product_[j] = (cut_before(s + 1, b) ? m_.cut : m_.dh) + b * layout_.units;
         next_[j] = Cell::kNormed ? m_.dstate + b * layout_.state_rows() : slots_of(s + 1, position) + Cell::kStateSlot * layout_.units;
+        through_[j] = m_.through + b * layout_.units;
       }
-    multiply_columns<T>(n, next_, product_, block, end, p_.H,
-                        {m_.state_panels, layout_.backward_panel(layout_.state_rows()), layout_.state_rows(), m_.zeros, 0, 0, layout_.far()});
+    if (by_gate()) multiply_gates(n, block, end);
+    else multiply_columns<T>(n, next_, product_, block, end, p_.H,
+                             {m_.state_panels, layout_.backward_panel(layout_.state_rows()), layout_.state_rows(), m_.zeros, 0, 0, layout_.far()});
     if (call_.regularisation.drop.data || p_.reset)
       for (std::int64_t j = 0; j < n; ++j) finish_product(s, j, block * kBlock, std::min(end * kBlock, layout_.units));
+  }
+
+  bool by_gate() const { return call_.regularisation.drop.data && call_.regularisation.drop_gate; }
+
+  // The sum over the gates of what each gives, times its mask.
+  void multiply_gates(std::int64_t n, std::int64_t block, std::int64_t end) {
+    constexpr int kGates = Layout<Cell, T>::kStateGates;
+    Product<T> product{m_.state_panels, layout_.backward_panel(layout_.state_rows()), layout_.units, m_.zeros, 0, 0, layout_.far()};
+    for (int g = 0; g < kGates; ++g) {
+      multiply_columns<T>(n, next_, through_, block, end, p_.H, product, g * layout_.units);
+      for (std::int64_t j = 0; j < n; ++j) {
+        const T* mask = mask_of<Cell, T>(call_.regularisation, m_.steps.batch(rows_.position(j)), g);
+        for (std::int64_t i = block * kBlock; i < std::min(end * kBlock, layout_.units); i += kLane) {
+          const Vec<T> before = g > 0 ? load(product_[j] + i) : Vec<T>{};
+          store(product_[j] + i, fma(load(through_[j] + i), load_up_to(mask + i, p_.H - i), before));
+        }
+        next_[j] += layout_.units;
+      }
+    }
+    for (std::int64_t j = 0; j < n; ++j) next_[j] -= kGates * layout_.units;
   }
 
   bool cut_before(std::int64_t s, std::int64_t b) const { return is_reset(p_, time_of(p_, s, length(p_, b)), b); }
@@ -189,7 +214,7 @@ class BackwardThread {
   // Units [unit, end) of what the product gave: `drop` on the way back, and what a reset cut off goes to the restart.
   void finish_product(std::int64_t s, std::int64_t j, std::int64_t unit, std::int64_t end) {
     const std::int64_t b = m_.steps.batch(rows_.position(j));
-    const T* drop = call_.regularisation.drop.data ? at<T>(call_.regularisation.drop, b) : nullptr;
+    const T* drop = call_.regularisation.drop.data && !by_gate() ? at<T>(call_.regularisation.drop, b) : nullptr;
     T* product = product_[j];
     for (std::int64_t i = unit; drop && i < end; i += kLane) store(product + i, load(product + i) * load_up_to(drop + i, p_.H - i));
     if (!cut_before(s + 1, b)) return;
@@ -206,7 +231,7 @@ class BackwardThread {
       dy_[j] = call_.dy.data ? at<T>(call_.dy, t, b) : nullptr;
       old_[j] = Cell::kCarry == Carry::none ? m_.zeros : carried_before(s, position, b);
       dgated_[j] = kSecond ? m_.dgated + b * layout_.units : nullptr;
-      drop_[j] = call_.regularisation.drop.data ? at<T>(call_.regularisation.drop, b) : nullptr;
+      drop_[j] = kSecond && call_.regularisation.drop.data ? mask_of<Cell, T>(call_.regularisation, b, Cell::kGates - 1) : nullptr;
     }
   }
 
@@ -431,7 +456,7 @@ class BackwardThread {
   Range blocks_;
   T *edge_, *dinput_;
   const T **next_, **old_, **dy_, **tile_slots_, **drop_;
-  T **slots_, **dgated_, **dh_, **product_, **carry_, **dx_, **edges_;
+  T **slots_, **dgated_, **dh_, **product_, **through_, **carry_, **dx_, **edges_;
 };
 
 }  // namespace recorrente::RECORRENTE_SIMD

@@ -24,24 +24,25 @@ struct ForwardMemory {
     zeros = arena.take<T>(std::max(layout.units, layout.inputs));
     carry = arena.take<T>(p.B * layout.units);
     peepholes = arena.take<T>(Cell::kPeepholes * layout.units);
-    dropped = arena.take<T>(2 * p.B * layout.units);
+    dropped = arena.take<T>(2 * p.B * Cell::kGates * layout.units);
     unnormed = arena.take<T>(Cell::kNormedCell ? 2 * team.threads * layout.units : 0);
     slots = saving ? nullptr : arena.take<T>(tile_steps * p.B * layout.slots);
     pointers = arena.take<void*>(pointer_rows(p, team) * pointers_a_row());
     barrier = arena.take<Barrier>(1);
   }
 
-  std::int64_t pointers_a_row() const { return 2 * tile_steps + 5; }
+  std::int64_t pointers_a_row() const { return 2 * tile_steps + 4 + Cell::kGates; }
 
   Layout<Cell, T> layout;
   Steps steps;
   NormWeights<Cell, T> norms;
   Team team;
   std::int64_t tile_steps;               // steps whose input product is made at once
-  T *input_panels, *state_panels, *second_panels;  // (blocks, k, gates of the product, units of a block)
+  // (blocks, k, gates of the product, units of a block); state_panels (blocks, gates, k, units) for a mask a gate
+  T *input_panels, *state_panels, *second_panels;
   T *input_bias, *constants;             // (blocks, G, units of a block); (units): what slot G starts from, if the cell has one
   T *zeros, *carry;                      // (B, units)
-  T *peepholes, *dropped;                // (kPeepholes, units); (2, B, units): h under `drop`, of even and of odd steps
+  T *peepholes, *dropped;                // (kPeepholes, units); (2, B, masks, units): h under `drop`, of even and of odd steps
   T* unnormed;                           // (threads, 2, units): a row's new c and its o, until c is normalised
   T* slots;                              // (tile_steps, B, slots) of inference; training has them in `saved`
   void** pointers;
@@ -61,7 +62,7 @@ class ForwardThread {
         rows_(part_.rows), blocks_(part_.blocks(layout_.forward_blocks())) {
     PointerSlice slice(memory.pointers + part_.first_row * memory.pointers_a_row());
     slice.take(x_, rows_.count * m_.tile_steps), slice.take(slots_, rows_.count * m_.tile_steps);
-    slice.take(h_, rows_.count), slice.take(y_, rows_.count), slice.take(carry_, rows_.count);
+    slice.take(h_, rows_.count * Cell::kGates), slice.take(y_, rows_.count), slice.take(carry_, rows_.count);
     slice.take(before_, rows_.count), slice.take(gated_, rows_.count);
   }
 
@@ -74,7 +75,9 @@ class ForwardThread {
       T* state_panel = m_.state_panels + block * layout_.state_panel();
       if (p_.C == 0) std::fill_n(input_panel, layout_.input_panel(), T(0));
       pack_forward<T, Cell::kGates, kUnits>(weight_ih, Cell::kInputGate, p_.H, p_.C, block, input_panel);
-      pack_forward<T, kStateGates, kUnits>(weight_hh, Cell::kStateGate, p_.H, p_.H, block, state_panel);
+      if (masks() == 1) pack_forward<T, kStateGates, kUnits>(weight_hh, Cell::kStateGate, p_.H, p_.H, block, state_panel);
+      for (int g = 0; masks() > 1 && g < kStateGates; ++g)
+        pack_forward<T, 1, kUnits>(weight_hh, {Cell::kStateGate[g]}, p_.H, p_.H, block, state_panel + g * layout_.gate_panel());
       if constexpr (kSecond)
         pack_forward<T, 1, kUnits>(weight_hh, {Cell::kSecondGate}, p_.H, p_.H, block, m_.second_panels + block * layout_.second_panel());
       if (Cell::kNormed) std::fill_n(m_.input_bias + block * Cell::kGates * kBlock, Cell::kGates * kBlock, T(0));
@@ -152,12 +155,12 @@ class ForwardThread {
     point_rows(s, n);
     if constexpr (kSecond) open_gates(n, slots);
     constexpr int kLastGates = kSecond ? 1 : kStateGates;
-    const Product<T> product = kSecond ? second_product() : state_product();
     constexpr int W = kLastGates * kUnits;
     const std::int64_t group = Cell::kNormed || n <= kTileRows<W> ? blocks_.end - blocks_.first : kBlocksAtOnce<W>;
     for (std::int64_t block = blocks_.first, end; block < blocks_.end; block = end) {
       end = std::min(block + group, blocks_.end);
-      multiply<T, kLastGates, kUnits>(n, kSecond ? gated_ : h_, slots, block, end, product);
+      if constexpr (kSecond) multiply<T, 1, kUnits>(n, gated_, slots, block, end, second_product());
+      else multiply_state(n, slots, block, end);
       if constexpr (Cell::kNormed)
         zoned() ? apply_normed<true>(s, n, slots) : apply_normed<false>(s, n, slots);
       else
@@ -169,9 +172,19 @@ class ForwardThread {
     return n;
   }
 
+  // h times W_hh; where each gate has a mask, gate by gate, for none sees the same h.
+  void multiply_state(std::int64_t n, T* const* slots, std::int64_t block, std::int64_t end) {
+    if (masks() == 1) return multiply<T, kStateGates, kUnits>(n, h_, slots, block, end, state_product());
+    for (int g = 0; g < kStateGates; ++g) multiply<T, 1, kUnits>(n, h_of(g), slots, block, end, gate_product(g));
+  }
+
   Product<T> state_product() const {
     const T* start = Cell::kNormed ? m_.input_bias : nullptr;  // zeros, for the product is on its own
     return {m_.state_panels, layout_.state_panel(), p_.H, start, layout_.units, Layout<Cell, T>::kStateAt * layout_.units, layout_.far()};
+  }
+  Product<T> gate_product(int g) const {
+    return {m_.state_panels + g * layout_.gate_panel(), layout_.state_panel(), p_.H, nullptr, layout_.units,
+            (Cell::kStateSlot + g) * layout_.units, layout_.far()};
   }
   Product<T> second_product() const {
     return {m_.second_panels, layout_.second_panel(), p_.H, nullptr, layout_.units, 0, layout_.far()};
@@ -179,14 +192,15 @@ class ForwardThread {
 
   // The first product, and what the second one reads. All blocks: a cell that has two is never shared by units.
   void open_gates(std::int64_t n, T* const* rows) {
-    multiply<T, kStateGates, kUnits>(n, h_, rows, blocks_.first, blocks_.end, state_product());
+    multiply_state(n, rows, blocks_.first, blocks_.end);
+    const T* const* seen = h_of(masks() - 1);
     for (std::int64_t j = 0; j < n; ++j) {
       T* gated = rows[j] + Cell::kLoaded * layout_.units;
       for (std::int64_t unit = 0; unit < layout_.units; unit += kLane) {
         T* slots = rows[j] + unit;
         Vec<T> a[Cell::kSlots];
         for (int i = 0; i < Cell::kLoaded; ++i) a[i] = load(slots + i * layout_.units);
-        store(gated + unit, Cell::gate(a, load_up_to(h_[j] + unit, p_.H - unit)));
+        store(gated + unit, Cell::gate(a, load_up_to(seen[j] + unit, p_.H - unit)));
         for (int i = Cell::kStateSlot; i < Cell::kLoaded; ++i) store(slots + i * layout_.units, a[i]);
       }
       gated_[j] = gated;
@@ -206,24 +220,31 @@ class ForwardThread {
         const std::int64_t first = blocks_.first * kBlock, units = blocks_.end * kBlock - first;
         copy_padded(from.data ? at<T>(from, b) + first : nullptr, std::clamp<std::int64_t>(p_.H - first, 0, units), carry_[j] + first, units);
       }
-      h_[j] = dropping() ? dropped(s - 1, b) : before_[j];
+      for (int m = 0; m < masks(); ++m) h_of(m)[j] = dropping() ? dropped(s - 1, b, m) : before_[j];
     }
   }
 
   bool dropping() const { return call_.regularisation.drop.data; }
   bool zoned() const { return call_.regularisation.zone_h.data || call_.regularisation.zone_c.data; }
-  T* dropped(std::int64_t s, std::int64_t b) const { return m_.dropped + ((s & 1) * p_.B + b) * layout_.units; }
+  int masks() const { return call_.regularisation.drop_gate && dropping() ? Cell::kGates : 1; }
+  // The h that the rows of gate g see, g in the order of the products.
+  const T** h_of(int g) const { return h_ + g * rows_.count; }
+  T* dropped(std::int64_t s, std::int64_t b, int mask) const {
+    return m_.dropped + (((s & 1) * p_.B + b) * masks() + mask) * layout_.units;
+  }
 
   // Units [unit, end) of h after step s, as the product of the next step wants them; null is zeros. Another thread may read
   // what was dropped of the step before while this one writes: two places.
   void drop(std::int64_t s, std::int64_t b, const T* h, std::int64_t unit, std::int64_t end) {
     const std::int64_t L = length(p_, b);
     if (s + 1 < L && is_reset(p_, time_of(p_, s + 1, L), b)) h = call_.restart.h.data ? at<T>(call_.restart.h, b) : nullptr;
-    const T* factor = at<T>(call_.regularisation.drop, b);
-    T* to = dropped(s, b);
-    for (; unit < end; unit += kLane) {
-      const Vec<T> whole = h ? load_up_to(h + unit, end - unit) : Vec<T>{};
-      store_up_to(to + unit, whole * load_up_to(factor + unit, end - unit), end - unit);
+    for (int m = 0; m < masks(); ++m) {
+      const T* factor = mask_of<Cell, T>(call_.regularisation, b, m);
+      T* to = dropped(s, b, m);
+      for (std::int64_t i = unit; i < end; i += kLane) {
+        const Vec<T> whole = h ? load_up_to(h + i, end - i) : Vec<T>{};
+        store_up_to(to + i, whole * load_up_to(factor + i, end - i), end - i);
+      }
     }
   }
 

@@ -38,7 +38,8 @@ struct Layout {
   std::int64_t forward_blocks() const { return units / (Cell::kUnits * kLane); }
   std::int64_t input_panel() const { return inputs * kForwardVectors * kLane; }  // elements of one block's panel
   std::int64_t state_panel() const { return H * kStateGates * Cell::kUnits * kLane; }
-  std::int64_t second_panel() const { return kSecond ? H * Cell::kUnits * kLane : 0; }
+  std::int64_t gate_panel() const { return H * Cell::kUnits * kLane; }  // of one gate alone
+  std::int64_t second_panel() const { return kSecond ? gate_panel() : 0; }
 
   bool far() const { return Cell::kGates * units * (C + H) * static_cast<std::int64_t>(sizeof(T)) > kNearBytes; }
 

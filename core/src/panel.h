@@ -58,15 +58,17 @@ void pack_backward(const T* weight, const int (&gate)[G], std::int64_t H, std::i
     }
 }
 
-// `multiply` with such panels, blocks [block, end) of so many columns.
+// `multiply` with such panels, blocks [block, end) of so many columns, from a row of the panels on.
 template <class T>
 void multiply_columns(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, std::int64_t end, std::int64_t columns,
-                      Product<T> m) {
+                      Product<T> m, std::int64_t row = 0) {
   constexpr int N = kColumns * kLanes<T>;
   const bool narrow = block < end && vectors_of<T>(end - 1, columns) == 1;
+  const T* panel = m.panel;
+  m.panel = panel + row * N;
   multiply<T, 1, kColumns>(n, a, out, block, narrow ? end - 1 : end, m);
   if (!narrow) return;
-  m.panel += (end - 1) * m.panel_stride, m.offset += (end - 1) * N;
+  m.panel = panel + (end - 1) * m.panel_stride + row * kLanes<T>, m.offset += (end - 1) * N;
   if (m.start) m.start += (end - 1) * N;
   multiply<T, 1, 1>(n, a, out, 0, 1, m);
 }

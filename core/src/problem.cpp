@@ -22,17 +22,19 @@ Status check_lengths(const Problem& p) {
   return Status::ok;
 }
 
+bool is_normed(const Problem& p) { return p.cell == Cell::gru_norm || p.cell == Cell::lstm_norm; }
+
 Status check_weights(const Problem& p, const Weights& w) {
   const bool missing = !w.weight_hh || (p.C > 0 && !w.weight_ih) || (p.cell == Cell::lstm_peephole && !w.peephole);
-  const bool normed = p.cell == Cell::gru_norm || p.cell == Cell::lstm_norm;
-  const bool without_norm = normed && (!w.norm_ih || !w.norm_hh || (has_c(p.cell) && !w.norm_c));
+  const bool without_norm = is_normed(p) && (!w.norm_ih || !w.norm_hh || (has_c(p.cell) && !w.norm_c));
   return missing || without_norm ? Status::null_pointer : Status::ok;
 }
 
-// The gradient of a peephole needs the c that its gate saw, and of zoneout another is kept.
+// The gradient of a peephole needs the c that its gate saw, and of zoneout another is kept. A norm is one over all gates.
 Status check_regularisation(const Problem& p, const Regularisation& r) {
   const bool zoned = r.zone_h.data || r.zone_c.data;
-  return zoned && p.cell == Cell::lstm_peephole ? Status::unsupported : Status::ok;
+  const bool by_gate = r.drop.data && r.drop_gate;
+  return (zoned && p.cell == Cell::lstm_peephole) || (by_gate && is_normed(p)) ? Status::unsupported : Status::ok;
 }
 
 bool has_steps(const Problem& p) { return p.T > 0 && p.B > 0; }

@@ -153,14 +153,11 @@ void product_after_reset(const Weights& w, std::int64_t H, const T* from_x, cons
   affine(weight + 2 * H * H, gated, bias ? bias + 2 * H : nullptr, H, H, from_h + 2 * H);
 }
 
-// The same, back: dr from dn, and `through`, the gradient of what W_hh saw.
+// The same, back: `through` comes as the gradient of r h, and leaves as that of h beside dr.
 template <class T>
-void back_before_reset(const Weights& w, std::int64_t H, const T* saved, const T* seen, T* dgates_x, T* dgates_h, T* through, T* spare) {
-  const T* weight = static_cast<const T*>(w.weight_hh);
-  transposed(weight + 2 * H * H, dgates_h + 2 * H, H, H, spare);
-  for (std::int64_t u = 0; u < H; ++u) dgates_x[u] = dgates_h[u] = spare[u] * seen[u] * saved[u] * (1 - saved[u]);
-  transposed(weight, dgates_h, 2 * H, H, through);
-  for (std::int64_t u = 0; u < H; ++u) through[u] += spare[u] * saved[u];
+void back_before_reset(std::int64_t H, const T* saved, const T* seen, T* dgates_x, T* dgates_h, T* through) {
+  for (std::int64_t u = 0; u < H; ++u) dgates_x[u] = dgates_h[u] = through[u] * seen[u] * saved[u] * (1 - saved[u]);
+  for (std::int64_t u = 0; u < H; ++u) through[u] *= saved[u];
 }
 
 bool is_normed(Cell cell) { return cell == Cell::gru_norm || cell == Cell::lstm_norm; }
@@ -253,10 +250,10 @@ void hand_over(T* d, std::int64_t H, T* to) {
   }
 }
 
-// h as W_hh sees it.
+// h as gate g's part of W_hh sees it, and its gradient on the way back.
 template <class T>
-void drop(ConstState factor, std::int64_t b, const T* h, std::int64_t H, T* out) {
-  for (std::int64_t u = 0; u < H; ++u) out[u] = factor.data ? at<T>(factor, b)[u] * h[u] : h[u];
+void drop(const Regularisation& r, std::int64_t b, std::int64_t g, const T* h, std::int64_t H, T* out) {
+  for (std::int64_t u = 0; u < H; ++u) out[u] = r.drop.data ? at<T>(r.drop, b)[g * r.drop_gate + u] * h[u] : h[u];
 }
 
 template <class T>
@@ -266,25 +263,27 @@ void forward_row(const Forward& call, std::int64_t b) {
   const Regularisation& r = call.regularisation;
   const std::int64_t H = p.H, GH = gates(p.cell) * H, L = length(p, b);
   T *h = static_cast<T*>(call.workspace), *c = h + H, *h_old = c + H, *c_old = h_old + H, *seen = c_old + H;
-  T *from_x = seen + H, *from_h = from_x + GH, *spare = from_h + GH;
+  T *from_x = seen + GH, *from_h = from_x + GH, *spare = from_h + GH;
   copy_or_zero(at<T>(call.h0, b), H, h);
   copy_or_zero(has_c(p.cell) ? at<T>(call.c0, b) : nullptr, H, c);
   for (std::int64_t s = 0; s < L; ++s) {
     const std::int64_t t = time_of(p, s, L);
     if (is_reset(p, t, b)) copy_or_zero(at<T>(call.restart.h, b), H, h), copy_or_zero(at<T>(call.restart.c, b), H, c);
     std::copy(h, c + H, h_old);
-    drop(r.drop, b, h, H, seen);
     const T *bias_ih = static_cast<const T*>(w.bias_ih), *bias_hh = static_cast<const T*>(w.bias_hh);
+    const T *weight_ih = static_cast<const T*>(w.weight_ih), *weight_hh = static_cast<const T*>(w.weight_hh);
+    for (std::int64_t g = 0; g < GH / H; ++g) drop(r, b, g, h, H, seen + g * H);
     if (is_normed(p.cell)) {
-      normed_affine(static_cast<const T*>(w.weight_ih), at<T>(call.x, t, b), static_cast<const T*>(w.norm_ih), bias_ih, GH, p.C, from_x);
-      normed_affine(static_cast<const T*>(w.weight_hh), seen, static_cast<const T*>(w.norm_hh), bias_hh, GH, H, from_h);
+      normed_affine(weight_ih, at<T>(call.x, t, b), static_cast<const T*>(w.norm_ih), bias_ih, GH, p.C, from_x);
+      normed_affine(weight_hh, seen, static_cast<const T*>(w.norm_hh), bias_hh, GH, H, from_h);
     } else {
-      affine(static_cast<const T*>(w.weight_ih), at<T>(call.x, t, b), bias_ih, GH, p.C, from_x);
-      affine(static_cast<const T*>(w.weight_hh), seen, bias_hh, GH, H, from_h);
+      affine(weight_ih, at<T>(call.x, t, b), bias_ih, GH, p.C, from_x);
+      for (std::int64_t g = 0; g < GH / H; ++g)
+        affine(weight_hh + g * H * H, seen + g * H, bias_hh ? bias_hh + g * H : nullptr, H, H, from_h + g * H);
     }
     T* saved = call.saved ? static_cast<T*>(call.saved) + (t * p.B + b) * kSlots * H : spare;
     const T* peepholes = static_cast<const T*>(w.peephole);
-    if (p.cell == Cell::gru_before) product_after_reset(w, H, from_x, seen, from_h, saved);
+    if (p.cell == Cell::gru_before) product_after_reset(w, H, from_x, seen + 2 * H, from_h, saved);
     for (std::int64_t u = 0; u < H; ++u)
       unit_forward(p.cell, from_x + u, from_h + u, peepholes ? peepholes + u : nullptr, H, h[u], c[u], saved + u);
     if (p.cell == Cell::lstm_norm) output_of_norm(static_cast<const T*>(w.norm_c), c, saved, H, h, from_x);
@@ -304,7 +303,7 @@ void backward_row(const Backward& call, std::int64_t b) {
   const Regularisation& r = call.regularisation;
   const std::int64_t H = p.H, G = gates(p.cell), GH = G * H, L = length(p, b);
   T *dh = static_cast<T*>(call.workspace), *dc = dh + H, *h_old = dc + H, *c_old = h_old + H, *seen = c_old + H;
-  T *stays_h = seen + H, *stays_c = stays_h + H, *through = stays_c + H, *spare = through + H, *dgates_x = spare + H, *dgates_h = dgates_x + GH;
+  T *stays_h = seen + GH, *stays_c = stays_h + H, *through = stays_c + H, *dgates_x = through + H, *dgates_h = dgates_x + GH;
   const T *peepholes = static_cast<const T*>(w.peephole), one = 1;
   T* dpeephole = static_cast<T*>(call.dpeephole);
   copy_or_zero(at<T>(call.dh_n, b), H, dh);
@@ -317,18 +316,18 @@ void backward_row(const Backward& call, std::int64_t b) {
     const T* c_from = fresh ? at<T>(call.restart.c, b) : s > 0 ? saved_row + t_old * p.B * kSlots * H + 4 * H : at<T>(call.c0, b);
     copy_or_zero(fresh ? at<T>(call.restart.h, b) : s > 0 ? at<T>(call.y, t_old, b) : at<T>(call.h0, b), H, h_old);
     copy_or_zero(cell ? c_from : nullptr, H, c_old);
-    drop(r.drop, b, h_old, H, seen);
+    for (std::int64_t g = 0; g < G; ++g) drop(r, b, g, h_old, H, seen + g * H);
     for (std::int64_t u = 0; call.dy.data && u < H; ++u) dh[u] += at<T>(call.dy, t, b)[u];
     unzone(r.zone_h, t, b, H, dh, stays_h), unzone(cell ? r.zone_c : ConstSequence{}, t, b, H, dc, stays_c);
     const bool normed = is_normed(p.cell), normed_c = p.cell == Cell::lstm_norm;
     if (normed_c) {
       back_through_norm(static_cast<const T*>(w.norm_c), saved_row + t * p.B * kSlots * H, c_old, H, dh, dc, static_cast<T*>(call.dnorm_c), dgates_x, dgates_x + H);
-      std::copy(dh, dh + H, spare), std::fill_n(dh, H, T(0));
+      std::copy(dh, dh + H, through), std::fill_n(dh, H, T(0));
     }
     for (std::int64_t u = 0; u < H; ++u)
       unit_backward(p.cell, saved_row + t * p.B * kSlots * H + u, peepholes ? peepholes + u : nullptr, H, h_old[u], c_old[u], dh[u],
                     dc[u], dgates_x + u, dgates_h + u, dpeephole ? dpeephole + u : nullptr);
-    if (normed_c) std::copy(spare, spare + H, dgates_x + 3 * H), std::copy(spare, spare + H, dgates_h + 3 * H);
+    if (normed_c) std::copy(through, through + H, dgates_x + 3 * H), std::copy(through, through + H, dgates_h + 3 * H);
     if (normed) {
       const auto back = [&](const void* weight, const T* v, std::int64_t k, const void* gain, T* d, void* dgain, void* dbias) {
         normed_affine_back(static_cast<const T*>(weight), v, static_cast<const T*>(gain), GH, k, d, static_cast<T*>(dgain), static_cast<T*>(dbias), dgates_h + GH);
@@ -338,16 +337,19 @@ void backward_row(const Backward& call, std::int64_t b) {
     }
     const bool before = p.cell == Cell::gru_before;
     const T* saved = saved_row + t * p.B * kSlots * H;
-    if (before) back_before_reset(w, H, saved, seen, dgates_x, dgates_h, through, spare);
-    else transposed(static_cast<const T*>(w.weight_hh), dgates_h, GH, H, through);
-    drop(r.drop, b, through, H, through);
-    for (std::int64_t u = 0; u < H; ++u) dh[u] += through[u] + stays_h[u], dc[u] += stays_c[u];
+    for (std::int64_t u = 0; u < H; ++u) dh[u] += stays_h[u], dc[u] += stays_c[u];
+    for (std::int64_t g = G - 1; g >= 0; --g) {  // from the last: what comes out of the second product opens r
+      transposed(static_cast<const T*>(w.weight_hh) + g * H * H, dgates_h + g * H, H, H, through);
+      if (before && g == 2) back_before_reset(H, saved, seen + 2 * H, dgates_x, dgates_h, through);
+      drop(r, b, g, through, H, through);
+      for (std::int64_t u = 0; u < H; ++u) dh[u] += through[u];
+    }
     if (fresh) hand_over(dh, H, at<T>(call.dh_restart, b)), hand_over(dc, H, cell ? at<T>(call.dc_restart, b) : nullptr);
     if (call.dx.data) transposed(static_cast<const T*>(w.weight_ih), dgates_x, GH, p.C, at<T>(call.dx, t, b));
     add_outer(dgates_x, at<T>(call.x, t, b), GH, p.C, static_cast<T*>(call.dweight_ih));
     T* dweight_hh = static_cast<T*>(call.dweight_hh);
-    add_outer(dgates_h, seen, before ? 2 * H : GH, H, dweight_hh);
-    if (before) add_outer(dgates_h + 2 * H, saved + 3 * H, H, H, dweight_hh ? dweight_hh + 2 * H * H : nullptr);
+    for (std::int64_t g = 0; g < G; ++g)
+      add_outer(dgates_h + g * H, before && g == 2 ? saved + 3 * H : seen + g * H, H, H, dweight_hh ? dweight_hh + g * H * H : nullptr);
     if (normed) continue;
     add_outer(dgates_x, &one, GH, 1, static_cast<T*>(call.dbias_ih));
     add_outer(dgates_h, &one, GH, 1, static_cast<T*>(call.dbias_hh));

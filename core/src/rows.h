@@ -25,6 +25,13 @@ T* at(State s, std::int64_t b) {
   return static_cast<T*>(s.data) + b * s.row;
 }
 
+// The mask of `drop` for gate g, in the order of the products, the second one's last.
+template <class Cell, class T>
+const T* mask_of(const Regularisation& r, std::int64_t b, int g) {
+  const int states = static_cast<int>(std::size(Cell::kStateGate));
+  return at<T>(r.drop, b) + (g < states ? Cell::kStateGate[g] : Cell::kSecondGate) * r.drop_gate;
+}
+
 // Null where the whole sequence is.
 template <class T>
 const T* row_of(ConstSequence s, std::int64_t t, std::int64_t b) {

@@ -114,9 +114,14 @@ class GradientThread {
     T* state_panels = m_.panels + layout_.input_blocks() * kStretch * kBlock;
     T* second_panels = state_panels + layout_.hidden_blocks() * kStretch * kBlock;
     if (input_gradient()) pack_rows(m_.x, nullptr, n, p_.C, m_.panels);
-    if (state_gradient()) pack_rows(m_.h, call_.regularisation.drop.data ? m_.drop : nullptr, n, p_.H, state_panels);
+    const bool dropped = call_.regularisation.drop.data;
+    const std::int64_t drop_gate = dropped ? call_.regularisation.drop_gate : 0;
+    if (state_gradient() && !drop_gate) pack_rows(m_.h, dropped ? m_.drop : nullptr, n, p_.H, state_panels);
     if (Memory::kSecond && state_gradient()) pack_rows(m_.gated, nullptr, n, p_.H, second_panels);
-    for (int slot = 0; slot < Cell::kLoaded; ++slot)
+    for (int slot = 0; slot < Cell::kLoaded; ++slot) {
+      const int gate = layout_.state_gate(slot);
+      const bool second = Memory::kSecond && slot == 0;
+      if (state_gradient() && drop_gate && gate >= 0 && !second) pack_rows(m_.h, m_.drop, n, p_.H, state_panels, gate * drop_gate);
       for (std::int64_t unit = units_.first; unit < units_.end; unit += kSlab) {
         const std::int64_t rows = std::min(kSlab, units_.end - unit);
         if (!Cell::kNormed) transpose(slot * layout_.units + unit, rows, n);
@@ -126,14 +131,14 @@ class GradientThread {
           if (input_gradient()) add_product(rows, n, m_.panels, p_.C, input_gradient() + row * p_.C);
           if (call_.dbias_ih && !Cell::kNormed) add_sums(rows, n, static_cast<T*>(call_.dbias_ih) + row);
         }
-        if (const int gate = layout_.state_gate(slot); gate >= 0) {
+        if (gate >= 0) {
           const std::int64_t row = gate * p_.H + unit;
           if constexpr (Cell::kNormed) under_norm(kStateNorm, slot, Layout<Cell, T>::kStateAt + slot - Cell::kStateSlot, unit, row, rows, n);
-          const T* panels = Memory::kSecond && slot == 0 ? second_panels : state_panels;
-          if (state_gradient()) add_product(rows, n, panels, p_.H, state_gradient() + row * p_.H);
+          if (state_gradient()) add_product(rows, n, second ? second_panels : state_panels, p_.H, state_gradient() + row * p_.H);
           if (call_.dbias_hh && !Cell::kNormed) add_sums(rows, n, static_cast<T*>(call_.dbias_hh) + row);
         }
       }
+    }
     if (call_.dpeephole)
       for (int i = 0; i < Cell::kPeepholes; ++i) add_peephole(i, n);
     if constexpr (Cell::kNormedCell)
@@ -198,16 +203,17 @@ class GradientThread {
       }
   }
 
-  // Rows of x or h to panels, times their factors where there are some; a null row is zeros.
+  // Rows of x or h to panels, times their factors, `shift` further on, where there are some; a null row is zeros.
   // (blocks, n, kBlock) from n rows of `columns`
-  void pack_rows(const T* const* from, const T* const* factor, std::int64_t n, std::int64_t columns, T* panels) {
+  void pack_rows(const T* const* from, const T* const* factor, std::int64_t n, std::int64_t columns, T* panels,
+                 std::int64_t shift = 0) {
     for (std::int64_t k = 0; k < n; ++k)
       for (std::int64_t column = 0; column < columns; column += kLane) {
         const std::int64_t block = column / kBlock, width = vectors_of<T>(block, columns) * kLane;
         T* to = panels + block * kStretch * kBlock + k * width + column % kBlock;
         const std::int64_t left = columns - column;
         Vec<T> row = from[k] ? load_up_to(from[k] + column, left) : Vec<T>{};
-        if (factor && from[k]) row *= load_up_to(factor[k] + column, left);
+        if (factor && from[k]) row *= load_up_to(factor[k] + shift + column, left);
         store(to, row);
       }
   }

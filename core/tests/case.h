@@ -18,7 +18,7 @@ struct Options {
   Cell cell;
   std::int64_t T, B, C, H;
   bool reverse = false, ragged = false, resets = false, biases = true, states = true;
-  bool restart = false, drop = false, zones = false, add = false;
+  bool restart = false, drop = false, gates_drop = false, zones = false, add = false;
   unsigned seed = 1;
   double scale = 1;  // of inputs and weights
 };
@@ -34,7 +34,8 @@ class Case {
     for (auto* state : {&h0_, &c0_, &dh_n_, &dc_n_}) fill(*state, o.B * (o.H + kGap));
     const double spread = o.scale / std::sqrt(static_cast<double>(o.H));
     fill(weight_ih_, GH * o.C, spread), fill(weight_hh_, GH * o.H, spread), fill(bias_ih_, GH, spread), fill(bias_hh_, GH, spread);
-    for (auto* state : {&restart_h_, &restart_c_, &drop_}) fill(*state, o.B * (o.H + kGap));
+    for (auto* state : {&restart_h_, &restart_c_}) fill(*state, o.B * (o.H + kGap));
+    fill(drop_, o.B * (GH + kGap));
     for (auto* zone : {&zone_h_, &zone_c_}) fill(*zone, TB * (o.H + kGap));
     fill(peephole_, 3 * o.H), fill(norm_ih_, GH), fill(norm_hh_, GH), fill(norm_c_, 2 * o.H);
     for (std::int64_t b = 0; b < o.B; ++b) lengths_.push_back(random_() % (o.T + 1));
@@ -86,7 +87,8 @@ class Case {
   template <class Call>
   void regularise(Call& call) const {
     if (o_.restart) call.restart = {{restart_h_.data(), o_.H + kGap}, {restart_c_.data(), o_.H + kGap}};
-    if (o_.drop) call.regularisation.drop = {drop_.data(), o_.H + kGap};
+    if (o_.drop) call.regularisation.drop = {drop_.data(), gates(o_.cell) * o_.H + kGap};
+    if (o_.gates_drop) call.regularisation.drop_gate = o_.H;
     if (o_.zones) call.regularisation.zone_h = sequence(zone_h_, o_.H), call.regularisation.zone_c = sequence(zone_c_, o_.H);
   }
   // Batch first: rows of the batch are the slow index.

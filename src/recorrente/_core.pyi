@@ -94,6 +94,7 @@ class Further:
     """What most calls do without. Pointers with strides as in forward; `dpeephole` and the like are of backward alone.
 
     add: backward adds to the gradients of weights and biases, instead of writing them.
+    drop_gate: elements from one gate's mask in `drop` to the next; 0: one mask for all gates.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class Further:
         dnorm_hh: int = 0,
         dnorm_c: int = 0,
         add: bool = False,
+        drop_gate: int = 0,
     ) -> None: ...
 
 def forward(

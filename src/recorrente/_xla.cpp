@@ -73,7 +73,10 @@ Call call_of(const XLA_FFI_CallFrame* frame, std::vector<std::int64_t>& ends) {
   call.weights = {given(frame, weight_ih), given(frame, weight_hh), given(frame, bias_ih), given(frame, bias_hh), nullptr};
   call.x = {given(frame, x), p.C, p.T * p.C};
   call.h0 = {given(frame, h0), p.H}, call.c0 = {given(frame, c0), p.H};
-  call.regularisation.drop = {given(frame, drop), p.H};
+  if (const XLA_FFI_Buffer& mask = argument(frame, drop); const void* masks = data(mask)) {
+    const std::int64_t width = mask.dims[1];  // H, or G*H
+    call.regularisation.drop = {masks, width}, call.regularisation.drop_gate = width == p.H ? 0 : p.H;
+  }
   return call;
 }
 

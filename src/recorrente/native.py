@@ -140,7 +140,7 @@ class Way(NamedTuple):
 
     lengths: Tensor | None = None  # (B,) int64
     reset: Tensor | None = None  # (T, B) bool
-    drop: Tensor | None = None  # (B, H)
+    drop: Tensor | None = None  # (B, H), or (B, G*H)
     zone_h: Tensor | None = None  # (T, B, H)
     zone_c: Tensor | None = None  # (T, B, H)
     cell: int = 0
@@ -193,7 +193,8 @@ def _refuse(inputs: Inputs, way: Way) -> None:
     )
     tensors = [*zip(inputs._fields, inputs, shapes, [dtype] * N_INPUTS, strict=True)]
     if way[:5] != (None,) * 5:
-        shapes = ((B,), (T, B), state, (T, B, H), (T, B, H))
+        masks = (B, rows) if _by_gate(inputs, way) else state
+        shapes = ((B,), (T, B), masks, (T, B, H), (T, B, H))
         dtypes = (torch.int64, torch.bool, dtype, dtype, dtype)
         tensors += zip(way._fields[:5], way[:5], shapes, dtypes, strict=True)
     for name, tensor, shape, wanted in tensors:
@@ -202,6 +203,11 @@ def _refuse(inputs: Inputs, way: Way) -> None:
             raise InputError(name, came=came, wanted=f"{tuple(shape)} {wanted} on the CPU, to fit the others")
     if way.lengths is not None and not way.lengths.is_contiguous():
         raise InputError("lengths", came="strides", wanted="contiguous int64")
+
+
+def _by_gate(inputs: Inputs, way: Way) -> bool:
+    """Whether each gate has a mask of its own."""
+    return way.drop is not None and way.drop.shape[-1] != inputs.weight_hh.shape[1]
 
 
 # What the core calls its dtypes and cells, and back.
@@ -311,6 +317,7 @@ def _further(
     dh_restart, dc_restart = map(_state, d[RESTARTS])
     return _core.Further(
         drop=_state(way.drop),
+        drop_gate=inputs.weight_hh.shape[1] if _by_gate(inputs, way) else 0,
         zone_h=_sequence(way.zone_h),
         zone_c=_sequence(way.zone_c),
         restart_h=_state(inputs.restart_h),

@@ -29,7 +29,8 @@ class Along(TypedDict, total=False):
     lengths: `(B,)` integers in 0..T, how many steps each row has; all T where None.
     reset: `(T, B)` bool, the state before step t of a row is `restart`, and the gradient stops there.
     restart: a state, each `(B, H)`; zeros where None.
-    drop: `(B, H)`, what h is multiplied with on its way into W_hh, at every step alike.
+    drop: `(B, H)`, what h is multiplied with on its way into W_hh, at every step alike; `(B, G*H)` where each gate's
+        part of W_hh has its own.
     zone: like the state, each `(T, B, H)` or None: the share of the old part that stays, new + zone * (old - new).
     """
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
 
 from recorrente.cells import Cell
+from recorrente.cells.base import product
 from recorrente.notation import State, Weights
 from recorrente.sweep import Along, Sweep, reference
 
@@ -57,8 +57,7 @@ class _Noting:
         self.after: list[State] = []
 
     def step(self, from_input: Tensor, state: State, weights: Weights, drop: Tensor | None = None) -> State:
-        seen = state[0] if drop is None else state[0] * drop
-        from_state = linear(seen, weights.weight_hh, weights.bias_hh)
+        from_state = product(state[0], weights.weight_hh, weights.bias_hh, drop)
         self.gates.append(torch.stack(self.cell.gates_of(from_input, from_state, state)))
         self.before.append(state)
         self.after.append(self.cell.step(from_input, state, weights, drop))

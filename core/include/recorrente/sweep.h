@@ -21,10 +21,11 @@
 // Where `reset` holds a non-zero byte at (t, b), the state before the step that reads x at (t, b) is `Restart`: zero, or
 // what is given. No gradient passes to what was before.
 //
-// Regularisation, where it is given. `drop` (B, H) multiplies h on its way into W_hh, at every step alike. Where `zone_h`
+// Regularisation, where it is given. `drop` (B, H) multiplies h on its way into W_hh, at every step alike; where
+// `drop_gate` is not 0, it is (B, G*H), and each gate's part of W_hh sees an h of its own, in the weights' order. Where `zone_h`
 // and `zone_c` are given, (T, B, H), each the share of the old state that stays: h' is h~ + zone_h (h - h~) where h~ is the
 // step's own, and so is c'; h~ is made from c~ (zoneout, D. Krueger et al., arXiv 1606.01305). Zones
-// and peepholes together are unsupported.
+// and peepholes together are unsupported, and so are masks by gate where a norm is one over all gates.
 //
 // Memory. The caller owns all of it. `saved` and `workspace` have the sizes that the queries give, any alignment that
 // malloc gives, and need not be initialised. Nothing may overlap anything else, but that read-only arrays may share.
@@ -107,7 +108,8 @@ struct Weights {
 
 // Null: 1 for drop, nothing for zones, zero for the state after a reset. Zones may have strides of 0.
 struct Regularisation {
-  ConstState drop;                // (B, H)
+  ConstState drop;                // (B, H), or (B, G*H)
+  std::int64_t drop_gate = 0;     // elements from one gate's mask to the next; 0: one for all
   ConstSequence zone_h, zone_c;   // (T, B, H); zone_c where there is a c
 };
 struct Restart {

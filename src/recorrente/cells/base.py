@@ -9,12 +9,24 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
 from recorrente.notation import State, Weights
 
-__all__ = ["Cell"]
+__all__ = ["Cell", "product"]
+
+
+def product(h: Tensor, weight_hh: Tensor, bias_hh: Tensor | None, drop: Tensor | None) -> Tensor:
+    """W_hh (drop * h) + b_hh, `(B, G*H)`; where `drop` is `(B, G*H)`, each gate's part of W_hh sees an h of its own."""
+    if drop is None or drop.shape == h.shape:
+        return linear(h if drop is None else h * drop, weight_hh, bias_hh)
+    H = h.shape[-1]
+    seen = h[:, None] * drop.unflatten(-1, (-1, H))  # (B, G, H)
+    parts = [linear(seen[:, g], weight) for g, weight in enumerate(weight_hh.split(H))]
+    from_state = torch.cat(parts, dim=-1)
+    return from_state if bias_hh is None else from_state + bias_hh
 
 
 class Cell(ABC):
@@ -64,10 +76,9 @@ class Cell(ABC):
     def step(self, from_input: Tensor, state: State, weights: Weights, drop: Tensor | None = None) -> State:
         """One step of time: the product with the state, the pointwise function, and the projection where there is one.
 
-        `drop` (B, H) multiplies h on its way into W_hh. A cell that is not pointwise overrides this.
+        `drop` is that of `recorrente.sweep.Along`. A cell that is not pointwise overrides this.
         """
-        seen = state[0] if drop is None else state[0] * drop
-        from_state = linear(seen, weights.weight_hh, weights.bias_hh)  # (B, G*H)
+        from_state = product(state[0], weights.weight_hh, weights.bias_hh, drop)  # (B, G*H)
         h, *rest = self.pointwise(from_input, from_state, state)
         if weights.weight_hr is not None:
             h = linear(h, weights.weight_hr)  # (B, P)

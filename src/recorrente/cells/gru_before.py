@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
 
+from recorrente.cells.base import product
 from recorrente.cells.gru import GRU
 from recorrente.notation import State, Weights
 
@@ -27,12 +27,15 @@ class ResetBeforeGRU(GRU):
 
     def step(self, from_input: Tensor, state: State, weights: Weights, drop: Tensor | None = None) -> State:
         (h,) = state
-        seen = h if drop is None else h * drop
-        w_rz, w_n = weights.weight_hh.split((2 * h.shape[-1], h.shape[-1]))
-        b_rz, b_n = (None, None) if weights.bias_hh is None else weights.bias_hh.split((2 * h.shape[-1], h.shape[-1]))
-        x_rz, x_n = from_input.split((2 * h.shape[-1], h.shape[-1]), dim=-1)
-        r, z = torch.sigmoid(x_rz + linear(seen, w_rz, b_rz)).chunk(2, dim=-1)
-        n = torch.tanh(x_n + linear(r * seen, w_n, b_n))
+        H = h.shape[-1]
+        drop_rz = drop_n = drop
+        if drop is not None and drop.shape != h.shape:
+            drop_rz, drop_n = drop.split((2 * H, H), dim=-1)
+        w_rz, w_n = weights.weight_hh.split((2 * H, H))
+        b_rz, b_n = (None, None) if weights.bias_hh is None else weights.bias_hh.split((2 * H, H))
+        x_rz, x_n = from_input.split((2 * H, H), dim=-1)
+        r, z = torch.sigmoid(x_rz + product(h, w_rz, b_rz, drop_rz)).chunk(2, dim=-1)
+        n = torch.tanh(x_n + product(r * h, w_n, b_n, drop_n))
         return ((1 - z) * n + z * h,)
 
     def gates_of(self, from_input: Tensor, from_state: Tensor, state: State) -> tuple[Tensor, ...]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
 
-from recorrente.cells.base import Cell
+from recorrente.cells.base import Cell, product
 from recorrente.notation import State, Weights
 
 __all__ = ["PeepholeLSTM"]
@@ -34,8 +33,8 @@ class PeepholeLSTM(Cell):
 
     def step(self, from_input: Tensor, state: State, weights: Weights, drop: Tensor | None = None) -> State:
         assert weights.peephole is not None
-        seen = state[0] if drop is None else state[0] * drop
-        return self._gated(from_input + linear(seen, weights.weight_hh, weights.bias_hh), state[1], weights.peephole)
+        from_state = product(state[0], weights.weight_hh, weights.bias_hh, drop)
+        return self._gated(from_input + from_state, state[1], weights.peephole)
 
     def pointwise(self, from_input: Tensor, from_state: Tensor, state: State) -> State:
         """With all peepholes zero, a plain LSTM."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.nn import init
-from torch.nn.functional import layer_norm, linear
+from torch.nn.functional import layer_norm
 
-from recorrente.cells.base import Cell
+from recorrente.cells.base import Cell, product
 from recorrente.cells.gru import GRU
 from recorrente.cells.lstm import LSTM
 from recorrente.notation import State, Weights
@@ -31,10 +31,9 @@ class _Normed(Cell):
 
     def normed(self, from_input: Tensor, state: State, weights: Weights, drop: Tensor | None) -> tuple[Tensor, Tensor]:
         """Both pre-activations, normalised; `from_input` holds its bias already, which stays out of the norm."""
-        seen = state[0] if drop is None else state[0] * drop
         a = from_input if weights.bias_ih is None else from_input - weights.bias_ih
         a = layer_norm(a, a.shape[-1:], weights.norm_ih, weights.bias_ih)
-        b = linear(seen, weights.weight_hh)
+        b = product(state[0], weights.weight_hh, None, drop)
         return a, layer_norm(b, b.shape[-1:], weights.norm_hh, weights.bias_hh)
 
 

@@ -16,8 +16,19 @@ except ImportError as error:
 if int(keras.__version__.split(".")[0]) < 3:
     raise InputError("recorrente.keras", came=f"Keras {keras.__version__}", wanted="Keras 3", cure="Upgrade it.")
 
-from recorrente.keras.exchange import from_run, from_torch, to_torch
+from recorrente.keras.exchange import from_keras2, from_run, from_torch, to_torch
 from recorrente.keras.layers import GRU, LSTM, SimpleRNN
 from recorrente.keras.swap import accelerate, explain, restore
 
-__all__ = ["GRU", "LSTM", "SimpleRNN", "accelerate", "explain", "from_run", "from_torch", "restore", "to_torch"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "SimpleRNN",
+    "accelerate",
+    "explain",
+    "from_keras2",
+    "from_run",
+    "from_torch",
+    "restore",
+    "to_torch",
+]

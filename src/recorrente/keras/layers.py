@@ -14,6 +14,7 @@ from keras import ops
 
 from recorrente.errors import InputError
 from recorrente.keras import masks, order
+from recorrente.notation import Weights
 
 __all__ = ["BACKEND", "GRU", "LSTM", "OnCore", "SimpleRNN"]
 
@@ -34,6 +35,7 @@ class OnCore:
     go_backwards: bool
     zero_output_for_mask: bool
     stateful: bool
+    unroll: bool
 
     @property
     def supports_jit(self) -> bool:
@@ -44,19 +46,13 @@ class OnCore:
     def supports_jit(self, value: bool) -> None:
         """Nothing: Keras' constructors set it, and what is true of their loop is not of ours."""
 
-    def lack(self, x: Any = None, *, training: bool = False) -> str:
-        """What keeps this layer from the core, for an input `x`, now; empty where nothing does."""
-        cell = self.cell
-        lacking = order.lack(cell)
+    def lack(self, x: Any = None) -> str:
+        """What keeps this layer from the core, for an input `x`; empty where nothing does."""
+        lacking = order.lack(self.cell)
         if lacking:
             return lacking
         if getattr(self, "use_cudnn", "auto") is True:
             return "use_cudnn=True asks for cuDNN"
-        gated = not isinstance(cell, keras.layers.SimpleRNNCell)
-        if training and gated and cell.recurrent_dropout:
-            return "recurrent_dropout has a mask for each gate in Keras, and the core has one for all"
-        if training and gated and cell.dropout and cell.implementation == 1:
-            return "implementation=1 has a mask of the input for each gate, and the core has one for all"
         if x is not None and not _backend.on_cpu(x):
             return "the input is not on the CPU"
         return ""
@@ -65,10 +61,15 @@ class OnCore:
         """Keras' loop: the last output, all outputs where they are wanted, and the final states."""
         _refuse_other_backend(sequences)
         training = bool(training)  # Keras also says None
-        if self.lack(sequences, training=training):
+        if self.lack(sequences):
             return super().inner_loop(sequences, initial_state, mask, training=training)  # type: ignore[misc]
-        x, states, drop = self._dropped(sequences, initial_state, training)
-        dtype = _computed_in(x)
+        states = list(initial_state) if isinstance(initial_state, list | tuple) else [initial_state]
+        if self.stateful and _backend.STATES_ARE_OVERWRITTEN:
+            states = [ops.copy(state) for state in states]
+        dtype = _computed_in(sequences)
+        weights = order.weights(self.cell, dtype)
+        x, weights = self._dropped(sequences, weights) if training else (sequences, weights)
+        drop = self._recurrent_mask(states[0]) if training else None
         x, *states = [ops.cast(array, dtype) for array in (x, *states)]
         mask = mask[0] if isinstance(mask, list | tuple) else mask
         if mask is not None:
@@ -78,25 +79,35 @@ class OnCore:
             order.ours(self.cell),
             x,
             tuple(states),
-            order.weights(self.cell, dtype),
+            weights,
             reverse=self.go_backwards,
             lengths=None if mask is None else masks.lengths(mask),
             drop=None if drop is None else ops.cast(drop, dtype),
             training=training,
+            sequences=self.return_sequences,
         )
         return *self._told(y, final[0], mask, states[0]), list(final)
 
-    def _dropped(self, x: Any, states: Any, training: bool) -> tuple[Any, list[Any], Any]:
-        """The input and the states as a list, and the masks that Keras has drawn for this call."""
-        states = list(states) if isinstance(states, list | tuple) else [states]
-        if self.stateful and _backend.STATES_ARE_OVERWRITTEN:
-            states = [ops.copy(state) for state in states]
-        drop = None
-        if training and self.cell.dropout:
-            x = x * ops.expand_dims(self.cell.get_dropout_mask(x[:, 0, :]), axis=1)
-        if training and self.cell.recurrent_dropout:
-            drop = self.cell.get_recurrent_dropout_mask(states[0])
-        return x, states, drop
+    def _dropped(self, x: Any, weights: Weights) -> tuple[Any, Weights]:
+        """The input under the masks that Keras has drawn for this call; where each gate has one, side by side."""
+        if not self._drops(self.cell.dropout):
+            return x, weights
+        drawn = self.cell.get_dropout_mask(x[:, 0, :])
+        if not isinstance(drawn, list):
+            return x * drawn[:, None, :], weights
+        parts = [x * one[:, None, :] for one in order.by_gate(self.cell, drawn)]
+        return ops.concatenate(parts, axis=-1), weights._replace(weight_ih=order.apart(weights.weight_ih, len(parts)))
+
+    def _recurrent_mask(self, h: Any) -> Any:
+        """What Keras has drawn for h: None, `(B, H)`, or `(B, G*H)` where each gate has a mask."""
+        if not self._drops(self.cell.recurrent_dropout):
+            return None
+        drawn = self.cell.get_recurrent_dropout_mask(h)
+        return ops.concatenate(order.by_gate(self.cell, drawn), axis=-1) if isinstance(drawn, list) else drawn
+
+    def _drops(self, rate: float) -> bool:
+        """Keras' gated cells take a rate of 1 for none."""
+        return bool(rate) and (rate < 1 or isinstance(self.cell, keras.layers.SimpleRNNCell))
 
     def _told(self, y: Any, last: Any, mask: Any, first: Any) -> tuple[Any, Any]:
         """The last output and all of them, as Keras gives them; `y` and `last` are the sweep's, `first` is h_0."""
@@ -104,7 +115,8 @@ class OnCore:
             if not self.return_sequences:
                 return last, last
             return last, ops.flip(y, axis=1) if self.go_backwards else y
-        before = first if BACKEND == "jax" else ops.zeros_like(first)  # what Keras' loops say before a valid step
+        scanned = BACKEND == "jax" and not self.unroll
+        before = first if scanned else ops.zeros_like(first)  # what Keras' loops say before a valid step
         if self.return_sequences:
             y = masks.spread(y, last, mask, before, backwards=self.go_backwards, zeros=self.zero_output_for_mask)
             return y[:, -1], y
@@ -148,8 +160,7 @@ class SimpleRNN(OnCore, keras.layers.SimpleRNN):
 class GRU(OnCore, keras.layers.GRU):
     """`keras.layers.GRU` on our sweep, with the reset after the product (Keras' default) or before it.
 
-    Its arguments, weights and results are Keras'. Other activations than tanh and sigmoid, and recurrent dropout while
-    training, run on Keras' own loop.
+    Its arguments, weights and results are Keras'. Other activations than tanh and sigmoid run on Keras' own loop.
     """
 
 

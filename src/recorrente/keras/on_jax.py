@@ -7,12 +7,13 @@ derivative and no second one.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
+from jax.custom_derivatives import SymbolicZero
 
 from recorrente import _core
 from recorrente.cells import Cell
@@ -51,6 +52,7 @@ def sweep(
     lengths: jax.Array | None,
     drop: jax.Array | None,
     training: bool,
+    sequences: bool,
 ) -> tuple[jax.Array, Any]:
     """A layer in one direction, batch first; what it is given is told in `recorrente.keras.layers`."""
     missing = jnp.zeros(0, x.dtype)
@@ -59,39 +61,58 @@ def sweep(
     ends = jnp.zeros(0, "int32") if lengths is None else lengths.astype("int32")
     code = number_of(cell)
     assert code is not None
-    how = (code, reverse, torch.get_num_threads())
+    how = How(code, reverse, torch.get_num_threads())
     given = x, weights.weight_ih, weights.weight_hh, bias_ih, bias_hh, h0, c0, ends, missing if drop is None else drop
     y, h_n, c_n = _sweep(how, *given)
     return y, (h_n, c_n)[: len(state)]
 
 
+class How(NamedTuple):
+    """What a sweep goes by that is no array."""
+
+    cell: int
+    reverse: bool
+    threads: int
+
+
+@jax.tree_util.register_static
+class Wanted(tuple[bool, ...]):
+    """Of which of the first seven arrays the gradient is wanted; kept between the passes, and no array."""
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _sweep(how: tuple[int, bool, int], *given: jax.Array) -> Arrays:
+def _sweep(how: How, *given: jax.Array) -> Arrays:
     return _forward(how, given, 0)[:3]
 
 
-def _saving(how: tuple[int, bool, int], *given: jax.Array) -> tuple[Arrays, Any]:
+def _saving(how: How, *primals: Any) -> tuple[Arrays, Any]:
+    given, wanted = tuple(one.value for one in primals), Wanted(one.perturbed for one in primals[:7])
     (B, T, C), H = given[0].shape, given[5].shape[1]
     dtype = {"float32": _core.F32, "float64": _core.F64}[given[0].dtype.name]
-    y, h_n, c_n, saved = _forward(how, given, _core.Problem(how[0], dtype, T, B, C, H).saved_bytes())
-    return (y, h_n, c_n), (given, y, saved)
+    y, h_n, c_n, saved = _forward(how, given, _core.Problem(how.cell, dtype, T, B, C, H).saved_bytes())
+    return (y, h_n, c_n), (given, y, saved, wanted)
 
 
-def _back(how: tuple[int, bool, int], kept: Any, gradients: Arrays) -> tuple[jax.Array | None, ...]:
-    given, y, saved = kept
-    operands = (*given, y, saved, *gradients)
-    results = [*_shapes(given[:7]), _shape(saved)]
+def _back(how: How, kept: Any, gradients: tuple[Any, ...]) -> tuple[jax.Array | None, ...]:
+    """The gradients that are wanted. What nothing came for, as y where only its end is read, is told by no elements."""
+    given, y, saved, wanted = kept
+    nothing = jnp.zeros(0, y.dtype)
+    coming = [nothing if isinstance(d, SymbolicZero) else d for d in gradients]
+    shapes = [_shape(one if want else nothing) for one, want in zip(given[:7], wanted, strict=True)]
     call = jax.ffi.ffi_call(
-        "recorrente_backward", results, vmap_method="sequential", input_output_aliases={len(given) + 1: 7}
+        "recorrente_backward",
+        [*shapes, _shape(saved)],
+        vmap_method="sequential",
+        input_output_aliases={len(given) + 1: 7},
     )
-    *d, _ = call(*operands, **_attributes(how))
-    return (*d, None, None)
+    *d, _ = call(*given, y, saved, *coming, **_attributes(how))
+    return (*(one if want else None for one, want in zip(d, wanted, strict=True)), None, None)
 
 
-_sweep.defvjp(_saving, _back)
+_sweep.defvjp(_saving, _back, symbolic_zeros=True)
 
 
-def _forward(how: tuple[int, bool, int], given: Arrays, bytes_saved: int) -> Arrays:
+def _forward(how: How, given: Arrays, bytes_saved: int) -> Arrays:
     x, h0, c0 = given[0], given[5], given[6]
     y = jax.ShapeDtypeStruct((*x.shape[:2], h0.shape[1]), x.dtype)
     results = [y, *_shapes((h0, c0)), jax.ShapeDtypeStruct((bytes_saved,), jnp.uint8)]
@@ -99,8 +120,8 @@ def _forward(how: tuple[int, bool, int], given: Arrays, bytes_saved: int) -> Arr
     return tuple(call(*given, **_attributes(how)))
 
 
-def _attributes(how: tuple[int, bool, int]) -> dict[str, Any]:
-    return {name: np.int64(value) for name, value in zip(("cell", "reverse", "threads"), how, strict=True)}
+def _attributes(how: How) -> dict[str, Any]:
+    return {name: np.int64(value) for name, value in how._asdict().items()}
 
 
 def _shape(array: jax.Array) -> jax.ShapeDtypeStruct:

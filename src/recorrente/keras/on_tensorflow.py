@@ -7,11 +7,14 @@ such a layer says so (`supports_jit`), and Keras then compiles its step without 
 
 from __future__ import annotations
 
+import ctypes
+import math
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import torch
+from tensorflow.python.eager.record import should_record_backprop
 
 from recorrente import _core
 from recorrente.cells import Cell
@@ -24,6 +27,8 @@ STATES_ARE_OVERWRITTEN = False  # a tensor never is
 
 NAMES = ("x", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "h0", "c0", "lengths", "drop")
 DIFFERENTIABLE = NAMES[:7]
+ALIGNMENT = 64  # bytes
+FRESH, USED = 1, 0  # the byte after those that the core saves
 
 
 def owns(array: Any) -> bool:
@@ -46,9 +51,11 @@ def sweep(
     lengths: tf.Tensor | None,
     drop: tf.Tensor | None,
     training: bool,
-) -> tuple[tf.Tensor, Any]:
+    sequences: bool,
+) -> tuple[tf.Tensor | None, Any]:
     """A layer in one direction, batch first; what it is given is told in `recorrente.keras.layers`.
 
+    Where `sequences` is false it gives the final state alone, so that no zeros come back as the gradient of outputs.
     Where `training` is false nothing is saved for a gradient; one that is asked for all the same runs the sweep again.
     """
     ends = None if lengths is None else tf.cast(lengths, tf.int64)
@@ -56,8 +63,9 @@ def sweep(
     code = number_of(cell)
     assert code is not None
     call = _Call(code, reverse, tuple(name for name in NAMES if given[name] is not None))
-    y, *final = call.differentiable(training)(*[given[name] for name in call.names])
-    return y, tuple(final)
+    tensors = [given[name] for name in call.names]
+    outputs = call.differentiable(saving=training, dx=should_record_backprop([x]), sequences=sequences)(*tensors)
+    return (outputs[0], outputs[1:]) if sequences else (None, outputs)
 
 
 class _Call:
@@ -65,21 +73,26 @@ class _Call:
 
     def __init__(self, cell: int, reverse: bool, names: tuple[str, ...]) -> None:
         self.cell, self.reverse, self.names = cell, reverse, names
-        self.wanted = [name for name in names if name in DIFFERENTIABLE]
         self.parts = 2 if "c0" in names else 1
 
-    def differentiable(self, saving: bool) -> Any:
-        """The sweep as a function of tensors, which gives y and the final state."""
+    def differentiable(self, *, saving: bool, dx: bool, sequences: bool) -> Any:
+        """The sweep as a function of tensors.
+
+        saving: keep what the gradient needs.
+        dx: some tape wants the gradient of x.
+        sequences: give y, and not the final state alone.
+        """
 
         @tf.custom_gradient  # type: ignore[untyped-decorator]
         def run(*tensors: tf.Tensor) -> tuple[Any, Any]:
             y, *final, saved = self.forward(tensors, saving)
 
             def back(*gradients: tf.Tensor) -> list[tf.Tensor | None]:
+                coming = [*([] if sequences else [None]), *gradients]
                 kept = saved if saving else self.forward(tensors, True)[-1]
-                return self.backward(tensors, y, kept, gradients)
+                return self.gradients(tensors, y, kept, coming, dx=dx)
 
-            return (y, *final), back
+            return (*([y] if sequences else []), *final), back
 
         return run
 
@@ -93,43 +106,85 @@ class _Call:
             part.set_shape(h0.shape)
         return made
 
-    def backward(
-        self, tensors: tuple[tf.Tensor, ...], y: tf.Tensor, saved: tf.Tensor, gradients: tuple[tf.Tensor, ...]
+    def gradients(
+        self,
+        tensors: tuple[tf.Tensor, ...],
+        y: tf.Tensor,
+        saved: tf.Tensor,
+        coming: list[tf.Tensor | None],
+        *,
+        dx: bool,
     ) -> list[tf.Tensor | None]:
-        """The gradient of every tensor that came, None for lengths and masks."""
-        wanted = [tensors[self.names.index(name)] for name in self.wanted]
-        types = [tensor.dtype for tensor in wanted]
-        d = tf.numpy_function(self._backward, [*tensors, y, saved, *gradients], types, stateful=False)
-        for gradient, tensor in zip(d, wanted, strict=True):
-            gradient.set_shape(tensor.shape)
+        """The gradient of every tensor that came, None for lengths and masks.
+
+        That of x, which costs a product at every step, is left out where no tape wants it. In a graph one may yet come
+        from outside: then it is an operation of its own, which TensorFlow drops where nobody reads it.
+        """
+        wanted = [name for name in self.names if name in DIFFERENTIABLE and (dx or name != "x")]
+        d = self.backward(tensors, y, saved, coming, wanted)
+        if not dx:
+            later = not tf.executing_eagerly()
+            d = [self.backward(tensors, y, saved, coming, ["x"])[0] if later else None, *d]
         return [*d, *[None] * (len(tensors) - len(d))]
+
+    def backward(
+        self,
+        tensors: tuple[tf.Tensor, ...],
+        y: tf.Tensor,
+        saved: tf.Tensor,
+        coming: list[tf.Tensor | None],
+        wanted: list[str],
+    ) -> list[tf.Tensor]:
+        """The gradients of the tensors that are named; `coming` are those of y and of the final state."""
+        there = [d is not None for d in coming]
+
+        def run(*arrays: np.ndarray) -> list[np.ndarray]:
+            count = len(self.names)
+            rest = iter(arrays[count + 2 :])
+            gradients = [next(rest) if some else None for some in there]
+            return self._backward(arrays[:count], arrays[count], arrays[count + 1], gradients, wanted)
+
+        like = [tensors[self.names.index(name)] for name in wanted]
+        operands = [*tensors, y, saved, *[d for d in coming if d is not None]]
+        made = tf.numpy_function(run, operands, [tensor.dtype for tensor in like], stateful=False)
+        for gradient, tensor in zip(made, like, strict=True):
+            gradient.set_shape(tensor.shape)
+        return made
 
     def _forward(self, arrays: tuple[np.ndarray, ...], saving: bool) -> list[np.ndarray]:
         given, problem = self._problem(arrays)
         (B, T, _), H, dtype = given["x"].shape, given["h0"].shape[1], given["x"].dtype
-        y = np.empty((B, T, H), dtype)
-        final = [np.empty((B, H), dtype) for _ in range(self.parts)]
-        saved = np.empty(problem.saved_bytes() if saving else 0, np.uint8)
+        y = _unwritten((B, T, H), dtype)
+        final = [_unwritten((B, H), dtype) for _ in range(self.parts)]
+        saved = _unwritten((problem.saved_bytes() + 1 if saving else 0,), np.dtype(np.uint8))
+        saved[-1:] = FRESH
         workspace = np.empty(problem.forward_workspace_bytes(saving), np.uint8)
         states = [number for part in (*final, None)[:2] for number in _state(part)]
         out: list[Any] = [*_sequence(y), *states, _pointer(saved), _pointer(workspace), self._further(given)]
         _core.forward(problem, *self._pointers(given), *out)
         return [y, *final, saved]
 
-    def _backward(self, *arrays: np.ndarray) -> list[np.ndarray]:
-        count = len(self.names)
-        given, problem = self._problem(arrays[:count])
-        y, saved, dy, *dfinal = arrays[count:]
-        saved = saved.copy()  # the core writes over it, and a persistent tape may come again
-        d = {name: np.empty_like(given[name]) for name in self.wanted}
+    def _backward(
+        self,
+        arrays: tuple[np.ndarray, ...],
+        y: np.ndarray,
+        saved: np.ndarray,
+        coming: list[np.ndarray | None],
+        wanted: list[str],
+    ) -> list[np.ndarray]:
+        given, problem = self._problem(arrays)
+        if not _taken(saved):  # a persistent tape has been here before
+            saved = self._forward(arrays, True)[-1]
+        d = {name: _unwritten(given[name].shape, given[name].dtype) for name in wanted}
         workspace = np.empty(problem.backward_workspace_bytes(), np.uint8)
-        coming: list[Any] = [*_sequence(y), _pointer(saved), *_sequence(dy)]
-        coming += [number for part in (*dfinal, None)[:2] for number in _state(part)]
+        dy, *dfinal = [None if one is None else np.ascontiguousarray(one) for one in coming]
+        arriving: list[Any] = [*_sequence(y), _pointer(saved), *_sequence(dy)]
+        arriving += [number for part in (*dfinal, None)[:2] for number in _state(part)]
         states = [number for name in ("h0", "c0") for number in _state(d.get(name))]
         weights = [_pointer(d.get(name)) for name in NAMES[1:5]]
-        out: list[Any] = [*_sequence(d["x"]), *states, *weights, _pointer(workspace), self._further(given)]
-        _core.backward(problem, *self._pointers(given), *coming, *out)
-        return [d[name] for name in self.wanted]
+        out: list[Any] = [*_sequence(d.get("x")), *states, *weights, _pointer(workspace), self._further(given)]
+        _core.backward(problem, *self._pointers(given), *arriving, *out)
+        return [d[name] for name in wanted]
 
     def _problem(self, arrays: tuple[np.ndarray, ...]) -> tuple[dict[str, np.ndarray], _core.Problem]:
         given = {name: np.ascontiguousarray(array) for name, array in zip(self.names, arrays, strict=True)}
@@ -146,7 +201,29 @@ class _Call:
 
     @staticmethod
     def _further(given: dict[str, np.ndarray]) -> _core.Further | None:
-        return _core.Further(drop=_state(given["drop"])) if "drop" in given else None
+        if "drop" not in given:
+            return None
+        H, width = given["h0"].shape[1], given["drop"].shape[1]
+        return _core.Further(drop=_state(given["drop"]), drop_gate=H if width != H else 0)
+
+
+def _unwritten(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An array at a multiple of 64 bytes, which TensorFlow makes a tensor of as it is; any other it copies."""
+    size = math.prod(shape) * dtype.itemsize
+    room = np.empty(size + ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    return room[start : start + size].view(dtype).reshape(shape)
+
+
+def _taken(saved: np.ndarray) -> bool:
+    """Takes the saved bytes, over which the core writes; false where somebody has.
+
+    The last of them tells. What reaches a Python function of TensorFlow is the tensor's own memory, marked read-only;
+    nobody but this call's gradients has it. No two threads are here at a time, for none lets go of Python's lock.
+    """
+    last = ctypes.c_ubyte.from_address(saved.ctypes.data + len(saved) - 1)
+    fresh, last.value = last.value == FRESH, USED
+    return fresh
 
 
 def _pointer(array: np.ndarray | None) -> int:
@@ -158,7 +235,9 @@ def _state(array: np.ndarray | None) -> tuple[int, int]:
     return (0, 0) if array is None else (array.ctypes.data, array.shape[1])
 
 
-def _sequence(array: np.ndarray) -> tuple[int, int, int]:
+def _sequence(array: np.ndarray | None) -> tuple[int, int, int]:
     """Of `(B, T, C)`, which the core reads as (T, B, C)."""
+    if array is None:
+        return 0, 0, 0
     _, T, C = array.shape
     return array.ctypes.data, C, T * C

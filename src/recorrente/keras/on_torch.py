@@ -35,6 +35,7 @@ def sweep(
     lengths: torch.Tensor | None,
     drop: torch.Tensor | None,
     training: bool,
+    sequences: bool,
 ) -> tuple[torch.Tensor, State]:
     """A layer in one direction, batch first; what it is given is told in `recorrente.keras.layers`."""
     ends = None if lengths is None else lengths.to("cpu", torch.int64).contiguous()

@@ -14,7 +14,7 @@ from keras import ops
 from recorrente.cells import GRU, LSTM, Cell, Elman, ResetBeforeGRU
 from recorrente.notation import Weights
 
-__all__ = ["lack", "ours", "swapped", "weights"]
+__all__ = ["apart", "by_gate", "lack", "ours", "swapped", "weights"]
 
 _ELMANS = {getattr(keras.activations, f): Elman(f) for f in ("tanh", "relu", "linear")}
 
@@ -52,6 +52,18 @@ def weights(cell: Any, dtype: str) -> Weights:
     if first is not None and len(first.shape) == 2:  # the GRU whose reset comes after the product has two
         first, second = first[0], first[1]
     return Weights(ops.transpose(kernel), ops.transpose(recurrent), first, second)
+
+
+def by_gate(cell: Any, parts: list[Any]) -> list[Any]:
+    """What Keras has for each gate, in our order."""
+    return [parts[1], parts[0], parts[2]] if isinstance(cell, keras.layers.GRUCell) else parts
+
+
+def apart(weight_ih: Any, G: int) -> Any:
+    """W_ih `(G*H, C)` for an input `(..., G*C)` of which each gate reads a part: `(G*H, G*C)`, zeros elsewhere."""
+    rows, C = weight_ih.shape
+    own = ops.reshape(ops.eye(G, dtype=weight_ih.dtype), (G, 1, G, 1))
+    return ops.reshape(ops.reshape(weight_ih, (G, rows // G, 1, C)) * own, (rows, G * C))
 
 
 def swapped(array: Any, H: int) -> Any:

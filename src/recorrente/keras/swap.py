@@ -66,8 +66,8 @@ class Where(NamedTuple):
         return f"{self.layer} -> Keras' own loop: {self.reason}"
 
 
-def explain(model: Any, *, training: bool = False) -> list[Where]:
-    """What the recurrent layers inside a Keras model or layer run on, in training or not.
+def explain(model: Any) -> list[Where]:
+    """What the recurrent layers inside a Keras model or layer run on.
 
     Example:
         >>> print(explain(GRU(8, activation="relu", name="gru"))[0])
@@ -76,7 +76,7 @@ def explain(model: Any, *, training: bool = False) -> list[Where]:
     found = []
     for layer in _layers(model):
         if isinstance(layer, OnCore):
-            lacking = layer.lack(training=training)
+            lacking = layer.lack()
             found.append(Where(layer.name, "keras" if lacking else "native", lacking))  # type: ignore[attr-defined]
         elif isinstance(layer, keras.layers.RNN):
             name = type(layer).__name__
