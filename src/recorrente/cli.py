@@ -132,6 +132,12 @@ def train(
     length: Annotated[
         int | None, typer.Option(min=1, help="Of probes of memory: steps of a sequence.", show_default="by probe")
     ] = None,
+    shortest: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Of probes of memory: learn from lengths from here up.", show_default="copy 1; else the length"
+        ),
+    ] = None,
     skip_bad: Annotated[
         bool | None, typer.Option("--skip-bad", help="Leave out, and name, what cannot be read.", show_default=False)
     ] = None,
@@ -228,6 +234,7 @@ def train(
         mirror=mirror,
         group=group,
         length=length,
+        shortest=shortest,
         skip_bad=skip_bad,
     )
     plan = chosen.plan(

@@ -118,7 +118,7 @@ class Online(ABC):
     As a credit rule it gives the weights the gradient that it would have given them step by step, sum over t of
     dL/dh_t . influence_t, from the dL/dh_t that come from above; x is credited for its own step alone, so that layers
     below are not trained through time. `learner` is the same step by step, for weights that change at every step.
-    At a reset a row's influence is nothing again; what drops of h, and what stays of the old state, is part of the step.
+    At a reset a row's influence is nothing again; what drops of h, and what stays of the old state, is in the step.
     Slower than going back in time, by Python's loop over the steps and by the influence's size.
     """
 
