@@ -144,7 +144,8 @@ def train(
     initial: Annotated[
         str | None,
         typer.Option(
-            help="The weights at first: torch, orthogonal or chrono:T.", show_default="torch; elman orthogonal"
+            help="The weights at first: torch, orthogonal, chrono:T or scales:T.",
+            show_default="torch; elman orthogonal",
         ),
     ] = None,
     steps: Annotated[
