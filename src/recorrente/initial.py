@@ -143,7 +143,7 @@ def scales(layer: nn.Module, T: int) -> None:
 
 def _open_reset(layer: nn.Module) -> None:
     """A GRU's: r and n are the first and the last of its gates."""
-    H = layer.hidden_size
+    H = next(_named(layer, "weight_hh")).shape[1]
     for name, weight in layer.named_parameters():
         if name.startswith("bias_ih"):
             weight[:H] = 1
