@@ -51,6 +51,31 @@ def test_chrono_spreads_memory_from_one_step_to_t():
     assert biases(gru, 1).max() <= math.log(599) + 1e-6
 
 
+@pytest.mark.parametrize("make", [nn.LSTM, recorrente.LSTM, nn.GRU, recorrente.GRU])
+def test_scales_spreads_memory_evenly_on_a_logarithmic_scale(make):
+    """log(u) = b is uniform in log(1/8)..log(T): mean and deviation of 2,000 units, and W_ih of every layer."""
+    layer, low, high = make(3, 2000, 2), math.log(1 / 8), math.log(600)
+    initial.orthogonal(small := make(3, 20))
+    before = small.weight_hh_l0.clone()
+    for started in (layer, small):
+        initial.scales(started, 600)
+    keeping = biases(layer, 1).detach()
+    assert keeping.min() >= low
+    assert keeping.max() <= high
+    assert keeping.mean().item() == pytest.approx((low + high) / 2, abs=0.2)
+    assert keeping.std().item() == pytest.approx((high - low) / math.sqrt(12), rel=0.05)
+    for weight, C in ((layer.weight_ih_l0, 3), (layer.weight_ih_l1, 2000)):
+        assert weight.std().item() == pytest.approx(1 / math.sqrt(C), rel=0.02)
+    if isinstance(layer, nn.GRU):
+        assert (biases(layer, 0) == 1).all()
+        assert torch.equal(small.weight_hh_l0[:40], before[:40])
+        opened = torch.sigmoid(torch.tensor(1.0)) * small.weight_hh_l0[40:]
+        assert torch.allclose(opened, before[40:], atol=1e-6)
+    else:
+        assert torch.equal(biases(layer, 0), -keeping)
+        assert torch.equal(small.weight_hh_l0, before)
+
+
 def test_identity_with_relu_keeps_what_is_not_negative():
     layer = recorrente.RNN(3, 4, nonlinearity="relu")
     initial.identity(layer, 0.5)
@@ -67,3 +92,17 @@ def test_layers_without_such_a_gate_are_refused(layer):
 def test_a_time_too_short_is_refused():
     with pytest.raises(InputError, match="3 steps"):
         initial.chrono(nn.LSTM(2, 3), 2)
+    with pytest.raises(InputError, match="3 steps"):
+        initial.scales(nn.LSTM(2, 3), 2)
+    with pytest.raises(InputError, match="an LSTM or a GRU"):
+        initial.scales(nn.RNN(2, 3), 9)
+
+
+def test_a_shape_starts_as_it_says():
+    torch.manual_seed(0)
+    layer = recorrente.Shape("gru", hidden=40, layers=1, initial="scales:500").build(1, 2).recurrence
+    assert biases(layer, 1).min() < 0 < biases(layer, 1).max() <= math.log(500)
+    square = layer.weight_hh_l0[80:] @ layer.weight_hh_l0[80:].T  # r * W_hn is orthogonal at b_r = 1
+    assert torch.allclose(square, torch.eye(40) / torch.sigmoid(torch.tensor(1.0)) ** 2, atol=1e-5)
+    with pytest.raises(InputError, match="scales:T"):
+        recorrente.Shape(initial="scales")

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from table import CELLS, assert_close, problem
+from table import CELLS, assert_close, gradients, problem
 from test_credit import EVERY_CELL, run
 from torch.autograd.functional import jacobian
 
@@ -12,6 +12,7 @@ from recorrente.cells import BY_NAME
 from recorrente.credit import EProp, Rtrl, SnAp1, Truncated
 from recorrente.errors import InputError
 from recorrente.notation import Weights
+from recorrente.sweep import reference
 
 T, B, C, H = 7, 2, 3, 4
 
@@ -31,6 +32,44 @@ class MGU(cells.Cell):
 
 ALL = {**EVERY_CELL, "mgu": MGU(), **{name: make() for name, make in BY_NAME.items()}}
 ALL = {name: cell for name, cell in ALL.items() if type(cell).step is cells.Cell.step}  # the pointwise ones
+
+
+def along_time(state):
+    """Resets, of a row at its first step too, noise that is never the same, and a share of c alone that stays."""
+    reset, (B, H) = torch.rand(T, 1) < 0.3, state[0].shape
+    reset = reset.repeat(1, B)
+    reset[0, 0], reset[2, 0], reset[3, -1] = True, True, True
+    drop = torch.randint(0, 2, (B, H)) / 0.5
+    zone = torch.rand(T, B, H, dtype=torch.float64)
+    return {"reset": reset, "drop": drop.double(), "zone": (zone,) if len(state) == 1 else (None, zone)}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_rtrl_is_the_full_gradient_with_resets_and_noise(name):
+    """And that of the state after a reset, which a layer may learn."""
+    single = problem(ALL[name], (T, 3, C, H))
+    restart = tuple(torch.randn_like(part).requires_grad_() for part in single[1])
+    for reverse in (False, True):
+        for lengths in (None, torch.tensor([T, 0, 3])):
+            how = {**along_time(single[1]), "reverse": reverse, "lengths": lengths}
+            for which in ({"reset", "restart"}, {"drop"}, {"zone"}, set(how)):
+                given = {key: how[key] for key in how.keys() & (which | {"reverse", "lengths"})}
+                full, came = (
+                    run_with(s, ALL[name], *single, restart if "reset" in which else None, **given)
+                    for s in (reference, Rtrl().through(native.automatic))
+                )
+                for part in full.keys() - {"dx"}:
+                    assert torch.allclose(came[part], full[part], rtol=1e-10, atol=1e-10), (part, which)
+
+
+def run_with(sweep, cell, x, state, weights, restart, **how):
+    """`run`, with the gradient of the restart."""
+    if restart is None:
+        return run(sweep, cell, x, state, weights, **how)
+    first = run(sweep, cell, x, state, weights, restart=restart, **how)
+    y, final = sweep(cell, x, state, weights, restart=restart, **how)
+    named = {f"restart {name}": part for name, part in zip(cell.state_names, restart, strict=True)}
+    return first | gradients((y, *final), named)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -55,20 +94,26 @@ def test_x_is_credited_for_its_own_step(name, rule):
     assert torch.allclose(came["dx"], cut["dx"], rtol=1e-12)
 
 
-def by_definition(cell, x, state, weights, dy, kept):
+def by_definition(cell, x, state, weights, dy, kept, reset=None, drop=None, zone=None):
     """Dense influence matrices, row by row; `kept(J, direct)` gives what a step lets pass and a mask on (s, weight)."""
+    reset = torch.zeros(T, B, dtype=torch.bool) if reset is None else reset
+    drop = torch.ones_like(state[0]) if drop is None else drop
+    zone = torch.cat([torch.zeros_like(dy) if z is None else z for z in zone or (None,) * len(state)], dim=2)
     found = [torch.zeros_like(w) for w in weights[:4]]
     for b in range(x.shape[1]):
         s = torch.cat([part[b] for part in state])
         M = [torch.zeros(len(s), *w.shape, dtype=s.dtype) for w in weights[:4]]
         for t in range(len(x)):
+            if reset[t, b]:
+                s, M = torch.zeros_like(s), [torch.zeros_like(m) for m in M]
 
-            def step(s, *w, xt=x[t, b : b + 1]):
-                return torch.cat(cell.step(xt @ w[0].T + w[2], split(s), Weights(*w)), dim=1)[0]
+            def step(s, *w, h=None, t=t, b=b):
+                seen = (s[:H] if h is None else h) * drop[b]
+                after = cell.pointwise(x[t, b] @ w[0].T + w[2], seen[None] @ w[1].T + w[3], split(s))
+                return (1 - zone[t, b]) * torch.cat(after, dim=1)[0] + zone[t, b] * s
 
-            def beside(s, h=s[:H], xt=x[t, b : b + 1]):
-                w = weights
-                return torch.cat(cell.pointwise(xt @ w[0].T + w[2], h[None] @ w[1].T + w[3], split(s)), dim=1)[0]
+            def beside(s, h=s[:H]):
+                return step(s, *weights[:4], h=h)
 
             J, *own = jacobian(step, (s, *weights[:4]))
             passing, mask = kept(J, jacobian(beside, s))
@@ -99,14 +144,16 @@ DEFINITIONS = {
 
 @pytest.mark.parametrize("rule", DEFINITIONS)
 @pytest.mark.parametrize("name", ["tanh", "gru", "lstm", "mgu"])
-def test_each_rule_is_its_definition(name, rule):
+@pytest.mark.parametrize("noisy", [False, True], ids=["plain", "resets and noise"])
+def test_each_rule_is_its_definition(name, rule, noisy):
     ours, kept = DEFINITIONS[rule]
     x, state, weights = problem(ALL[name], (T, B, C, H))
-    y, _ = ours.through(native.automatic)(ALL[name], x, state, weights)
+    how = along_time(state) if noisy else {}
+    y, _ = ours.through(native.automatic)(ALL[name], x, state, weights, **how)
     dy = torch.randn_like(y)
     came = torch.autograd.grad(y, weights[:4], dy)
     plain = Weights(*(w.detach() for w in weights[:4]))
-    truth = by_definition(ALL[name], x.detach(), tuple(part.detach() for part in state), plain, dy, kept)
+    truth = by_definition(ALL[name], x.detach(), tuple(part.detach() for part in state), plain, dy, kept, **how)
     assert_close(*({str(k): d for k, d in enumerate(found)} for found in (came, truth)))
 
 
@@ -177,6 +224,46 @@ def test_a_delayed_task_is_learnt(rule, every_step):
     assert error_after(rule, 60, every_step=every_step) < 0.1
     if not every_step:
         assert error_after(Truncated(1), 60, every_step=False) > 0.25
+
+
+@pytest.mark.parametrize("rule", [Rtrl(), SnAp1(), EProp()], ids=repr)
+def test_a_layer_is_trained_with_all_of_it(rule):
+    """Each kind of noise in its own layer's words; with RTRL the gradient of one layer is the full one."""
+    how = {"recurrent_dropout": 0.3, "zoneout": 0.2, "input_dropout": 0.2, "weight_dropout": 0.2, "learned_state": True}
+    layer, x = recorrente.LSTM(C, H, dtype=torch.float64, **how), torch.randn(T, B, C, dtype=torch.float64)
+    reset, found = torch.rand(T, B) < 0.4, []
+    for credit in (rule, None):
+        layer.credit = credit
+        torch.manual_seed(5)
+        y, _ = layer(x, reset=reset)
+        found.append(torch.autograd.grad(y.square().sum(), list(layer.parameters())))
+    same = [torch.allclose(one, two, rtol=1e-10, atol=1e-12) for one, two in zip(*found, strict=True)]
+    assert all(same) == (rule == Rtrl())
+    assert all(d.isfinite().all() for d in found[0])
+
+
+def test_a_learner_starts_rows_anew():
+    """As two learners do, one before and one after."""
+    layer, rule = recorrente.GRU(C, H, dtype=torch.float64), Rtrl()
+    weights, x = layer.weights()[0], torch.randn(5, B, C, dtype=torch.float64)
+    zero = (torch.zeros(B, H, dtype=torch.float64),)
+    whole, second = rule.learner(layer.cell, weights, zero), rule.learner(layer.cell, weights, zero)
+    for t in range(5):
+        reset = torch.tensor([t == 3, False])
+        h = whole.step(x[t], reset=reset)
+        if t >= 3:
+            h2 = second.step(x[t])
+    assert torch.equal(h[0], h2[0])
+    only = torch.zeros_like(h)
+    only[0] = 1  # the row that started anew
+    assert torch.allclose(whole.gradient(only).weight_hh, second.gradient(only).weight_hh, rtol=1e-12)
+
+
+def test_a_mask_with_a_gradient_is_refused():
+    x, state, weights = problem(CELLS["gru"], (T, B, C, H))
+    drop = torch.ones(B, H, dtype=torch.float64, requires_grad=True)
+    with pytest.raises(InputError, match="mask"):
+        SnAp1().through(native.automatic)(CELLS["gru"], x, state, weights, drop=drop)
 
 
 class NotPointwise(cells.GRU):

@@ -70,6 +70,40 @@ def test_the_same_seed_makes_the_same(name):
     assert not torch.equal(one.x, Length(name, 20).batch(3, 0, 2).x)
 
 
+def test_lengths_to_learn_from_are_drawn_evenly_on_a_logarithmic_scale():
+    data = Length("copy", 1000, shortest=10)
+    lengths = np.array([data.drawn(0, 0, epoch, k).length for epoch in range(20) for k in range(100)])
+    assert lengths.min() >= 10
+    assert lengths.max() <= 1000
+    assert abs((lengths < 100).mean() - 0.5) < 0.04  # as many under 100 as over it
+    assert np.log(lengths).std() == pytest.approx(math.log(100) / math.sqrt(12), rel=0.05)
+    assert [data.drawn(0, 0, 3, k).length for k in range(4)] == lengths[300:304].tolist()
+    assert Length("copy", 1000).drawn(0, 0, 0, 0) == Length("copy", 1000)
+    assert {Length("copy", 2, shortest=1).drawn(0, 0, 0, k).length for k in range(40)} == {1, 2}
+
+
+def test_copy_is_learnt_on_shorter_sequences_too_and_tested_on_whole_ones():
+    kind, plan = of_name("probe"), Plan(batch=2)
+
+    def data(name, **said):
+        return kind.load(name, Reading(**said), plan, lambda *_: None)
+
+    assert data("copy", length=30) == Length("copy", 30, shortest=1)
+    assert data("copy", length=30, shortest=30).shortest == 30
+    assert data("adding").shortest is None
+    assert data("adding", shortest=4).shortest == 4
+    for shortest in (3, 601):
+        with pytest.raises(InputError, match="shortest"):
+            data("adding", shortest=shortest)
+    made = recipe.Recipe("copy", "probe", (), data("copy", length=30), Shape("lstm"), None, plan)
+    feed = kind.feed(made, made.reader)
+    steps = {len(batch.x) for batch in feed.train(0)}
+    assert len(steps) > 10
+    assert {len(batch.x) for batch in feed.validation()} == {50}
+    assert kind.reader_from(made.reader.to_config()) == made.reader
+    assert kind.reader_from({"name": "copy", "length": 30}) == Length("copy", 30)  # of an older run
+
+
 def test_answers_are_scored_as_they_are_asked():
     numbers, classes = torch.tensor([[[0.5], [1.0]]]), torch.tensor([[[0.0, 1.0]], [[1.0, 0.0]]])
     assert int(Answer.correct(numbers, torch.tensor([0.53, 1.05]))) == 1
@@ -91,6 +125,9 @@ def test_parity_is_learnt_and_told(trained):
     assert metrics["length"] == 8
     assert trained.evaluate()["loss"] == pytest.approx(metrics["loss"])
     assert (trained.run / "figures" / "answers.png").stat().st_size > 5000
+    assert metrics["shortest"] is None
+    assert "learnt on lengths" not in of_name("probe").summary(metrics)
+    assert "learnt on lengths from 2 to 8" in of_name("probe").summary(metrics | {"shortest": 2})
     assert "without memory" in (trained.run / "report.html").read_text()
 
 

@@ -132,13 +132,20 @@ def train(
     length: Annotated[
         int | None, typer.Option(min=1, help="Of probes of memory: steps of a sequence.", show_default="by probe")
     ] = None,
+    shortest: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Of probes of memory: learn from lengths from here up.", show_default="copy 1; else the length"
+        ),
+    ] = None,
     skip_bad: Annotated[
         bool | None, typer.Option("--skip-bad", help="Leave out, and name, what cannot be read.", show_default=False)
     ] = None,
     initial: Annotated[
         str | None,
         typer.Option(
-            help="The weights at first: torch, orthogonal or chrono:T.", show_default="torch; elman orthogonal"
+            help="The weights at first: torch, orthogonal, chrono:T or scales:T.",
+            show_default="torch; elman orthogonal",
         ),
     ] = None,
     steps: Annotated[
@@ -228,6 +235,7 @@ def train(
         mirror=mirror,
         group=group,
         length=length,
+        shortest=shortest,
         skip_bad=skip_bad,
     )
     plan = chosen.plan(

@@ -15,6 +15,7 @@ from recorrente.layers import GRU, LSTM, Network, Recurrent, TorchLayer
 __all__ = ["Shape"]
 
 TORCH_LAYERS = {"gru": GRU, "lstm": LSTM}
+SPREADS = {"chrono": initial.chrono, "scales": initial.scales}
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,9 @@ class Shape:
         hidden: H.
         layers: L.
         bidirectional: read both ways.
-        initial: the weights before training: `torch` for torch's own start, `orthogonal`, or `chrono:T`, orthogonal
-            with gates that remember from 1 to T steps; see `recorrente.initial`. `chrono` leaves T to the kind of data.
+        initial: the weights before training: `torch` for torch's own start, `orthogonal`, or `chrono:T` or `scales:T`,
+            orthogonal with gates that remember from 1 to T steps, the latter with more of the short ones and a larger
+            W_ih; see `recorrente.initial`. `chrono` leaves T to the kind of data.
         embedding: E, the length of the vector of each token or frame, where such are read.
         dropout: probability of a zero, in training: in the embedding, between layers and before the head.
         tied: the head uses the embedding's vectors, where tokens are foretold.
@@ -95,16 +97,16 @@ class Shape:
         if self.initial != "torch":
             initial.orthogonal(made)
         if T := self._remembered():
-            initial.chrono(made, T)
+            SPREADS[self.initial.partition(":")[0]](made, T)
         return made
 
     def _remembered(self) -> int:
-        """T of `chrono:T`; 0 where the start is another."""
+        """T of `chrono:T` or `scales:T`; 0 where the start is another."""
         if self.initial in ("orthogonal", "torch", "chrono"):
             return 0
         name, _, steps = self.initial.partition(":")
-        if name != "chrono" or not steps.isdigit() or int(steps) < 3:
-            wanted = "torch, orthogonal, or chrono:T, T the steps to remember, 3 or more"
+        if name not in SPREADS or not steps.isdigit() or int(steps) < 3:
+            wanted = "torch, orthogonal, or chrono:T or scales:T, T the steps to remember, 3 or more"
             raise InputError("initial", came=repr(self.initial), wanted=wanted)
         return int(steps)
 

@@ -7,7 +7,8 @@ back. What a rule remembers of ds_t / dW is the matter of its own file.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from recorrente.cells import Cell
-from recorrente.credit.order import turned
+from recorrente.credit.order import turned, turned_along
 from recorrente.errors import InputError
 from recorrente.notation import State, Weights
 from recorrente.sweep import Along, Sweep, said
@@ -28,20 +29,28 @@ __all__ = ["Learner", "Online", "Step"]
 
 N = len(Weights._fields)
 
+Zone = tuple[Tensor | None, ...]
+"""Of each part of the state the share that stays at a step, (B, H); None where nothing does."""
+
+Masks = tuple[Tensor | None, ...]
+"""lengths, reset, drop, and of each part of the state zone, where there is one."""
+
 
 @dataclass(frozen=True)
 class Step:
     """The derivatives of one step of a pointwise cell, and what it read; S parts of the state s = (h, ...).
 
-    With a = W_ih x + b_ih, b = W_hh h + b_hh and s' = f(a, b, s), unit by unit.
+    With a = W_ih x + b_ih, b = W_hh (m * h) + b_hh and s' = (1 - z) * f(a, b, s) + z * s, unit by unit; m is what drops
+    of h, 1 where there is no such, and z what stays of the old state, 0 where there is no such.
     """
 
     by_input: Tensor  # (B, S, H, G): ds'_p / da_g
     by_state: Tensor  # (B, S, H, G): ds'_p / db_g
     direct: Tensor  # (B, S, S, H): ds'_p / ds_q beside the product with W_hh
     x: Tensor  # (B, C)
-    h: Tensor  # (B, H), before the step
+    h: Tensor  # (B, H), before the step, as W_hh reads it: m * h
     weight_hh: Tensor  # (G*H, H)
+    drop: Tensor | None = None  # (B, H): m
 
     @property
     def own(self) -> Tensor:
@@ -51,13 +60,35 @@ class Step:
         by_ih = self.by_input[..., None] * read_x[:, None, None, None]
         return torch.cat([by_ih, self.by_state[..., None] * read_h[:, None, None, None]], dim=-1)
 
+    @property
+    def dropping(self) -> Tensor:
+        """m, or ones that spread to it."""
+        return self.x.new_ones(1, 1) if self.drop is None else self.drop
+
     @classmethod
-    def of(cls, cell: Cell, x: Tensor, state: State, weights: Weights) -> tuple[State, Step]:
-        """The state after a step that reads `x (B, C)`, and its derivatives."""
+    def of(
+        cls, cell: Cell, x: Tensor, state: State, weights: Weights, drop: Tensor | None = None, zone: Zone | None = None
+    ) -> tuple[State, Step]:
+        """The state after a step that reads `x (B, C)`, and its derivatives; `drop` and `zone` as of this step."""
         w = [None if part is None else part.detach() for part in weights]
         assert w[0] is not None
         assert w[1] is not None
-        return cls.at(cell, linear(x, w[0], w[2]), linear(state[0], w[1], w[3]), state, x, w[1])
+        seen = state[0] if drop is None else state[0] * drop
+        after, step = cls.at(cell, linear(x, w[0], w[2]), linear(seen, w[1], w[3]), state, x, w[1])
+        step = replace(step, h=seen, drop=drop)
+        return (after, step) if zone is None else step.zoned(after, state, zone)
+
+    def zoned(self, after: State, before: State, zone: Zone) -> tuple[State, Step]:
+        """The same where a share of the old state stays."""
+        staying = [
+            torch.zeros_like(old) if z is None else z.expand_as(old) for z, old in zip(zone, before, strict=True)
+        ]
+        z = torch.stack(staying, dim=1)  # (B, S, H)
+        new = 1 - z[..., None]
+        direct = self.direct * new[:, :, None, :, 0]
+        direct.diagonal(dim1=1, dim2=2).add_(z.mT)  # (B, H, S)
+        mixed = tuple(torch.lerp(a, b, share) for a, b, share in zip(after, before, staying, strict=True))
+        return mixed, replace(self, by_input=self.by_input * new, by_state=self.by_state * new, direct=direct)
 
     @classmethod
     def at(cls, cell: Cell, a: Tensor, b: Tensor, state: State, x: Tensor, weight_hh: Tensor) -> tuple[State, Step]:
@@ -87,12 +118,13 @@ class Online(ABC):
     As a credit rule it gives the weights the gradient that it would have given them step by step, sum over t of
     dL/dh_t . influence_t, from the dL/dh_t that come from above; x is credited for its own step alone, so that layers
     below are not trained through time. `learner` is the same step by step, for weights that change at every step.
+    At a reset a row's influence is nothing again; what drops of h, and what stays of the old state, is in the step.
     Slower than going back in time, by Python's loop over the steps and by the influence's size.
     """
 
     @abstractmethod
     def nothing(self, cell: Cell, x: Tensor, state: State) -> Tensor:
-        """The influence before the first step, for x `(B, C)` and the state it starts from."""
+        """The influence before the first step, and after a reset, for x `(B, C)` and the state it starts from."""
 
     @abstractmethod
     def after(self, influence: Tensor, step: Step) -> Tensor:
@@ -100,11 +132,14 @@ class Online(ABC):
 
     @abstractmethod
     def gradient(self, influence: Tensor, d: Tensor, step: Step) -> tuple[Tensor, Tensor]:
-        """From d = dL/ds_t, (B, S, H): dL/dW as (G, H, C + 1 + H + 1), and dL/ds_0, (B, S, H)."""
+        """From d = dL/ds_t, (B, S, H): dL/dW as (G, H, C + 1 + H + 1), and dL/ds_0 since the last reset, (B, S, H)."""
 
-    def learner(self, cell: Cell, weights: Weights, state: State) -> Learner:
-        """Steps one by one, from `state`, each (B, H); `weights` are read at each step, and may change between."""
-        return Learner(self, cell, weights, state)
+    def learner(self, cell: Cell, weights: Weights, state: State, restart: State | None = None) -> Learner:
+        """Steps one by one, from `state`, each (B, H); `weights` are read at each step, and may change between.
+
+        `restart` is the state after a reset; zeros where None.
+        """
+        return Learner(self, cell, weights, state, restart)
 
     def through(self, sweep: Sweep) -> Sweep:
         """`sweep` with this rule's gradient in place of its own."""
@@ -113,11 +148,13 @@ class Online(ABC):
             cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpack[Along]
         ) -> tuple[Tensor, State]:
             _refuse(self, cell, weights)
-            if more := said(along).keys() - {"reverse", "lengths"}:
-                came = f"{self!r} and {', '.join(sorted(more))}"
-                raise InputError("credit", came=came, wanted="lengths alone, or a rule that goes back in time")
-            reverse, lengths = along.get("reverse", False), along.get("lengths")
-            y, *final = _Function.apply(self, sweep, cell, reverse, lengths, x, *weights, *state)
+            masks = along.get("lengths"), along.get("reset"), along.get("drop"), *(along.get("zone") or ())
+            if any(mask is not None and mask.requires_grad for mask in masks):
+                raise InputError(
+                    "credit", came=f"{self!r} and a mask with a gradient", wanted="masks without, or Full()"
+                )
+            reverse, restart = along.get("reverse", False), along.get("restart") or ()
+            y, *final = _Function.apply(self, sweep, cell, reverse, masks, x, *weights, *state, *restart)
             return y, tuple(final)
 
         return online
@@ -146,28 +183,49 @@ class Learner:
         ...         layer.weight_hh_l0 -= 0.1 * d.weight_hh
     """
 
-    def __init__(self, rule: Online, cell: Cell, weights: Weights, state: State) -> None:
+    def __init__(self, rule: Online, cell: Cell, weights: Weights, state: State, restart: State | None = None) -> None:
         _refuse(rule, cell, weights)
         self.rule, self.cell, self.weights = rule, cell, weights
         self.state = tuple(part.detach() for part in state)
+        self.restart = tuple(part.detach() for part in restart or map(torch.zeros_like, state))
+        self.anew = torch.zeros(len(state[0]), 1, dtype=torch.bool, device=state[0].device)  # rows with a reset behind
         self.last: Step | None = None
         self.influence: Tensor | None = None
 
-    def step(self, x: Tensor) -> Tensor:
-        """Reads `x (B, C)`; the h after it, (B, H), without gradient."""
+    def step(
+        self, x: Tensor, *, reset: Tensor | None = None, drop: Tensor | None = None, zone: Zone | None = None
+    ) -> Tensor:
+        """Reads `x (B, C)`; the h after it, (B, H), without gradient.
+
+        Args:
+            x: of this step.
+            reset: `(B,)` bool, the rows that start anew before it: what was before has no influence any more.
+            drop: `(B, H)`, what h is multiplied with on its way into W_hh.
+            zone: of each part of the state the share of the old that stays, `(B, H)` or None.
+        """
         with torch.no_grad():
             if self.influence is None:
                 self.influence = self.rule.nothing(self.cell, x, self.state)
-            self.state, self.last = Step.of(self.cell, x.detach(), self.state, self.weights)
+            if reset is not None:
+                self._start_anew(x, reset)
+            self.state, self.last = Step.of(self.cell, x.detach(), self.state, self.weights, drop, zone)
             self.influence = self.rule.after(self.influence, self.last)
         return self.state[0]
+
+    def _start_anew(self, x: Tensor, reset: Tensor) -> None:
+        assert self.influence is not None
+        rows = reset[:, None]
+        self.state = tuple(torch.where(rows, new, old) for new, old in zip(self.restart, self.state, strict=True))
+        self.anew = self.anew | rows
+        nothing = self.rule.nothing(self.cell, x, self.state)
+        self.influence = torch.where(reset.view(-1, *[1] * (nothing.dim() - 1)), nothing, self.influence)
 
     def gradient(self, dh: Tensor, *rest: Tensor) -> Weights:
         """The share of this step in the weights' gradient, from dL/dh of it (and dL/dc, if the loss has one)."""
         return self.both_gradients((dh, *rest))[0]
 
     def both_gradients(self, dstate: State) -> tuple[Weights, State]:
-        """`gradient`, and dL/ds_0 where the rule knows it."""
+        """`gradient`, and dL/ds_0 where the rule knows it: of the restart, for the rows that are `anew`."""
         if self.last is None or self.influence is None:
             raise InputError("learner", came="gradient before any step", wanted="step(x) first")
         parts = [*dstate, *(torch.zeros_like(dstate[0]) for _ in self.state[len(dstate) :])]
@@ -190,45 +248,65 @@ class _Function(torch.autograd.Function):
     """An online rule where autograd expects one that goes back."""
 
     @staticmethod
-    def forward(ctx: Any, rule: Online, sweep: Sweep, cell: Cell, reverse: bool, *rest: Any) -> tuple[Tensor, ...]:
-        lengths, x, tensors = rest[0], rest[1], rest[2:]
-        ragged = {} if lengths is None else {"lengths": lengths}
-        weights, state = Weights(*tensors[:N]), tensors[N:]
-        y, final = sweep(cell, x, state, weights, reverse=reverse, **ragged)
-        ctx.call = rule, cell, reverse
-        ctx.save_for_backward(lengths, x, *tensors)
+    def forward(
+        ctx: Any, rule: Online, sweep: Sweep, cell: Cell, reverse: bool, masks: Masks, *tensors: Any
+    ) -> tuple[Tensor, ...]:
+        ctx.call = rule, cell, reverse, len(masks)
+        ctx.save_for_backward(*masks, *tensors)
+        x, weights, state, restart = _parted(cell, tensors)
+        along = _along(masks, reverse, restart)
+        y, final = sweep(cell, x, state, weights, **said(along))
         return y, *(part.clone() if part is start else part for part, start in zip(final, state, strict=True))
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor, *dstate: Tensor) -> tuple[Tensor | None, ...]:
-        rule, cell, reverse = ctx.call
+        rule, cell, reverse, count = ctx.call
         if torch.is_grad_enabled():
             cure = "Full() can be differentiated again"
             raise InputError("create_graph", came=f"True, through {rule!r}", wanted="False", cure=cure)
-        lengths, x, *tensors = ctx.saved_tensors
+        masks, tensors = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
+        x, weights, state, restart = _parted(cell, tensors)
+        along, lengths = _along(masks, reverse, restart), masks[0]
         if reverse:
-            x, dy = turned(x, lengths), turned(dy, lengths)
-        ends = torch.full((x.shape[1],), len(x)) if lengths is None else lengths
-        weights = Weights(*tensors[:N])
-        found = _forward_in_time(rule, cell, x, dy, dstate, weights, tuple(tensors[N:]), ends.to(x.device))
-        dx = turned(found[0], lengths) if reverse else found[0]
-        return None, None, None, None, None, dx, *found[1], *found[2]
+            x, dy, along = turned(x, lengths), turned(dy, lengths), turned_along(along)
+        learner = rule.learner(cell, weights, state, restart)
+        dx, dweights, dstart, drestart = _forward_in_time(learner, x, dy, dstate, along)
+        dx = turned(dx, lengths) if reverse else dx
+        return *[None] * 5, dx, *dweights, *dstart, *(drestart if restart else ())
+
+
+def _parted(cell: Cell, tensors: Sequence[Any]) -> tuple[Tensor, Weights, State, State | None]:
+    """x, the weights, the state and, where there is one, the restart."""
+    x, weights, states = tensors[0], Weights(*tensors[1 : N + 1]), tuple(tensors[N + 1 :])
+    S = len(cell.state_names)
+    return x, weights, states[:S], states[S:] or None
+
+
+def _along(masks: Masks, reverse: bool, restart: State | None) -> Along:
+    lengths, reset, drop, *zone = masks
+    made: Along = {"reverse": reverse, "lengths": lengths, "reset": reset, "drop": drop, "restart": restart}
+    return {**made, "zone": tuple(zone)} if zone else made
 
 
 def _forward_in_time(
-    rule: Online, cell: Cell, x: Tensor, dy: Tensor, dstate: State, weights: Weights, state: State, ends: Tensor
-) -> tuple[Tensor, list[Tensor | None], State]:
-    """The gradients of x, of the weights and of the first state, step by step."""
-    learner, dx = rule.learner(cell, weights, state), torch.zeros_like(x)
-    total = [None if part is None else torch.zeros_like(part) for part in weights]
+    learner: Learner, x: Tensor, dy: Tensor, dstate: State, along: Along
+) -> tuple[Tensor, list[Tensor | None], State, State]:
+    """The gradients of x, of the weights, of the first state and of the one after resets, step by step."""
+    T, B, _ = x.shape
+    lengths, reset, zone, drop = along.get("lengths"), along.get("reset"), along.get("zone"), along.get("drop")
+    ends = torch.full((B,), T, device=x.device) if lengths is None else lengths.to(x.device)
+    dx, total = torch.zeros_like(x), [None if part is None else torch.zeros_like(part) for part in learner.weights]
     start = [torch.where(ends[:, None] == 0, d, 0) for d in dstate]
-    for t in range(len(x)):
+    restart = [torch.zeros_like(d) for d in dstate]
+    for t in range(T):
         going, ending = (ends > t)[:, None], (ends == t + 1)[:, None]
-        learner.step(torch.where(going, x[t], 0))
+        staying = None if zone is None else tuple(None if z is None else z[t] for z in zone)
+        learner.step(torch.where(going, x[t], 0), reset=None if reset is None else reset[t], drop=drop, zone=staying)
         d = [torch.where(ending, part, 0) for part in dstate]
         d[0] = d[0] + torch.where(going, dy[t], 0)
-        dweights, dstart = learner.both_gradients(tuple(d))
+        dweights, dbegin = learner.both_gradients(tuple(d))
         dx[t] = learner.dx(tuple(d))
         total = [None if a is None else a + b for a, b in zip(total, dweights, strict=True)]  # type: ignore[operator]
-        start = [a + b for a, b in zip(start, dstart, strict=True)]
-    return dx, total, tuple(start)
+        start = [a + b.masked_fill(learner.anew, 0) for a, b in zip(start, dbegin, strict=True)]
+        restart = [a + b.masked_fill(~learner.anew, 0) for a, b in zip(restart, dbegin, strict=True)]
+    return dx, total, tuple(start), tuple(restart)

@@ -21,8 +21,9 @@ class Rtrl(Online):
         M_t = J_t M_{t-1} + (ds_t / dW with s_{t-1} held),      J_t = ds_t / ds_{t-1},
         dL/dW = sum over t of dL/dh_t M_t.
 
-    For weights that stand still it equals `Full` for one layer; the initial state has its gradient too. It holds
-    B S H G H (C + H + 2) values and takes H times as many operations at each step: for cells of a few tens of units.
+    For weights that stand still it equals `Full` for one layer, with resets and noise too; the initial state has its
+    gradient, and so has the one after resets. It holds B S H G H (C + H + 2) values and takes H times as many
+    operations at each step: for cells of a few tens of units.
 
     Source: R. J. Williams and D. Zipser, "A learning algorithm for continually running fully recurrent neural
     networks", Neural Computation 1 (1989).
@@ -45,7 +46,7 @@ class Rtrl(Online):
     def after(self, influence: Tensor, step: Step) -> Tensor:
         """J_t M + the unit's own: the product with W_hh, and what passes beside it."""
         B, _, H, G = step.by_input.shape
-        products = (step.weight_hh @ influence[:, 0]).view(B, G, H, -1)  # db_g / dW
+        products = (step.weight_hh @ (influence[:, 0] * step.dropping[..., None])).view(B, G, H, -1)  # db_g / dW
         new = torch.einsum("bpkg,bgkw->bpkw", step.by_state, products)
         new += torch.einsum("bpqk,bqkw->bpkw", step.direct, influence)
         own = step.own

@@ -41,7 +41,7 @@ class SnAp1(Online):
     def after(self, influence: Tensor, step: Step) -> Tensor:
         H, G = step.by_input.shape[2:]
         to_itself = step.weight_hh.view(G, H, H).diagonal(dim1=1, dim2=2)  # (G, H)
-        through = torch.einsum("bpkg,gk->bpk", step.by_state, to_itself)
+        through = torch.einsum("bpkg,gk->bpk", step.by_state, to_itself) * step.dropping[:, None]
         passing = step.direct.clone()  # (B, S, S, H)
         passing[:, :, 0] += through
         return torch.einsum("bpqk,bqkgz->bpkgz", passing, influence) + step.own

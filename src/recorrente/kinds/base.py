@@ -39,6 +39,7 @@ class Reading:
         mirror: of clips and joints, whether they are learnt with left and right changed as well.
         group: of clips, a regular expression that finds the group in a path.
         length: of probes of memory, the steps of a sequence.
+        shortest: of probes of memory, the shortest sequence to learn from: each batch draws a length from there up.
         skip_bad: leave out files of a folder, and rows of a table, that cannot be read; they are counted and named.
     """
 
@@ -55,6 +56,7 @@ class Reading:
     mirror: bool | None = None
     group: str | None = None
     length: int | None = None
+    shortest: int | None = None
     skip_bad: bool | None = None
 
     def only(self, kind: str, *allowed: str) -> None:

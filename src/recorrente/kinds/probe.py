@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -33,9 +34,12 @@ GRADIENT_BATCH, SHOWN = 32, 200
 LEARNT, VALIDATED, TESTED = range(3)
 """What keeps the random numbers of the parts apart."""
 
+SHORTEST = {"copy": 1}
+"""Where a probe is learnt on shorter sequences too, if nothing is said."""
+
 PLANS: dict[str, dict[str, Any]] = {
     "adding": {"epochs": 30, "batch": 64, "learning_rate": 4e-3, "rise": 0.1},
-    "copy": {"epochs": 80, "batch": 32, "learning_rate": 5e-3, "rise": 0.1},
+    "copy": {"epochs": 80, "batch": 64, "learning_rate": 5e-3, "rise": 0.1},
     "parity": {"epochs": 20, "batch": 64, "learning_rate": 4e-3, "rise": 0.1},
     "mackey-glass": {"epochs": 20, "batch": 32, "learning_rate": 4e-3, "rise": 0.1},
 }
@@ -43,10 +47,16 @@ PLANS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Length:
-    """What the sequences are made by: the rule's name and a length."""
+    """What the sequences are made by: the rule's name and a length; `shortest` where training varies it."""
 
     name: str
     length: int
+    shortest: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.shortest is not None and not self.rule.least <= self.shortest <= self.length:
+            wanted = f"{self.rule.least} steps or more, and not more than the length, {self.length}"
+            raise InputError("shortest", came=self.shortest, wanted=wanted)
 
     @property
     def rule(self) -> Rule:
@@ -57,6 +67,16 @@ class Length:
         """B rows; the same for the same seed."""
         x, target = self.rule.make(np.random.default_rng(seed), self.length, B)
         return Batch(torch.from_numpy(x), torch.from_numpy(target))
+
+    def drawn(self, *seed: int) -> Length:
+        """The same with the length of one batch to learn from: evenly from `shortest` on, on a logarithmic scale.
+
+        What is asked over a short time is learnt first and carries over to a longer one, and most batches are cheap.
+        """
+        if self.shortest is None:
+            return self
+        scale = np.random.default_rng((*seed, self.length)).uniform(math.log(self.shortest), math.log(self.length + 1))
+        return replace(self, length=min(max(self.shortest, int(math.exp(scale))), self.length))
 
     def to_config(self) -> dict[str, Any]:
         """Plain values, for a config file."""
@@ -89,10 +109,11 @@ class Probe:
         return {"name": "answer"}
 
     def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> Length:
-        reading.only(self.name, "length")
+        reading.only(self.name, "length", "shortest")
         if str(source) not in PROBES:
             raise InputError("data", came=repr(str(source)), wanted=f"one of {', '.join(PROBES)}")
-        return Length(str(source), PROBES[str(source)].checked(reading.length))
+        length, usual = PROBES[str(source)].checked(reading.length), SHORTEST.get(str(source))
+        return Length(str(source), length, usual if reading.shortest is None else reading.shortest)
 
     def again(self, recipe: Recipe, source: str | Path, progress: Progress) -> Length:
         return self.load(source, recipe.reading, recipe.plan, progress)
@@ -117,7 +138,8 @@ class Probe:
         plan = recipe.plan
 
         def train(epoch: int) -> Iterator[Batch]:
-            return (data.batch(plan.batch, plan.seed, LEARNT, epoch, k) for k in range(BATCHES))
+            seeds = ((plan.seed, LEARNT, epoch, k) for k in range(BATCHES))
+            return (data.drawn(*seed).batch(plan.batch, *seed) for seed in seeds)
 
         return Feed(train, lambda: kept(data, plan.seed, VALIDATED), steps=BATCHES)
 
@@ -148,6 +170,8 @@ class Probe:
             f"  right {metrics['accuracy']:.4f}  ({metrics['test_size']} sequences)",
             f"beside it: without memory {metrics['naive']:.3g}",
         ]
+        if (shortest := metrics.get("shortest")) is not None:
+            lines.append(f"learnt on lengths from {shortest} to {metrics['length']}")
         if published := metrics["published"]:
             told = "; ".join(f"{name} {value:g}" for name, value in published.items())
             lines.append(f"published, at the usual length: {told}")
@@ -180,6 +204,7 @@ def _scores(network: Network, data: Length, batches: Iterator[Batch]) -> tuple[d
         "loss": loss,
         "test_size": KEPT * TOGETHER,
         "length": data.length,
+        "shortest": data.shortest,
         "measure": data.rule.measure,
         "naive": data.rule.naive(data.length),
         "published": dict(data.rule.published),
