@@ -27,7 +27,7 @@ from recorrente.data.reading import read_text
 from recorrente.data.source import locate, of_known
 from recorrente.errors import InputError
 
-__all__ = ["LabelledTexts", "Texts", "load", "split"]
+__all__ = ["LabelledTexts", "Texts", "load", "split", "rows_of"]
 
 HELD_OUT = 0.2
 TEXT_FILES = Wanted("texts", (".txt",))
@@ -192,7 +192,7 @@ def _table(
     path: Path, content: str, text: str | None, label: str | None, skip_bad: bool
 ) -> tuple[list[tuple[str, str]], list[str]]:
     """The texts and classes of a table, and what was left out."""
-    rows = _rows(path, content)
+    rows = rows_of(path, content)
     header, columns = _columns(path, rows, text, label)
     pairs, bad = [], []
     for number, row in enumerate(rows[header:], header + 1):
@@ -209,7 +209,7 @@ def _table(
     return pairs, bad
 
 
-def _rows(path: Path, content: str) -> list[list[str]]:
+def rows_of(path: Path, content: str) -> list[list[str]]:
     """The cells of each row; a file of lines with one tab each is taken as it is, quotes and all."""
     lines = [line for line in content.splitlines() if line.strip()]
     if path.suffix.lower() != ".csv" and all("\t" in line for line in lines):

@@ -42,12 +42,12 @@ class Mel:
     deviation: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, waves: Iterable[NDArray[np.float32]], rate: int) -> Mel:
+    def of(cls, waves: Iterable[NDArray[np.float32]], rate: int, *, hop: float = 0.010) -> Mel:
         """Made for the training sounds."""
-        plain = cls(rate)
+        plain = cls(rate, hop=hop)
         frames = np.concatenate([plain(wave) for wave in waves])
         deviation = np.maximum(frames.std(axis=0), 1e-3)
-        return cls(rate, mean=tuple(frames.mean(axis=0).tolist()), deviation=tuple(deviation.tolist()))
+        return cls(rate, hop=hop, mean=tuple(frames.mean(axis=0).tolist()), deviation=tuple(deviation.tolist()))
 
     def __call__(self, wave: NDArray[np.float32]) -> NDArray[np.float32]:
         """`(T, C)`, a frame every `hop` seconds; one at least."""

@@ -207,6 +207,33 @@ def clips(content: Content) -> Figure:
     return figure
 
 
+def transcripts(content: Content) -> Figure:
+    """Some sequences as they are read, below them the probability of each symbol at each step, and what is written."""
+    seen, symbols = content.seen, content.seen["symbols"].tolist()
+    count = len(seen["heard_target"])
+    figure = Figure(figsize=(8, 3.6 * count), layout="constrained")
+    for number, row in enumerate(figure.subfigures(count, 1, squeeze=False)[:, 0]):
+        picture, probabilities = (seen[f"heard_{number}_{name}"] for name in ("picture", "probabilities"))
+        above, axes = row.subplots(2, 1, height_ratios=(1, 1.4))
+        T = len(probabilities)
+        if picture.ndim == 2:
+            above.imshow(picture.T, aspect="auto", origin="lower", cmap="viridis", extent=(-0.5, T - 0.5, 0, 1))
+        else:
+            above.imshow(_strip(picture)[0], cmap="gray", aspect="auto", extent=(-0.5, T - 0.5, 0, 1))
+        name = _plain(str(seen["heard_names"][number]))
+        said, target = (_plain(str(seen[f"heard_{what}"][number])) for what in ("said", "target"))
+        above.set(xticks=[], yticks=[], title=f"{name}: {target}" + (f"\nread as: {said}" if said != target else ""))
+        axes.plot(probabilities[:, 0], color="#dddddd", zorder=0)
+        for k in sorted(set(probabilities.argmax(axis=1).tolist()) - {0}):
+            (line,) = axes.plot(probabilities[:, k])
+            peak = int(probabilities[:, k].argmax())
+            symbol = _plain(symbols[k]) if symbols[k].strip() else "␣"
+            axes.annotate(symbol, (peak, 1.04), ha="center", fontsize=8, color=line.get_color(), annotation_clip=False)
+        axes.set(xlabel="step", ylabel="probability", xlim=above.get_xlim(), ylim=(-0.03, 1.03))
+        _quiet(axes)
+    return figure
+
+
 def hidden(content: Content) -> Figure:
     """h_t of that image: a column a step, a row a unit, in the order of when each unit is most active."""
     h = content.seen["steps_hidden"].T  # (H, T)
@@ -326,6 +353,7 @@ FIGURES = {
     "sounds": sounds,
     "series": series,
     "clips": clips,
+    "transcripts": transcripts,
     "hidden": hidden,
     "gradient": gradient,
 }
@@ -340,6 +368,8 @@ SHOWN = {
     "joints": ("series", "learning", "confusion", "gradient"),
     "audio": ("sounds", "learning", "confusion", "gradient"),
     "tags": ("learning", "confusion", "gradient"),
+    "speech": ("transcripts", "learning", "gradient"),
+    "visual-speech": ("transcripts", "learning", "gradient"),
     "probe": ("answers", "learning", "gradient"),
 }
 """Those that the report on each kind of data shows."""
