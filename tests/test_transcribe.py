@@ -71,7 +71,9 @@ def test_a_path_beside_the_transcript_adds_the_cross_entropy_of_its_steps():
     there = [(t, b) for b, steps in enumerate((4, 3)) for t in range(steps)]
     entropy = -sum(logits[t, b].log_softmax(-1)[path[t, b]] for t, b in there) / len(there)
     task = Transcribe(aligned=2.0)
-    assert task.loss_of(logits, both).item() == pytest.approx((task.ctc(logits, symbols) + 2 * entropy).item(), rel=1e-5)
+    assert task.loss_of(logits, both).item() == pytest.approx(
+        (task.ctc(logits, symbols) + 2 * entropy).item(), rel=1e-5
+    )
     assert task.ctc(logits, both) == task.ctc(logits, symbols)
     assert task.count(both) == task.count(symbols) == 3
     assert task.correct(logits, both) == task.correct(logits, symbols)

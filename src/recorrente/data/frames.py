@@ -75,7 +75,13 @@ def _changes(clip: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def varied(
-    clip: NDArray[Any], deviation: Sequence[float], random: np.random.Generator, *, shift: int, mirror: bool, noise: float = NOISE
+    clip: NDArray[Any],
+    deviation: Sequence[float],
+    random: np.random.Generator,
+    *,
+    shift: int,
+    mirror: bool,
+    noise: float = NOISE,
 ) -> NDArray[np.float32]:
     """A clip a little slower or faster, moved by up to `shift` pixels, with noise, and now and then mirrored.
 

@@ -73,13 +73,13 @@ def held_groups(everyone: Sequence[str], share: float, seed: int) -> list[str]:
 
 
 def of_path(pattern: str, path: Path) -> str:
-    """The group that a regular expression finds in a path: its first bracket, if any; empty where it finds none.
+    r"""The group that a regular expression finds in a path: its first bracket, if any; empty where it finds none.
 
     Raises:
         InputError: no regular expression.
 
     Example:
-        >>> of_path(r"take(\\d+)", Path("ana/take12.mp4"))
+        >>> of_path(r"take(\d+)", Path("ana/take12.mp4"))
         '12'
     """
     try:

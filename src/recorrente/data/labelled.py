@@ -27,7 +27,7 @@ from recorrente.data.reading import read_text
 from recorrente.data.source import locate, of_known
 from recorrente.errors import InputError
 
-__all__ = ["LabelledTexts", "Texts", "load", "split", "rows_of"]
+__all__ = ["LabelledTexts", "Texts", "load", "rows_of", "split"]
 
 HELD_OUT = 0.2
 TEXT_FILES = Wanted("texts", (".txt",))

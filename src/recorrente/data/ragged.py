@@ -53,7 +53,9 @@ def batches(
     for chosen in _order([len(sequence) for sequence in sequences], size, seed, epoch):
         steps, told = [sequences[k] for k in chosen], [targets[k] for k in chosen]
         steps = [read(each) for each in steps] if read else steps
-        yield one(steps, [follow(target, len(each)) for target, each in zip(told, steps, strict=True)] if follow else told)
+        yield one(
+            steps, [follow(target, len(each)) for target, each in zip(told, steps, strict=True)] if follow else told
+        )
 
 
 def one(sequences: Sequences, targets: Targets) -> Batch:

@@ -27,7 +27,19 @@ from recorrente.data.labelled import rows_of
 from recorrente.data.reading import read_text
 from recorrente.errors import InputError
 
-__all__ = ["TABLES", "Listed", "Transcribed", "TranscribedData", "Units", "aligned", "divided", "list_transcribed", "plain", "slots_of", "stretched"]
+__all__ = [
+    "TABLES",
+    "Listed",
+    "Transcribed",
+    "TranscribedData",
+    "Units",
+    "aligned",
+    "divided",
+    "list_transcribed",
+    "plain",
+    "slots_of",
+    "stretched",
+]
 
 TABLES = (".csv", ".tsv", ".tab")
 INSIDE_WORDS = "'’-"
@@ -189,7 +201,7 @@ def list_transcribed(source: Path, wanted: Wanted, *, encoding: str | None, skip
     found = _of_table(table, wanted, encoding) if table else _beside(source, wanted, encoding)
     good = [(path, text) for path, text, why in found if not why]
     bad = [f"{path.name}: {why}" for path, _, why in found if why]
-    if bad and not skip_bad or not good:
+    if (bad and not skip_bad) or not good:
         named = "; ".join(bad[:NAMED]) + (f" and {len(bad) - NAMED} more" if len(bad) > NAMED else "")
         came = f"{len(bad)} {wanted.noun} that cannot be learnt ({named})" if bad else f"no {wanted.noun}"
         cure = "Mend them, or leave them out with --skip-bad" if good else ""

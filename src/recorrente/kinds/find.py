@@ -80,7 +80,7 @@ def _of_folder(folder: Path) -> Found:
 
 
 def _of_transcribed(folder: Path, files: list[Path]) -> Found | None:
-    """Sounds with texts of their names beside them; clips too, but not in class folders, where words may be anything."""
+    """Sounds with texts of their names beside them; clips too, but not in class folders, where texts may be any."""
     names = {path.with_suffix("") for path in files if path.suffix.lower() == ".txt"}
     told = [path for path in files if path.with_suffix("") in names]
     sounds = [path for path in told if path.suffix.lower() in SOUNDS]

@@ -14,7 +14,7 @@ from recorrente.data.mel import Mel, augmented
 from recorrente.data.progress import Progress
 from recorrente.data.transcripts import Transcribed, TranscribedData
 from recorrente.kinds.base import Reading, Recipe
-from recorrente.kinds.transcribed import Transcriber, TranscribedKind
+from recorrente.kinds.transcribed import TranscribedKind, Transcriber
 from recorrente.layers import Network
 from recorrente.training import Plan
 
@@ -22,6 +22,8 @@ __all__ = ["Speech"]
 
 HOP = 0.020
 """Seconds from frame to frame: more of them than letters said, and half as many steps as to tell sounds apart."""
+TONE = 0.2
+"""Of augmentation, less than to tell sounds apart: the blank is all that is learnt for long where voices vary more."""
 
 
 class Speech(TranscribedKind):
@@ -68,7 +70,7 @@ class Speech(TranscribedKind):
         self, recipe: Recipe, part: Transcribed, sequences: ragged.Sequences, random: np.random.Generator
     ) -> ragged.Sequences:
         """A little otherwise in every epoch."""
-        return [augmented(one, random) for one in sequences]
+        return [augmented(one, random, tone=TONE) for one in sequences]
 
     def opened(self, recipe: Recipe, path: Path) -> tuple[NDArray[Any], str]:
         rate = recipe.reader.steps.rate

@@ -202,7 +202,12 @@ class TranscribedKind(Ragged):
     ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
         heard: Heard = predictions
         columns = ["index", "name", "target", "prediction", "confidence"]
-        told: list[Sequence[str]] = [data.test.names, data.test.texts, heard.said, [f"{one:.6f}" for one in heard.confidence]]
+        told: list[Sequence[str]] = [
+            data.test.names,
+            data.test.texts,
+            heard.said,
+            [f"{one:.6f}" for one in heard.confidence],
+        ]
         if heard.in_grammar:
             columns.append("in_grammar")
             told.append(heard.in_grammar)
@@ -304,5 +309,3 @@ def _scores(heard: Heard, wanted: Sequence[str]) -> dict[str, Any]:
     if heard.in_grammar:
         scores["word_error_rate_in_grammar"] = error_rate(words, [text.split() for text in heard.in_grammar])
     return scores
-
-

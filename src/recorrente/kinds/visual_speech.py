@@ -15,7 +15,7 @@ from recorrente.data.progress import Progress
 from recorrente.data.transcripts import Transcribed, TranscribedData
 from recorrente.errors import InputError
 from recorrente.kinds.base import Reading, Recipe
-from recorrente.kinds.transcribed import Transcriber, TranscribedKind
+from recorrente.kinds.transcribed import TranscribedKind, Transcriber
 from recorrente.layers import Network
 from recorrente.training import Plan
 
