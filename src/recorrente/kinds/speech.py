@@ -53,6 +53,9 @@ class Speech(TranscribedKind):
     def steps_in(self, sequence: NDArray[Any], how: Any) -> int:
         return 1 + int(len(sequence) / how / HOP)
 
+    def step_seconds(self, recipe: Recipe) -> float:
+        return float(recipe.reader.steps.hop)
+
     def steps_of(self, data: TranscribedData) -> Mel:
         return Mel.of(data.train.sequences, data.how, hop=HOP)
 

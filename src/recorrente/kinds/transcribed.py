@@ -86,6 +86,10 @@ class TranscribedKind(Ragged):
         """How many steps a sequence will have."""
 
     @abstractmethod
+    def step_seconds(self, recipe: Recipe) -> float:
+        """Seconds from step to step."""
+
+    @abstractmethod
     def loaded(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> TranscribedData:
         """The data as it is."""
 
@@ -218,14 +222,12 @@ class TranscribedKind(Ragged):
     ) -> dict[str, NDArray[Any]]:
         """What the report is drawn from: some sequences with their transcripts as they come, the gradient."""
         heard: Heard = predictions
-        test, right = data.test, [one == other for one, other in zip(heard.said, data.test.texts, strict=True)]
-        order = sorted(range(len(test)), key=lambda k: (not right[k], len(test.sequences[k])))
-        wrong = [k for k in order if not right[k]]
-        shown = [*(k for k in order if right[k]), *wrong][: SHOWN - bool(wrong)] + wrong[-1:]
+        test, shown = data.test, _to_show(heard.said, data.test.texts)
         seen: dict[str, NDArray[Any]] = {
             "heard_target": np.array([test.texts[k] for k in shown], dtype=str),
             "heard_said": np.array([heard.said[k] for k in shown], dtype=str),
             "heard_names": np.array([test.names[k] for k in shown], dtype=str),
+            "step_seconds": np.array(self.step_seconds(recipe)),
             "symbols": np.array(["", *recipe.reader.units.symbols], dtype=str),
             "gradient_norms": gradient_norms(network, recipe.task, self._equal_lengths(recipe, data.train)),
         }
@@ -235,7 +237,8 @@ class TranscribedKind(Ragged):
             seen[f"heard_{number}_probabilities"] = _probabilities(network, x)
             ends = np.unique(np.linspace(1, len(x), BEGINNINGS).round().astype(int))
             texts = [self._beginning(recipe, network, x[:end]) for end in ends.tolist()]
-            seen[f"heard_{number}_ends"], seen[f"heard_{number}_so_far"] = ends, np.array(texts, dtype=str)
+            seen[f"heard_{number}_seconds"] = ends * self.step_seconds(recipe)
+            seen[f"heard_{number}_so_far"] = np.array(texts, dtype=str)
         return seen
 
     def picture(self, recipe: Recipe, sequence: NDArray[Any]) -> NDArray[Any]:
@@ -280,6 +283,14 @@ class TranscribedKind(Ragged):
         T = min(map(len, steps))
         numbers = [recipe.reader.units.encode(train.texts[k])[: T // 2] for k in chosen]
         return replace(ragged.one([one[:T] for one in steps], numbers), lengths=None)
+
+
+def _to_show(said: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    """Some transcripts, of middling length: right ones, and one that is not."""
+    middle = np.median([len(text) for text in wanted])
+    order = sorted(range(len(wanted)), key=lambda k: abs(len(wanted[k]) - middle))
+    right, wrong = ([k for k in order if (said[k] == wanted[k]) is fit] for fit in (True, False))
+    return right[: SHOWN - 1] + wrong[: 1 if right else SHOWN]
 
 
 @torch.inference_mode()

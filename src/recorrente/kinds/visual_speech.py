@@ -57,6 +57,9 @@ class VisualSpeech(TranscribedKind):
     def steps_in(self, sequence: NDArray[Any], how: Any) -> int:
         return len(sequence)
 
+    def step_seconds(self, recipe: Recipe) -> float:
+        return 1 / float(recipe.reader.steps.sampling.rate)
+
     def steps_of(self, data: TranscribedData) -> Frames:
         return Frames.of(data.train.sequences, data.how)
 

@@ -78,7 +78,8 @@ def _heard(seen: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     """What would be written if a sequence ended at each of some steps."""
     names = seen["heard_names"].tolist()
     parts = [
-        zip(*(seen[f"heard_{k}_{one}"].tolist() for one in ("ends", "so_far")), strict=True) for k in range(len(names))
+        zip(seen[f"heard_{k}_seconds"].tolist(), seen[f"heard_{k}_so_far"].tolist(), strict=True)
+        for k in range(len(names))
     ]
     return {"emerging": [(name, list(part)) for name, part in zip(names, parts, strict=True)]}
 
