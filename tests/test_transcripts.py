@@ -133,6 +133,12 @@ def test_a_transcript_too_long_for_its_sound_is_named(tmp_path):
     assert trained.run.read_json("metrics.json")["skipped"] == ["gravação 3.wav: too short for its transcript"]
 
 
+@pytest.mark.parametrize("name", ["group", "encoding"])
+def test_a_known_set_has_no_files_of_transcripts(name):
+    with pytest.raises(InputError, match=f"{name}: got 'latin-1', wanted nothing"):
+        load("fsdd-strings", **{name: "latin-1"})
+
+
 def test_a_transcript_is_read_without_case_and_punctuation():
     assert (
         plain("«OLÁ», disse—ela: cafe\u0301 d'Ávila, guarda-chuva - 3,5!")

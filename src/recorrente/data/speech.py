@@ -20,6 +20,7 @@ from recorrente.data.progress import Progress
 from recorrente.data.sound import SUFFIXES, Sounds, decode, needed, usual_rate
 from recorrente.data.source import locate, of_known
 from recorrente.data.transcripts import Transcribed, TranscribedData, divided, list_transcribed
+from recorrente.errors import InputError
 
 __all__ = ["load", "strings"]
 
@@ -59,6 +60,9 @@ def load(
     """
     needed("soundfile")
     if of_known(source):
+        for name, value in (("group", group), ("encoding", encoding)):
+            if value is not None:
+                raise InputError(name, came=repr(value), wanted=f"nothing: {source} has no files of transcripts")
         return _strings_of("fsdd", rate, leave_out, validation, seed, progress)
     place = locate(source)
     listed = list_transcribed(place, SOUNDS, encoding=encoding, skip_bad=skip_bad)

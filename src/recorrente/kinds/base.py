@@ -114,13 +114,13 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one picture, one text, or one word.
+    """What the model says of one picture, one text, one word, or one sound.
 
     Attributes:
         path: the file; None where the text itself was given.
-        label: the likeliest class.
-        confidence: its probability.
-        probabilities: of every class.
+        label: the likeliest class, or the transcript.
+        confidence: its probability; of a transcript the mean of those of its steps.
+        probabilities: of every class; none of a transcript.
         preparation: what was done to the item before it was read.
         text: what was read, where it is text.
     """
