@@ -242,6 +242,17 @@ def test_clips_with_transcripts_are_read(tmp_path):
     assert trained.predict([tmp_path / "clipe 0.npy"])[0].preparation == "12 frames of 12x10 pixels"
 
 
+def test_clips_with_texts_are_told_from_clips_in_class_folders(tmp_path):
+    for place, kind in (("soltos", "visual-speech"), ("classes/a", "video")):
+        (tmp_path / place).mkdir(parents=True)
+        for k in range(2):
+            (tmp_path / place / f"clipe {k}.mp4").touch()
+            (tmp_path / place / f"clipe {k}.txt").write_text("sim")
+        assert find(tmp_path / place.split("/")[0]).kind == kind
+    (tmp_path / "lista.tsv").write_text("path\tsentence\nclipe 0.mp4\tsim\n")
+    assert find(tmp_path / "lista.tsv").kind == "visual-speech"
+
+
 @needs("grid")
 def test_the_sentences_of_grid_have_their_words_and_times():
     data = lips.load("grid-sentences", progress=silent)
