@@ -222,3 +222,15 @@ def test_the_known_sets(name, classes, count):
     assert len(data.classes) == classes
     assert count * 0.99 <= len(data.train) + len(data.test) <= count
     assert len(data.test) == 500 if name == "trec" else not set(data.train.texts) & set(data.test.texts)
+
+
+def test_no_text_that_is_validated_on_is_learnt_from():
+    random = np.random.default_rng(0)
+    texts = tuple(f"nome {k}" for k in random.integers(0, 60, 400))
+    every = labelled.Texts(texts, tuple(random.integers(0, 3, 400).tolist()))
+    kept, held = labelled.divided(every, 0.2, 0, ("a", "b", "c"))
+    assert not set(kept.texts) & set(held.texts)
+    assert sorted(zip(kept.texts + held.texts, kept.labels + held.labels, strict=True)) == sorted(
+        zip(texts, every.labels, strict=True)
+    )
+    assert len(set(held.texts)) == pytest.approx(12, abs=2)

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["linear", "majority", "most_frequent_tag", "naive_bayes", "nearest", "ngram_bits"]
+from recorrente.tasks.transcribe import error_rate
+
+__all__ = ["commonest_words", "linear", "majority", "most_frequent_tag", "naive_bayes", "nearest", "ngram_bits"]
 
 DISCOUNT = 0.75
 
@@ -26,6 +28,21 @@ def majority(train: Sequence[int], test: Sequence[int]) -> float:
     """
     most = Counter(train).most_common(1)[0][0]
     return sum(label == most for label in test) / len(test)
+
+
+def commonest_words(train: Sequence[str], test: Sequence[str]) -> float:
+    """The word error rate of always saying one transcript: at each place the word that is commonest there.
+
+    It is as long as the median of the training transcripts.
+
+    Example:
+        >>> commonest_words(["set red now", "set blue now", "lay red now"], ["set blue now"])
+        0.3333333333333333
+    """
+    rows = [text.split() for text in train]
+    places = range(int(np.median([len(row) for row in rows])))
+    said = [Counter(row[k] for row in rows if len(row) > k).most_common(1)[0][0] for k in places]
+    return error_rate([text.split() for text in test], [said] * len(test))
 
 
 def linear(

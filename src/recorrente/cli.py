@@ -78,7 +78,8 @@ def train(
     kind: Annotated[
         str | None,
         typer.Option(
-            help="image, language, text, tags, audio, video, joints, series or probe.", show_default="found by looking"
+            help="image, language, text, tags, audio, speech, video, visual-speech, joints, series or probe.",
+            show_default="found by looking",
         ),
     ] = None,
     cell: Annotated[str | None, typer.Option(help="elman, gru or lstm.", show_default="gru; running text lstm")] = None,
@@ -104,10 +105,13 @@ def train(
         ),
     ] = None,
     units: Annotated[
-        str | None, typer.Option(help="What text is cut into: characters, bytes, words or pieces.")
+        str | None,
+        typer.Option(
+            help="What text is cut into: characters, bytes, words or pieces; transcripts: words or characters."
+        ),
     ] = None,
     encoding: Annotated[
-        str | None, typer.Option(help="Of text files.", show_default="UTF-8, else found by looking")
+        str | None, typer.Option(help="Of text files, transcripts too.", show_default="UTF-8, else found by looking")
     ] = None,
     text: Annotated[str | None, typer.Option(help="The column of a table that holds the text.")] = None,
     label: Annotated[str | None, typer.Option(help="The column of a table that holds the class.")] = None,
@@ -127,7 +131,9 @@ def train(
     ] = None,
     group: Annotated[
         str | None,
-        typer.Option(metavar="REGEX", help="Of clips: what finds the person or place in a path, to split by."),
+        typer.Option(
+            metavar="REGEX", help="Of clips and transcripts: what finds who is seen or heard in a path, to split by."
+        ),
     ] = None,
     length: Annotated[
         int | None, typer.Option(min=1, help="Of probes of memory: steps of a sequence.", show_default="by probe")
@@ -321,7 +327,7 @@ def predict(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Tell the class of pictures or texts of your own, and what was done to them before they were read."""
+    """Tell the class of items of your own, or what is said in them, and what was done to them before they were read."""
     from recorrente import recipe
 
     said = recipe.load(run).predict(given)

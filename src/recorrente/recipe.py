@@ -142,7 +142,8 @@ def train(
     Args:
         data: a known name (`digits`, `shakespeare`, ...) or a file or folder of one's own.
         out: the run folder; by default a new one under `runs/`.
-        kind: of the data: `image`, `language`, `text`, `tags`, `audio`, `video`, `joints`, `series` or
+        kind: of the data: `image`, `language`, `text`, `tags`, `audio`, `speech`, `video`,
+            `visual-speech`, `joints`, `series` or
             `probe`; None finds it by looking.
         reading: how the data is read, where that is not left to the kind.
         shape, task, plan: the network, the loss, how to train.

@@ -20,7 +20,8 @@ class Batch:
     Attributes:
         x: `(T, B, C)` float32, or ids: `(T, B)` or `(T, B, F)` int64; the steps after a sequence's own length hold
             zeros.
-        target: int64 classes: `(B,)`, one of each sequence, or `(T, B)`, one of each step.
+        target: int64 classes: `(B,)`, one of each sequence, or `(T, B)`, one of each step. Or transcripts: `(S, B)`,
+            symbols in their order; `(T, B, 2)` with what is said at each step beside them, where that is known.
         lengths: `(B,)` int64 steps of each sequence, or None when all have T.
         continues: each row goes on where the same row of the batch before ended.
 

@@ -56,6 +56,11 @@ class KnownSet:
 
 
 _DIGITS = tuple("0123456789")
+_COOKE = (
+    "M. Cooke et al.: An audio-visual corpus for speech perception and automatic speech recognition, "
+    "Journal of the Acoustical Society of America 120 (2006)"
+)
+_MOUTHS = (KnownFile("grid_s1_mouth.npz", "e739a0a21286158e8f0201cbf91d8983edaa3ca0efa08ff509bb6a54d3fa2572"),)
 _LSTM = "S. Hochreiter, J. Schmidhuber: Long Short-Term Memory, Neural Computation 9 (1997)"
 
 _MNIST = KnownSet(
@@ -342,6 +347,17 @@ _SETS = (
         origin="https://github.com/Jakobovski/free-spoken-digit-dataset",
     ),
     KnownSet(
+        name="fsdd-strings",
+        kind="speech",
+        about="2,500 strings of 1 to 7 digits, made of the recordings of fsdd",
+        classes=(),
+        licence="CC BY-SA 4.0",
+        citation="Z. Jackson et al.: Free Spoken Digit Dataset (2018)",
+        folder="recordings",
+        shelf="fsdd",
+        origin="https://github.com/Jakobovski/free-spoken-digit-dataset",
+    ),
+    KnownSet(
         name="nagoya",
         kind="video",
         about="2,520 thermal clips of 16 x 16 pixels, 7 actions of 9 people",
@@ -370,9 +386,8 @@ _SETS = (
             about=f"the {word} of 999 spoken sentences, mouth only, 20 x 32 pixels",
             classes=(),
             licence="CC BY 4.0",
-            citation="M. Cooke et al.: An audio-visual corpus for speech perception and automatic speech recognition, "
-            "Journal of the Acoustical Society of America 120 (2006)",
-            files=(KnownFile("grid_s1_mouth.npz", "e739a0a21286158e8f0201cbf91d8983edaa3ca0efa08ff509bb6a54d3fa2572"),),
+            citation=_COOKE,
+            files=_MOUTHS,
             shelf="grid",
             origin="https://zenodo.org/records/3625687",
         )
@@ -385,6 +400,17 @@ _SETS = (
             ("grid-digit", "digit"),
             ("grid-adverb", "adverb"),
         )
+    ),
+    KnownSet(
+        name="grid-sentences",
+        kind="visual-speech",
+        about="999 spoken sentences of six words, mouth only, 20 x 32 pixels, with the time of each word",
+        classes=(),
+        licence="CC BY 4.0",
+        citation=_COOKE,
+        files=_MOUTHS,
+        shelf="grid",
+        origin="https://zenodo.org/records/3625687",
     ),
 )
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["GRID_WORDS", "READERS", "ClipSet"]
+__all__ = ["DIGITS", "GRID_WORDS", "READERS", "ClipSet", "Sentences", "grid_sentences"]
 
-GRID_WORDS = ("command", "colour", "preposition", "letter", "digit", "adverb")
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+GRID_WORDS = ("command", "colour", "preposition", "letter", "digit", "adverb")
 UNSEEN = (7, 8, 9)
 """Of nagoya: the subjects who are tested on."""
 
@@ -68,6 +68,35 @@ def grid(path: Path, word: str) -> ClipSet:
             tuple(frames[k, between[k][0] : between[k][1], ..., None] for k in whole),
             tuple(classes.index(str(said[k])) for k in whole),
             ("",) * len(whole),
+            tuple(str(arrays["names"][k]) for k in whole),
+            tuple(at for at, k in enumerate(whole) if arrays["is_test"][k]),
+            "the set's own, sentences of the same speaker",
+            25.0,
+        )
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Clips, what is said in each, and which are tested on."""
+
+    frames: tuple[NDArray[Any], ...]  # each (T, H, W, C)
+    texts: tuple[str, ...]
+    spans: tuple[NDArray[Any], ...]  # of each, (words, 2): the first frame of each word, and the one after its last
+    names: tuple[str, ...]
+    tested: tuple[int, ...]
+    split: str
+    rate: float  # frames a second
+
+
+def grid_sentences(path: Path) -> Sentences:
+    """Whole sentences of six words, 25 frames a second; the one with a damaged picture is left out."""
+    with np.load(path, allow_pickle=False) as arrays:
+        frames, ends = arrays["frames"], arrays["n_frames"].tolist()
+        whole = np.flatnonzero(arrays["valid"]).tolist()
+        return Sentences(
+            tuple(frames[k, : ends[k], ..., None] for k in whole),
+            tuple(" ".join(arrays["words"][k].tolist()) for k in whole),
+            tuple(np.stack([arrays["word_start"], arrays["word_end"]], axis=2)[whole]),
             tuple(str(arrays["names"][k]) for k in whole),
             tuple(at for at, k in enumerate(whole) if arrays["is_test"][k]),
             "the set's own, sentences of the same speaker",

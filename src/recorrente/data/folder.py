@@ -24,7 +24,7 @@ from recorrente.data.picture import SUFFIXES, extent, prepare_resize
 from recorrente.data.progress import Progress
 from recorrente.errors import InputError
 
-__all__ = ["Listing", "Wanted", "each", "has_test", "list_flat", "load_folder", "split_folder"]
+__all__ = ["Listing", "Wanted", "each", "has_test", "list_flat", "list_items", "load_folder", "split_folder"]
 
 HELD_OUT = 0.2
 LARGEST_KEPT = 64
@@ -126,12 +126,12 @@ def _folders(folder: Path) -> list[Path]:
     return [path for path in _visible(folder.iterdir()) if path.is_dir()]
 
 
-def _items(folder: Path, wanted: Wanted) -> list[Path]:
+def list_items(folder: Path, wanted: Wanted) -> list[Path]:
     """All items below a folder, at any depth."""
     found: list[Path] = []
     for path in _visible(folder.iterdir()):
         if path.is_dir():
-            found += _items(path, wanted)
+            found += list_items(path, wanted)
         elif path.suffix.lower() in wanted.suffixes:
             found.append(path)
     return found
@@ -139,7 +139,7 @@ def _items(folder: Path, wanted: Wanted) -> list[Path]:
 
 def list_flat(folder: Path, wanted: Wanted) -> list[Path]:
     """The items that lie in the folder itself, in natural order; none where it has folders with such."""
-    if any(_items(path, wanted) for path in _folders(folder)):
+    if any(list_items(path, wanted) for path in _folders(folder)):
         return []
     return [path for path in _visible(folder.iterdir()) if path.suffix.lower() in wanted.suffixes]
 
@@ -187,7 +187,7 @@ def _list_classes(
     listing = Listing([], [])
     order = classes or tuple(names)
     for name, path in zip(names, folders, strict=True):
-        items = _items(path, wanted)
+        items = list_items(path, wanted)
         if not items:
             raise InputError(
                 str(path),

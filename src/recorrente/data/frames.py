@@ -75,16 +75,23 @@ def _changes(clip: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def varied(
-    clip: NDArray[Any], deviation: Sequence[float], random: np.random.Generator, *, shift: int, mirror: bool
+    clip: NDArray[Any],
+    deviation: Sequence[float],
+    random: np.random.Generator,
+    *,
+    shift: int,
+    mirror: bool,
+    noise: float = NOISE,
 ) -> NDArray[np.float32]:
     """A clip a little slower or faster, moved by up to `shift` pixels, with noise, and now and then mirrored.
 
     Args:
         clip: `(T, H, W, C)`.
-        deviation: of each colour; the noise is a tenth of it.
+        deviation: of each colour; the noise is a share of it.
         random: what is drawn from.
         shift: pixels each way; what comes in at an edge repeats it.
         mirror: half of the clips have left and right changed.
+        noise: in deviations of the values. Small changes from frame to frame drown in more of it than they have.
     """
     T, H, W, _ = clip.shape
     at = np.linspace(0, T - 1, max(1, round(T * random.uniform(1 - STRETCH, 1 + STRETCH))))
@@ -96,5 +103,6 @@ def varied(
     down, right = random.integers(0, 2 * shift + 1, 2)
     wide = np.pad(made, ((0, 0), (shift, shift), (shift, shift), (0, 0)), mode="edge")
     made = wide[:, down : down + H, right : right + W]
-    noise = random.standard_normal(made.shape, np.float32)
-    return made + NOISE * np.array(deviation, np.float32) * noise
+    if not noise:
+        return made
+    return made + noise * np.array(deviation, np.float32) * random.standard_normal(made.shape, np.float32)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from recorrente.data.imageset import hold_out
 from recorrente.errors import InputError
 
-__all__ = ["FEWEST_GROUPS", "HELD_OUT", "held_groups", "tested"]
+__all__ = ["FEWEST_GROUPS", "HELD_OUT", "held_groups", "of_path", "tested"]
 
 HELD_OUT = 0.2
 FEWEST_GROUPS = 5
@@ -68,3 +70,20 @@ def held_groups(everyone: Sequence[str], share: float, seed: int) -> list[str]:
     """A share of the groups, one at least, in order."""
     order: list[str] = np.random.default_rng(seed).permutation(list(everyone)).tolist()
     return sorted(order[: max(1, round(share * len(order)))])
+
+
+def of_path(pattern: str, path: Path) -> str:
+    r"""The group that a regular expression finds in a path: its first bracket, if any; empty where it finds none.
+
+    Raises:
+        InputError: no regular expression.
+
+    Example:
+        >>> of_path(r"take(\d+)", Path("ana/take12.mp4"))
+        '12'
+    """
+    try:
+        found = re.search(pattern, path.as_posix())
+    except re.error as error:
+        raise InputError("group", came=f"{pattern!r} ({error})", wanted="a regular expression") from error
+    return (found.group(1) if found.re.groups else found.group(0)) or "" if found else ""

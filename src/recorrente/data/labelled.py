@@ -27,7 +27,7 @@ from recorrente.data.reading import read_text
 from recorrente.data.source import locate, of_known
 from recorrente.errors import InputError
 
-__all__ = ["LabelledTexts", "Texts", "load", "split"]
+__all__ = ["LabelledTexts", "Texts", "divided", "load", "rows_of", "split"]
 
 HELD_OUT = 0.2
 TEXT_FILES = Wanted("texts", (".txt",))
@@ -119,19 +119,26 @@ def split(name: str, pairs: Sequence[tuple[str, str]], seed: int, skipped: Seque
     if len(classes) < 2:
         came = f"a single class, {classes[0]!r}" if classes else "no texts"
         raise InputError(name, came=came, wanted="texts of two classes or more")
-    numbers = {label: number for number, label in enumerate(classes)}
-    frequency = Counter(label for _, label in pairs)
-    rarest: dict[str, str] = {}  # a text of several classes counts for the one that can least do without it
-    for text, label in pairs:
-        rarest[text] = min(rarest.get(text, label), label, key=frequency.__getitem__)
-    of_each = np.array([numbers[label] for label in rarest.values()], np.int64)
-    _, held = hold_out(of_each, HELD_OUT, seed, classes, of="texts")
-    different = list(rarest)
-    kept_out = {different[k] for k in held}
-    every = Texts(tuple(text for text, _ in pairs), tuple(numbers[label] for _, label in pairs))
-    train = every.subset(k for k, text in enumerate(every.texts) if text not in kept_out)
-    test = every.subset(k for k, text in enumerate(every.texts) if text in kept_out)
+    train, test = divided(_numbered(pairs, classes), HELD_OUT, seed, classes)
     return LabelledTexts(name, classes, train, test, tuple(skipped))
+
+
+def divided(every: Texts, share: float, seed: int, classes: Sequence[str]) -> tuple[Texts, Texts]:
+    """What is kept and what is held out, a share of each class; equal texts all go to one side.
+
+    Raises:
+        InputError: a class with a single text.
+    """
+    frequency = Counter(every.labels)
+    rarest: dict[str, int] = {}  # a text of several classes counts for the one that can least do without it
+    for text, label in zip(every.texts, every.labels, strict=True):
+        rarest[text] = min(rarest.get(text, label), label, key=frequency.__getitem__)
+    different = list(rarest)
+    _, held = hold_out(np.array(list(rarest.values()), np.int64), share, seed, classes, of="texts")
+    kept_out = {different[k] for k in held}
+    inside = [text in kept_out for text in every.texts]
+    kept, out = (every.subset(k for k, there in enumerate(inside) if there is wanted) for wanted in (False, True))
+    return kept, out
 
 
 def _known(name: str, paths: Sequence[Path]) -> LabelledTexts:
@@ -192,7 +199,7 @@ def _table(
     path: Path, content: str, text: str | None, label: str | None, skip_bad: bool
 ) -> tuple[list[tuple[str, str]], list[str]]:
     """The texts and classes of a table, and what was left out."""
-    rows = _rows(path, content)
+    rows = rows_of(path, content)
     header, columns = _columns(path, rows, text, label)
     pairs, bad = [], []
     for number, row in enumerate(rows[header:], header + 1):
@@ -209,7 +216,7 @@ def _table(
     return pairs, bad
 
 
-def _rows(path: Path, content: str) -> list[list[str]]:
+def rows_of(path: Path, content: str) -> list[list[str]]:
     """The cells of each row; a file of lines with one tab each is taken as it is, quotes and all."""
     lines = [line for line in content.splitlines() if line.strip()]
     if path.suffix.lower() != ".csv" and all("\t" in line for line in lines):

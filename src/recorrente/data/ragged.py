@@ -19,6 +19,7 @@ SORTED_TOGETHER = 20
 
 Sequences = Sequence[NDArray[Any]]
 Read = Callable[[NDArray[Any]], NDArray[Any]]
+Follow = Callable[[Any, int], NDArray[np.int64]]
 Targets = Sequence[int] | Sequence[NDArray[np.int64]] | Sequence[int | NDArray[np.int64]]
 
 
@@ -30,6 +31,7 @@ def batches(
     seed: int | None = None,
     epoch: int = 0,
     read: Read | None = None,
+    follow: Follow | None = None,
 ) -> Iterator[Batch]:
     """All sequences as batches, each once; the last batch may be smaller.
 
@@ -40,6 +42,7 @@ def batches(
         seed: of the order; None reads in order.
         epoch: with the seed alone decides the order.
         read: what makes steps of a sequence, batch by batch, where all at once would fill the memory.
+        follow: what makes a target fit so many steps, where it tells of steps and `read` changes how many there are.
 
     Example:
         >>> short, long = np.arange(2), np.arange(5)
@@ -48,8 +51,11 @@ def batches(
         (torch.Size([5, 2]), tensor([2, 5]))
     """
     for chosen in _order([len(sequence) for sequence in sequences], size, seed, epoch):
-        steps = [sequences[k] for k in chosen]
-        yield one([read(each) for each in steps] if read else steps, [targets[k] for k in chosen])
+        steps, told = [sequences[k] for k in chosen], [targets[k] for k in chosen]
+        steps = [read(each) for each in steps] if read else steps
+        yield one(
+            steps, [follow(target, len(each)) for target, each in zip(told, steps, strict=True)] if follow else told
+        )
 
 
 def one(sequences: Sequences, targets: Targets) -> Batch:

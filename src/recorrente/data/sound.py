@@ -27,7 +27,7 @@ from recorrente.data.progress import Progress
 from recorrente.data.source import locate, of_known
 from recorrente.errors import InputError
 
-__all__ = ["SUFFIXES", "SoundData", "Sounds", "decode", "load", "needed"]
+__all__ = ["SUFFIXES", "SoundData", "Sounds", "decode", "load", "needed", "usual_rate"]
 
 SUFFIXES = (".wav", ".flac", ".ogg")
 SOUNDS = Wanted("sounds", SUFFIXES, ", or files named CLASS_SPEAKER_NUMBER.wav")
@@ -129,7 +129,7 @@ def load(
         name = folder.resolve().name
         classes, train, test, given = *split_folder(folder, SOUNDS, seed), True
         listing = Listing(train.paths + test.paths, train.labels + test.labels)
-    rate = rate or min(HIGHEST_RATE, _rate_of(listing.paths))
+    rate = rate or usual_rate(listing.paths)
     waves, skipped = decode_all(
         listing.paths, lambda path: decode(path, rate), f"sounds {rate}", "sounds", skip_bad=skip_bad, progress=progress
     )
@@ -195,7 +195,8 @@ def _official(sounds: Sounds) -> tuple[set[int], str]:
     return {k for k, number in enumerate(numbers) if number in OFFICIAL_TEST}, "the official one, recordings 0 to 4"
 
 
-def _rate_of(paths: Sequence[Path]) -> int:
+def usual_rate(paths: Sequence[Path]) -> int:
+    """That of the first sound that can be read, at most 16,000 samples a second."""
     soundfile = needed("soundfile")
 
     def known(path: Path) -> int | None:
@@ -204,7 +205,7 @@ def _rate_of(paths: Sequence[Path]) -> int:
         except soundfile.LibsndfileError:
             return None  # it is read next, and named then
 
-    return next((rate for rate in map(known, paths) if rate), HIGHEST_RATE)
+    return min(HIGHEST_RATE, next((rate for rate in map(known, paths) if rate), HIGHEST_RATE))
 
 
 def decode(path: Path, rate: int) -> NDArray[np.float32]:

@@ -27,7 +27,7 @@ from recorrente.data.progress import Progress
 from recorrente.data.source import locate, of_known
 from recorrente.errors import InputError
 
-__all__ = ["Clips", "VideoData", "load"]
+__all__ = ["Clips", "VideoData", "load", "size_of"]
 
 CLIPS = Wanted("clips", (*SUFFIXES, *ARRAYS))
 NAMED = re.compile(r"(?:^|[_\- ])((?:person|subject|speaker|actor|group|[gsp])\d+)(?=[_\- .]|$)", re.IGNORECASE)
@@ -128,7 +128,7 @@ def load(
     paths = [path for path, _ in listing]
     if any(path.suffix.lower() not in ARRAYS for path in paths):
         needed()
-    usual = Sampling(size or _size_of(paths))
+    usual = Sampling(size or size_of(paths))
     sampling = Sampling(usual.size, usual.rate if rate is None else rate, usual.most if most is None else most)
     decoded, skipped = decode_all(
         paths, lambda path: decode(path, sampling), f"clips {sampling}", "clips", skip_bad=skip_bad, progress=progress
@@ -178,11 +178,7 @@ def _known(name: str, leave_out: str | None, seed: int, progress: Progress) -> V
 def _group(path: Path, in_parts: bool, pattern: str | None) -> str:
     """Who or what a clip shows, from its path below the folder; empty where nothing tells."""
     if pattern is not None:
-        try:
-            found = re.search(pattern, path.as_posix())
-        except re.error as error:
-            raise InputError("group", came=f"{pattern!r} ({error})", wanted="a regular expression") from error
-        return (found.group(1) if found.re.groups else found.group(0)) or "" if found else ""
+        return groups.of_path(pattern, path)
     inside = path.parts[2 if in_parts else 1 :]  # below the class
     if len(inside) > 1:
         return inside[0]
@@ -190,7 +186,7 @@ def _group(path: Path, in_parts: bool, pattern: str | None) -> str:
     return named.group(1) if named else ""
 
 
-def _size_of(paths: Sequence[Path]) -> tuple[int, int]:
+def size_of(paths: Sequence[Path]) -> tuple[int, int]:
     """The size of the first clip that can be read; that of a large one made smaller, with its proportions."""
     for path in paths:
         if (found := extent(path)) is not None:

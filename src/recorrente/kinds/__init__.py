@@ -22,6 +22,8 @@ _HOME = {
     "series": "Series",
     "video": "Video",
     "joints": "Joints",
+    "speech": "Speech",
+    "visual-speech": "VisualSpeech",
     "probe": "Probe",
 }
 NAMES = tuple(_HOME)
@@ -36,4 +38,4 @@ def of_name(name: str) -> Any:
     """
     if name not in _HOME:
         raise InputError("kind", came=repr(name), wanted=f"one of {', '.join(NAMES)}")
-    return getattr(import_module(f"recorrente.kinds.{name}"), _HOME[name])()
+    return getattr(import_module(f"recorrente.kinds.{name.replace('-', '_')}"), _HOME[name])()

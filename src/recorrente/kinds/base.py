@@ -30,14 +30,14 @@ class Reading:
     Args:
         order: of pictures: `rows`, `pixels` or `permuted`.
         size: of pictures and clips of a folder: height and width.
-        units: of text: `characters`, `bytes`, `words` or `pieces`.
+        units: of text: `characters`, `bytes`, `words` or `pieces`; of transcripts `words` or `characters`.
         encoding: of text files.
         text, label: of a table with text: the names of the two columns.
         rate: of sounds, samples a second that all are brought to.
         leave_out: of sounds and clips, the speaker or group that is tested on.
         frame_rate, frames: of clips, frames a second, and the most of a clip.
         mirror: of clips and joints, whether they are learnt with left and right changed as well.
-        group: of clips, a regular expression that finds the group in a path.
+        group: of clips and transcripts, a regular expression that finds the group in a path.
         length: of probes of memory, the steps of a sequence.
         shortest: of probes of memory, the shortest sequence to learn from: each batch draws a length from there up.
         skip_bad: leave out files of a folder, and rows of a table, that cannot be read; they are counted and named.
@@ -116,13 +116,13 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one picture, one text, or one word.
+    """What the model says of one picture, one text, one word, or one sound.
 
     Attributes:
         path: the file; None where the text itself was given.
-        label: the likeliest class.
-        confidence: its probability.
-        probabilities: of every class.
+        label: the likeliest class, or the transcript.
+        confidence: its probability; of a transcript the mean of those of its steps.
+        probabilities: of every class; none of a transcript.
         preparation: what was done to the item before it was read.
         text: what was read, where it is text.
     """

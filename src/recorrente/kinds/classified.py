@@ -171,6 +171,10 @@ class Ragged(Classified):
         """What makes steps of one encoded sequence when its batch is made, varied where there is a `random`."""
         return None
 
+    def follow(self, recipe: Recipe) -> ragged.Follow | None:
+        """What makes a target fit the steps that `read` makes, where it tells of steps."""
+        return None
+
     def feed(self, recipe: Recipe, data: Any) -> Feed:
         plan = recipe.plan
         fit, validation = self.divide(plan, data)
@@ -179,7 +183,9 @@ class Ragged(Classified):
         def train(epoch: int) -> Iterator[Batch]:
             random = np.random.default_rng((plan.seed, epoch, 1))
             met, read = self.varied(recipe, fit, sequences, random), self.read(recipe, random)
-            return ragged.batches(met, targets, plan.batch, seed=plan.seed, epoch=epoch, read=read)
+            return ragged.batches(
+                met, targets, plan.batch, seed=plan.seed, epoch=epoch, read=read, follow=self.follow(recipe)
+            )
 
         return Feed(train, lambda: self.in_order(recipe, validation), steps=-(-len(fit) // plan.batch))
 

@@ -5,6 +5,7 @@ Reads a little and imports nothing slow; what is really in the files, each kind'
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -53,6 +54,8 @@ def _of_folder(folder: Path) -> Found:
     files = [path for path in islice(folder.rglob("*"), 10_000) if path.is_file() and not path.name.startswith(".")]
     if any("-ubyte" in path.name for path in files):
         return Found("image", "IDX files")
+    if found := _of_transcribed(folder, files):
+        return found
     sounds = sum(path.suffix.lower() in SOUNDS for path in files)
     if sounds * 2 > len(files):
         return Found("audio", "a folder of sounds")
@@ -74,6 +77,31 @@ def _of_folder(folder: Path) -> Found:
             )
         return Found("text", "class folders of text files")
     return Found("image", "a folder of pictures")
+
+
+def _of_transcribed(folder: Path, files: list[Path]) -> Found | None:
+    """Sounds with texts of their names beside them; clips too, but not in class folders, where texts may be any."""
+    names = {path.with_suffix("") for path in files if path.suffix.lower() == ".txt"}
+    told = [path for path in files if path.with_suffix("") in names]
+    sounds = [path for path in told if path.suffix.lower() in SOUNDS]
+    clips = [path for path in told if path.suffix.lower() in VIDEOS and path.parent == folder]
+    tables = [path for path in files if path.parent == folder and path.suffix.lower() in TABLES]
+    if sounds and 2 * len(sounds) >= sum(path.suffix.lower() in SOUNDS for path in files):
+        return Found("speech", "sounds with transcripts beside them")
+    if clips and 2 * len(clips) >= sum(path.suffix.lower() in VIDEOS for path in files):
+        return Found("visual-speech", "clips with transcripts beside them")
+    return _of_table(tables[0]) if len(tables) == 1 and len(tables) < len(files) else None
+
+
+def _of_table(path: Path) -> Found | None:
+    """A table of which a column names sounds or clips."""
+    with path.open("rb") as file:
+        lines = file.read(LOOKED_AT).decode("latin-1").splitlines()[1:TRIED]
+    cells = [cell.strip().strip('"').lower() for line in lines for cell in re.split(r"[,;\t|]", line)]
+    for suffixes, kind, what in ((SOUNDS, "speech", "sounds"), (VIDEOS, "visual-speech", "clips")):
+        if any(cell.endswith(suffixes) for cell in cells):
+            return Found(kind, f"a table of {what} and transcripts")
+    return None
 
 
 def _of_clips(files: list[Path]) -> str:
@@ -121,6 +149,8 @@ def _of_file(path: Path) -> Found:
     if suffix == ".ts" or (suffix in (".txt", ".tsv") and path.stem.endswith(("_TRAIN", "_TEST"))):
         return Found("series", "a file of labelled series")
     if suffix in TABLES:
+        if found := _of_table(path):
+            return found
         return Found("text", "a table with text")
     if suffix in TAGGED or suffix == ".zip":
         return Found("tags", "a file of tagged words")

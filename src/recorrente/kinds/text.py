@@ -123,6 +123,10 @@ class Text(Ragged):
     def network(self, recipe: Recipe) -> Network:
         return recipe.shape.build_for_ids(recipe.reader.sizes, len(recipe.classes))
 
+    def divide(self, plan: Plan, data: LabelledTexts) -> tuple[Texts, Texts]:
+        """No text that is validated on is learnt from, however often it stands in the set."""
+        return labelled.divided(data.train, plan.validation, plan.seed, data.classes)
+
     def encode(self, recipe: Recipe, part: Texts) -> tuple[list[NDArray[np.int64]], tuple[int, ...]]:
         return [recipe.reader(text) for text in part.texts], part.labels
 

@@ -207,6 +207,34 @@ def clips(content: Content) -> Figure:
     return figure
 
 
+def transcripts(content: Content) -> Figure:
+    """Some sequences as they are read, below them the probability of each symbol at each step, and what is written."""
+    seen, symbols = content.seen, content.seen["symbols"].tolist()
+    count, step = len(seen["heard_target"]), float(seen["step_seconds"])
+    figure = Figure(figsize=(8, 3.6 * count), layout="constrained")
+    for number, row in enumerate(figure.subfigures(count, 1, squeeze=False)[:, 0]):
+        picture, probabilities = (seen[f"heard_{number}_{name}"] for name in ("picture", "probabilities"))
+        above, axes = row.subplots(2, 1, height_ratios=(1, 1.4))
+        time = step * np.arange(len(probabilities))
+        edges = (-0.5 * step, time[-1] + 0.5 * step, 0, 1)
+        if picture.ndim == 2:
+            above.imshow(picture.T, aspect="auto", origin="lower", cmap="viridis", extent=edges)
+        else:
+            above.imshow(_strip(picture)[0], cmap="gray", aspect="auto", extent=edges)
+        name = _plain(str(seen["heard_names"][number]))
+        said, target = (_plain(str(seen[f"heard_{what}"][number])) for what in ("said", "target"))
+        above.set(xticks=[], yticks=[], title=f"{name}: {target}" + (f"\nread as: {said}" if said != target else ""))
+        best = probabilities.argmax(axis=1)
+        for k in sorted({0, *best.tolist()}):
+            axes.plot(time, probabilities[:, k], color=f"C{k % 10}" if k else "#dddddd", zorder=2 if k else 0)
+        for t in np.flatnonzero(np.diff(best, prepend=0) * best):  # where a symbol begins
+            name = _plain(symbols[best[t]]) if symbols[best[t]].strip() else "_"
+            axes.annotate(name, (time[t], 1.05), ha="center", fontsize=7, rotation=45, annotation_clip=False)
+        axes.set(xlabel="seconds", ylabel="probability", xlim=above.get_xlim(), ylim=(-0.03, 1.03))
+        _quiet(axes)
+    return figure
+
+
 def hidden(content: Content) -> Figure:
     """h_t of that image: a column a step, a row a unit, in the order of when each unit is most active."""
     h = content.seen["steps_hidden"].T  # (H, T)
@@ -326,6 +354,7 @@ FIGURES = {
     "sounds": sounds,
     "series": series,
     "clips": clips,
+    "transcripts": transcripts,
     "hidden": hidden,
     "gradient": gradient,
 }
@@ -340,6 +369,8 @@ SHOWN = {
     "joints": ("series", "learning", "confusion", "gradient"),
     "audio": ("sounds", "learning", "confusion", "gradient"),
     "tags": ("learning", "confusion", "gradient"),
+    "speech": ("transcripts", "learning", "gradient"),
+    "visual-speech": ("transcripts", "learning", "gradient"),
     "probe": ("answers", "learning", "gradient"),
 }
 """Those that the report on each kind of data shows."""

@@ -74,10 +74,22 @@ def _tagged(seen: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     return {"sentences": sentences, "confused": seen["confused"].tolist()}
 
 
+def _heard(seen: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """What would be written if a sequence ended at each of some steps."""
+    names = seen["heard_names"].tolist()
+    parts = [
+        zip(seen[f"heard_{k}_seconds"].tolist(), seen[f"heard_{k}_so_far"].tolist(), strict=True)
+        for k in range(len(names))
+    ]
+    return {"emerging": [(name, list(part)) for name, part in zip(names, parts, strict=True)]}
+
+
 PARTS: dict[str, Callable[[Mapping[str, NDArray[Any]]], dict[str, Any]]] = {
     "language": _written,
     "text": _mistaken,
     "tags": _tagged,
+    "speech": _heard,
+    "visual-speech": _heard,
 }
 """What the page of a kind shows as text."""
 

@@ -1,0 +1,359 @@
+"""Sequences with a transcript each: what was said, as text, and the symbols that it is made of.
+
+    FOLDER/**/a.wav and a.txt beside it              a transcript a file
+    FOLDER/train/... and FOLDER/test/...             the same, with a part that is tested on
+    FILE.csv                                         a table of paths and transcripts; the paths as seen from its folder
+    FOLDER with files and one table in it            the same
+
+A transcript is read without case and punctuation. A fifth is held out to test on where nothing else is said.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recorrente.data import groups
+from recorrente.data.batch import NO_TARGET
+from recorrente.data.folder import Wanted, list_items
+from recorrente.data.labelled import rows_of
+from recorrente.data.reading import read_text
+from recorrente.errors import InputError
+
+__all__ = [
+    "TABLES",
+    "Listed",
+    "Transcribed",
+    "TranscribedData",
+    "Units",
+    "aligned",
+    "divided",
+    "list_transcribed",
+    "plain",
+    "slots_of",
+    "stretched",
+]
+
+TABLES = (".csv", ".tsv", ".tab")
+INSIDE_WORDS = "'’-"
+"""Signs that belong to a word where they stand inside one."""
+MOST_WORDS, FEWEST_TIMES = 100, 20
+"""Words are the symbols where there are so few of them, each met so often on average."""
+SLOT_SHARE = 0.1
+"""A place holds one of a few words where it has fewer different ones than this share of the transcripts."""
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class Transcribed:
+    """N sequences and the transcript of each."""
+
+    sequences: tuple[NDArray[Any], ...]  # each (T, ...): a wave, or frames
+    texts: tuple[str, ...]
+    groups: tuple[str, ...]  # who speaks; empty where nothing tells
+    names: tuple[str, ...]
+    spans: tuple[NDArray[np.floating], ...] = ()  # of each, (words, 2): first and last step; empty where nobody knows
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.texts)
+
+    def subset(self, indices: Iterable[int]) -> Transcribed:
+        """Those, in that order."""
+        chosen = list(indices)
+        whole = (self.sequences, self.texts, self.groups, self.names, self.spans)
+        return Transcribed(*(tuple(part[k] for k in chosen) if part else () for part in whole))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class TranscribedData:
+    """A data set of them.
+
+    Attributes:
+        name: for the report.
+        train, test: what is learnt from and what is tested on.
+        how: the sequences were read: samples a second, or a `clip.Sampling`.
+        split: in words, how the test part was chosen.
+        validation: what is validated on, where the set itself says.
+        skipped: what was left out, one line each.
+    """
+
+    name: str
+    train: Transcribed
+    test: Transcribed
+    how: Any
+    split: str
+    validation: Transcribed | None = None
+    skipped: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for part, fewest, verb in ((self.train, 2, "learn from"), (self.test, 1, "test on")):
+            if len(part) < fewest:
+                raise InputError(self.name, came=f"{len(part)} transcripts to {verb}", wanted=f"{fewest} or more")
+
+
+def plain(text: str) -> str:
+    """A transcript without case and punctuation, a blank between words.
+
+    Example:
+        >>> plain("Não, d'água\u00a0  guarda-chuva: 'AGORA'!")
+        "não d'água guarda-chuva agora"
+    """
+    spoken = "".join(
+        one if one in INSIDE_WORDS or unicodedata.category(one)[0] in "LMN" else " "
+        for one in unicodedata.normalize("NFC", text).lower()
+    )
+    return " ".join(word for word in (word.strip(INSIDE_WORDS) for word in spoken.split()) if word)
+
+
+@dataclass(frozen=True)
+class Units:
+    """What a transcript is cut into, and the number of each symbol, from 1; 0 is the blank of CTC.
+
+    Args:
+        name: `words` or `characters`; a blank between words is a character too.
+        symbols: in the order of their numbers.
+
+    Example:
+        >>> units = Units.of(["um dois", "dois"], "words")
+        >>> units.symbols, units.encode("um zero dois").tolist()  # what was never met has no number
+        (('dois', 'um'), [2, 1])
+    """
+
+    name: str
+    symbols: tuple[str, ...]
+
+    @classmethod
+    def of(cls, texts: Sequence[str], name: str | None) -> Units:
+        """The symbols of the training transcripts; with no name, words where they are few and often met."""
+        words = Counter(word for text in texts for word in text.split())
+        if name is None:
+            often = words.total() >= FEWEST_TIMES * len(words)
+            name = "words" if often and len(words) <= MOST_WORDS else "characters"
+        if name not in ("words", "characters"):
+            raise InputError("units", came=repr(name), wanted="words or characters, for transcripts")
+        return cls(name, tuple(sorted(words if name == "words" else set("".join(texts)))))
+
+    def cut(self, text: str) -> list[str]:
+        """The symbols of a transcript, those too that have no number."""
+        return text.split() if self.name == "words" else list(text)
+
+    def encode(self, text: str) -> NDArray[np.int64]:
+        """The numbers of those that have one, `(S,)`."""
+        numbers = {symbol: number for number, symbol in enumerate(self.symbols, 1)}
+        return np.array([numbers[one] for one in self.cut(text) if one in numbers], np.int64)
+
+    def text(self, numbers: Sequence[int]) -> str:
+        """The transcript that they spell."""
+        return (" " if self.name == "words" else "").join(self.symbols[number - 1] for number in numbers).strip()
+
+    def to_config(self) -> dict[str, Any]:
+        """Plain values, for a config file."""
+        return asdict(self)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Units:
+        """What `to_config` wrote."""
+        return cls(config["name"], tuple(config["symbols"]))
+
+
+def slots_of(texts: Sequence[str], units: Units) -> tuple[tuple[int, ...], ...]:
+    """The symbols that were met at each place, where all transcripts have as many words and each place few of them.
+
+    Nothing elsewhere. It is the grammar of a set whose sentences are all built alike.
+
+    Example:
+        >>> texts = ["set blue now", "lay red now"] * 20
+        >>> slots_of(texts, Units.of(texts, "words"))
+        ((2, 5), (1, 4), (3,))
+    """
+    rows = [units.encode(text).tolist() for text in texts]
+    if units.name != "words" or len({len(row) for row in rows}) != 1:
+        return ()
+    slots = tuple(tuple(sorted(set(place))) for place in zip(*rows, strict=True))
+    return slots if max(map(len, slots), default=0) < SLOT_SHARE * len(texts) else ()
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Files, the transcript of each, which are in a part `test`, and what was left out."""
+
+    paths: list[Path]
+    texts: list[str]
+    tested: set[int] | None
+    skipped: list[str]
+
+
+def list_transcribed(source: Path, wanted: Wanted, *, encoding: str | None, skip_bad: bool) -> Listed:
+    """The files of a folder or a table that have a transcript.
+
+    Raises:
+        InputError: no such files; some without a transcript, or with an empty one (they are named).
+    """
+    table = source if source.is_file() else _table_in(source, wanted)
+    found = _of_table(table, wanted, encoding) if table else _beside(source, wanted, encoding)
+    good = [(path, text) for path, text, why in found if not why]
+    bad = [f"{path.name}: {why}" for path, _, why in found if why]
+    if (bad and not skip_bad) or not good:
+        named = "; ".join(bad[:NAMED]) + (f" and {len(bad) - NAMED} more" if len(bad) > NAMED else "")
+        came = f"{len(bad)} {wanted.noun} that cannot be learnt ({named})" if bad else f"no {wanted.noun}"
+        cure = "Mend them, or leave them out with --skip-bad" if good else ""
+        raise InputError(str(source), came=came, wanted=f"{wanted.noun} with a transcript each", cure=cure)
+    paths, texts = [path for path, _ in good], [text for _, text in good]
+    return Listed(paths, texts, _in_test(source, paths), bad)
+
+
+def _beside(folder: Path, wanted: Wanted, encoding: str | None) -> list[tuple[Path, str, str]]:
+    """Each file, its transcript, and what is wrong with it."""
+    found = []
+    for path in list_items(folder, wanted):
+        told = next((one for one in (path.with_suffix(".txt"), path.with_suffix(".TXT")) if one.is_file()), None)
+        found.append((path, *(_read(told, encoding) if told else ("", f"no {path.stem}.txt beside it"))))
+    return found
+
+
+def _read(path: Path, encoding: str | None) -> tuple[str, str]:
+    try:
+        return _checked(read_text(path, encoding))
+    except InputError as error:
+        return "", f"{path.name} is {error.came}"
+
+
+def _checked(text: str) -> tuple[str, str]:
+    spoken = plain(text)
+    return spoken, "" if spoken else "an empty transcript"
+
+
+def _table_in(folder: Path, wanted: Wanted) -> Path | None:
+    """The only table of a folder where no file has a transcript beside it."""
+    tables = [path for path in folder.iterdir() if path.suffix.lower() in TABLES]
+    if len(tables) != 1 or any(path.with_suffix(".txt").is_file() for path in list_items(folder, wanted)):
+        return None
+    return tables[0]
+
+
+def _of_table(table: Path, wanted: Wanted, encoding: str | None) -> list[tuple[Path, str, str]]:
+    rows = rows_of(table, read_text(table, encoding))
+
+    def is_path(cell: str) -> bool:
+        return cell.strip().lower().endswith(wanted.suffixes)
+
+    column = next((k for k in range(len(rows[-1])) if is_path(rows[-1][k])), None)
+    if column is None:
+        came, shown = "no column of paths", ", ".join(wanted.suffixes[:3])
+        raise InputError(str(table), came=came, wanted=f"a column of {wanted.noun} ({shown}) and one of transcripts")
+    others = [k for k in range(len(rows[-1])) if k != column]
+    widest = max(others, key=lambda k: sum(len(row[k]) for row in rows if k < len(row)))
+    found = []
+    for row in rows[0 if is_path(rows[0][column]) else 1 :]:
+        path = table.parent / row[column].strip() if column < len(row) else table
+        text, why = _checked(row[widest] if widest < len(row) else "")
+        found.append((path, text, why if path.is_file() else "no such file"))
+    return found
+
+
+def _in_test(source: Path, paths: Sequence[Path]) -> set[int] | None:
+    """Which lie in `test`, where a folder is divided so; None where it is not."""
+    if not source.is_dir():
+        return None
+    tops = [path.relative_to(source).parts[0].lower() for path in paths if path.is_relative_to(source)]
+    return {k for k, top in enumerate(tops) if top == "test"} if set(tops) == {"train", "test"} else None
+
+
+def divided(
+    source: Path,
+    listed: Listed,
+    sequences: Sequence[NDArray[Any] | None],
+    how: Any,
+    *,
+    group: str | None,
+    leave_out: str | None,
+    skipped: Sequence[str],
+    seed: int,
+) -> TranscribedData:
+    """What was listed and decoded, as a set of two parts; None stands for what could not be decoded.
+
+    Args:
+        source, listed: where it was found, and what.
+        sequences: of each.
+        how: see `TranscribedData`.
+        group: a regular expression that finds the group in a path below `source`.
+        leave_out: a group that is tested on, and nothing else.
+        skipped: what could not be decoded.
+        seed: what is held out.
+    """
+    folder = source if source.is_dir() else source.parent
+    there = [k for k, sequence in enumerate(sequences) if sequence is not None]
+    paths = [listed.paths[k] for k in there]
+    every = Transcribed(
+        tuple(sequences[k] for k in there),  # type: ignore[misc]
+        tuple(listed.texts[k] for k in there),
+        tuple(groups.of_path(group, _below(path, folder)) if group else "" for path in paths),
+        tuple(path.name for path in paths),
+    )
+    if group is not None and not all(every.groups):
+        lost = every.names[every.groups.index("")]
+        raise InputError("group", came=f"{group!r}, which is not in {lost}", wanted="a pattern that each file fits")
+    given = None
+    if listed.tested is not None:
+        given = {at for at, k in enumerate(there) if k in listed.tested}, "the folder test/"
+    if len(every) < 2:
+        raise InputError(str(source), came=f"{len(every)} transcripts", wanted="two or more")
+    tested, split = groups.tested(
+        every.groups,
+        [0] * len(every),
+        ["transcripts"],
+        given=given,
+        leave_out=leave_out,
+        seed=seed,
+        who="group",
+        of="transcripts",
+    )
+    split = split.removesuffix(" of each class")
+    train = every.subset(k for k in range(len(every)) if k not in tested)
+    told = (*listed.skipped, *skipped)
+    return TranscribedData(source.resolve().name, train, every.subset(sorted(tested)), how, split, skipped=told)
+
+
+def _below(path: Path, folder: Path) -> Path:
+    return path.relative_to(folder) if path.is_relative_to(folder) else path
+
+
+def aligned(symbols: NDArray[np.int64], spans: NDArray[np.floating], steps: int) -> NDArray[np.int64]:
+    """A transcript and beside it what is said at each step, `(T, 2)`; silence is 0.
+
+    Args:
+        symbols: `(S,)`, one a word.
+        spans: `(S, 2)`, the first step of each word and the step after its last, in fractions.
+        steps: T.
+
+    Example:
+        >>> aligned(np.array([5, 3]), np.array([[1, 2.5], [2.5, 4]]), 5).T.tolist()
+        [[5, 3, -100, -100, -100], [0, 5, 3, 3, 0]]
+    """
+    target = np.full((steps, 2), NO_TARGET, np.int64)
+    target[: len(symbols), 0], target[:, 1] = symbols, 0
+    for symbol, (start, end) in zip(symbols.tolist(), np.rint(spans).astype(int).tolist(), strict=True):
+        target[start:end, 1] = symbol
+    return target
+
+
+def stretched(target: NDArray[np.int64], steps: int) -> NDArray[np.int64]:
+    """The same where the sequence was made of so many steps, evenly slower or faster.
+
+    Example:
+        >>> stretched(np.array([[5, 0], [3, 5], [-100, 3]]), 5).T.tolist()
+        [[5, 3, -100, -100, -100], [0, 0, 5, 3, 3]]
+    """
+    made = np.full((steps, 2), NO_TARGET, np.int64)
+    symbols = target[target[:, 0] != NO_TARGET, 0]
+    made[: len(symbols), 0] = symbols
+    made[:, 1] = target[np.rint(np.linspace(0, len(target) - 1, steps)).astype(int), 1]
+    return made

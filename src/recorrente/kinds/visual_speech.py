@@ -1,0 +1,95 @@
+"""Clips with a transcript each: sentences read from lips, written down word by word or letter by letter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recorrente.data import clip, frames, lips, ragged
+from recorrente.data.frames import Frames
+from recorrente.data.progress import Progress
+from recorrente.data.transcripts import Transcribed, TranscribedData
+from recorrente.errors import InputError
+from recorrente.kinds.base import Reading, Recipe
+from recorrente.kinds.transcribed import TranscribedKind, Transcriber
+from recorrente.layers import Network
+from recorrente.training import Plan
+
+__all__ = ["VisualSpeech"]
+
+
+class VisualSpeech(TranscribedKind):
+    """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
+
+    name = "visual-speech"
+    counted = "clips"
+    measure = "frames"
+    together: ClassVar[int] = 16  # the maps of many frames at once would fill the memory
+    own_shape: ClassVar[Mapping[str, Any]] = {
+        "hidden": 96,
+        "layers": 1,
+        "bidirectional": True,
+        "embedding": 64,
+        "dropout": 0.3,
+    }
+    own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 30, "batch": 8, "learning_rate": 3e-3, "shift": 2}
+
+    def loaded(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> TranscribedData:
+        told = ("size", "frame_rate", "frames", "mirror", "units", "group", "leave_out", "encoding", "skip_bad")
+        reading.only(self.name, *told)
+        return lips.load(
+            source,
+            size=reading.size,
+            rate=reading.frame_rate,
+            most=reading.frames,
+            group=reading.group,
+            leave_out=reading.leave_out,
+            encoding=reading.encoding,
+            skip_bad=bool(reading.skip_bad),
+            seed=plan.seed,
+            progress=progress,
+        )
+
+    def steps_in(self, sequence: NDArray[Any], how: Any) -> int:
+        return len(sequence)
+
+    def step_seconds(self, recipe: Recipe) -> float:
+        return 1 / float(recipe.reader.steps.sampling.rate)
+
+    def steps_of(self, data: TranscribedData) -> Frames:
+        return Frames.of(data.train.sequences, data.how)
+
+    def reader_from(self, config: Mapping[str, Any]) -> Transcriber:
+        return Transcriber.from_config(config, Frames.from_config)
+
+    def network(self, recipe: Recipe) -> Network:
+        steps: Frames = recipe.reader.steps
+        symbols = 1 + len(recipe.reader.units.symbols)
+        return recipe.shape.build_for_pictures(2 * steps.colours, steps.sampling.size, symbols)
+
+    def encode(self, recipe: Recipe, part: Transcribed) -> tuple[tuple[NDArray[Any], ...], list[NDArray[np.int64]]]:
+        """Frames as they were decoded, a byte a pixel; `read` makes the rest of them, batch by batch."""
+        return part.sequences, self.targets(recipe, part, [len(one) for one in part.sequences])
+
+    def read(self, recipe: Recipe, random: np.random.Generator | None = None) -> ragged.Read:
+        """A little otherwise in every epoch, but without noise; `docs/decisions` says why."""
+        steps: Frames = recipe.reader.steps
+        if random is None:
+            return steps
+        shift, mirror = recipe.plan.shift, bool(recipe.reading.mirror)
+        return lambda one: steps(frames.varied(one, steps.deviation, random, shift=shift, mirror=mirror, noise=0))
+
+    def picture(self, recipe: Recipe, sequence: NDArray[Any]) -> NDArray[Any]:
+        return sequence
+
+    def opened(self, recipe: Recipe, path: Path) -> tuple[NDArray[Any], str]:
+        steps: Frames = recipe.reader.steps
+        one = clip.decode(path, steps.sampling)
+        if one.shape[3] != steps.colours:
+            wanted = f"{steps.colours}, as was learnt"
+            raise InputError(str(path), came=f"frames of {one.shape[3]} colours", wanted=wanted)
+        return one, f"{len(one)} frames of {one.shape[2]}x{one.shape[1]} pixels"
