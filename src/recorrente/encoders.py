@@ -1,6 +1,6 @@
-"""What stands between what is read and a recurrence: embeddings, convolutions. And the head that shares weights.
+"""What stands between what is read and a recurrence: embeddings, convolutions, segments. And heads that belong to them.
 
-Knows ids and pixels, not what they stand for.
+Knows ids, pixels and columns, not what they stand for.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["Embedding", "PictureEncoder", "TiedHead"]
+__all__ = ["Ahead", "Embedding", "PictureEncoder", "Segments", "TiedHead"]
 
 
 SMALL = 8
@@ -102,3 +102,85 @@ class PictureEncoder(nn.Module):
         """From `(T, B, C, H, W)` to `(T, B, E)`."""
         vectors: Tensor = self.layers(x.flatten(0, 1).contiguous(memory_format=torch.channels_last))
         return vectors.unflatten(0, x.shape[:2])
+
+
+class Segments(nn.Module):
+    """A vector for each segment of w steps: those of a window that is read, then those of the horizon after it.
+
+        e_i = relu(W x_i + b)                            of the C1 columns of the w steps of segment i that is read
+        e_j = relu(V k_j + c) + position_j + series      of the F foreknown columns of segment j to come, and the level
+
+    So a recurrence goes over a long window in few steps, and on through the horizon, where it reads what is known of
+    it. Source: SegRNN, Lin et al., arXiv 2308.11200; there the segments to come are decoded side by side from one
+    state, here one after the other, so that each also knows what is foreknown of those before it.
+
+    A step's columns are: C1 that are read, the last F of them foreknown and the third the level, which is the same at
+    all steps; then the number of the series.
+
+    Args:
+        read, foreknown: C1 and F.
+        context, horizon, segment: steps that are read, steps to come, and w; the context holds whole segments.
+        series: how many different ones there are.
+        width: E, the length of the vectors.
+
+    Example:
+        >>> Segments(4, 1, context=12, horizon=5, segment=3, series=2, width=8)(torch.zeros(17, 6, 5)).shape
+        torch.Size([6, 6, 8])
+    """
+
+    LEVEL = 2
+
+    def __init__(
+        self, read: int, foreknown: int, *, context: int, horizon: int, segment: int, series: int, width: int
+    ) -> None:
+        super().__init__()
+        self.context, self.segment, self.foreknown = context, segment, foreknown
+        self.missing = -horizon % segment  # steps that the last segment lacks
+        self.past = nn.Linear(segment * (read - 1) + 1, width)
+        self.future = nn.Linear(segment * foreknown + 1, width)
+        self.position = nn.Parameter(torch.randn(-(-horizon // segment), 1, width) * 0.1)
+        self.series = nn.Embedding(series, width)
+        nn.init.normal_(self.series.weight, std=0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From `(context + horizon, B, C1 + 1)` to `(segments, B, E)`."""
+        level, number = x[0, :, self.LEVEL : self.LEVEL + 1], x[0, :, -1].long()
+        past = torch.cat([x[: self.context, :, : self.LEVEL], x[: self.context, :, self.LEVEL + 1 : -1]], dim=-1)
+        future = functional.pad(
+            x[self.context :, :, x.shape[2] - 1 - self.foreknown : -1], (0, 0, 0, 0, 0, self.missing)
+        )
+        read = torch.relu(self.past(self._cut(past, level)))
+        to_come = torch.relu(self.future(self._cut(future, level))) + self.position + self.series(number)
+        return torch.cat([read, to_come])
+
+    def _cut(self, columns: Tensor, level: Tensor) -> Tensor:
+        """The w steps of each segment side by side, and the level: `(T, B, C)` to `(T / w, B, w * C + 1)`."""
+        segments = columns.unflatten(0, (-1, self.segment)).transpose(1, 2).flatten(2)
+        return torch.cat([segments, level.expand(len(segments), -1, -1)], dim=-1)
+
+
+class Ahead(nn.Module):
+    """From h of the last segments to Q quantiles of each of the steps to come.
+
+    Args:
+        inputs: of the head, H.
+        horizon, segment: steps to come, and how many of them each h tells.
+        quantiles: Q.
+        dropout: probability of a zero in h, in training.
+
+    Example:
+        >>> Ahead(8, 5, 3, 3)(torch.zeros(6, 2, 8)).shape  # (segments, B, H) -> (horizon, B, Q)
+        torch.Size([5, 2, 3])
+    """
+
+    def __init__(self, inputs: int, horizon: int, segment: int, quantiles: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.horizon, self.segment, self.quantiles, self.dropout = horizon, segment, quantiles, dropout
+        self.segments = -(-horizon // segment)
+        self.linear = nn.Linear(inputs, segment * quantiles)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """From `(segments, B, H)` to `(horizon, B, Q)`."""
+        last = functional.dropout(h[-self.segments :], self.dropout, self.training)
+        steps = self.linear(last).unflatten(2, (self.segment, self.quantiles)).transpose(1, 2).flatten(0, 1)
+        return steps[: self.horizon]

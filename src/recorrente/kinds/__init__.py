@@ -22,6 +22,7 @@ _HOME = {
     "series": "Series",
     "video": "Video",
     "joints": "Joints",
+    "forecast": "Forecast",
     "probe": "Probe",
 }
 NAMES = tuple(_HOME)
