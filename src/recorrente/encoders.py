@@ -122,6 +122,7 @@ class Segments(nn.Module):
         context, horizon, segment: steps that are read, steps to come, and w; the context holds whole segments.
         series: how many different ones there are.
         width: E, the length of the vectors.
+        dropout: probability of a zero in what comes out, in training.
 
     Example:
         >>> Segments(4, 1, context=12, horizon=5, segment=3, series=2, width=8)(torch.zeros(17, 6, 5)).shape
@@ -131,10 +132,19 @@ class Segments(nn.Module):
     LEVEL = 2
 
     def __init__(
-        self, read: int, foreknown: int, *, context: int, horizon: int, segment: int, series: int, width: int
+        self,
+        read: int,
+        foreknown: int,
+        *,
+        context: int,
+        horizon: int,
+        segment: int,
+        series: int,
+        width: int,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.context, self.segment, self.foreknown = context, segment, foreknown
+        self.context, self.segment, self.foreknown, self.dropout = context, segment, foreknown, dropout
         self.missing = -horizon % segment  # steps that the last segment lacks
         self.past = nn.Linear(segment * (read - 1) + 1, width)
         self.future = nn.Linear(segment * foreknown + 1, width)
@@ -151,7 +161,7 @@ class Segments(nn.Module):
         )
         read = torch.relu(self.past(self._cut(past, level)))
         to_come = torch.relu(self.future(self._cut(future, level))) + self.position + self.series(number)
-        return torch.cat([read, to_come])
+        return functional.dropout(torch.cat([read, to_come]), self.dropout, self.training)
 
     def _cut(self, columns: Tensor, level: Tensor) -> Tensor:
         """The w steps of each segment side by side, and the level: `(T, B, C)` to `(T / w, B, w * C + 1)`."""

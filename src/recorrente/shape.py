@@ -82,7 +82,14 @@ class Shape:
     ) -> Network:
         """The same for windows in segments, with Q `quantiles` of each step to come; see `encoders.Segments`."""
         encoder = Segments(
-            read, foreknown, context=context, horizon=horizon, segment=segment, series=series, width=self.embedding
+            read,
+            foreknown,
+            context=context,
+            horizon=horizon,
+            segment=segment,
+            series=series,
+            width=self.embedding,
+            dropout=self.dropout,
         )
         recurrence = self._recurrence(self.embedding)
         width = self.hidden * recurrence.directions
