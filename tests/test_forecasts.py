@@ -166,7 +166,7 @@ def test_windows_hold_what_was_known_then_and_what_came(laid):
     reader, target = laid.reader, laid.target.numpy()
     rows = laid.origins(0, 80)
     batch = laid.batch(rows)
-    assert batch.x.shape == (19, len(rows), reader.read + 1)
+    assert batch.x.shape == (19, len(rows), reader.read + 2)
     filled = filled_forward(target)
     for b, (o, d) in list(enumerate(rows))[::17]:
         level = next(target[t, d] for t in range(o - 1, -1, -1) if not math.isnan(target[t, d]))
@@ -174,15 +174,15 @@ def test_windows_hold_what_was_known_then_and_what_came(laid):
             t = o - 14 + k
             assert batch.x[k, b, 0] == pytest.approx(filled[t, d] - level, abs=1e-6)
             assert batch.x[k, b, 1] == math.isnan(target[t, d])
-            assert np.array_equal(batch.x[k, b, 3:-1], torch.cat([laid.inputs[t], laid.known[t]]))
+            assert np.array_equal(batch.x[k, b, 2:-2], torch.cat([laid.inputs[t], laid.known[t]]))
         for k in range(5):
             came = target[o + k, d] - level
             assert float(batch.target[k, b]) == pytest.approx(came, abs=1e-6, nan_ok=True)
             ahead = batch.x[14 + k, b]
             assert (ahead[:2] == 0).all()
-            assert (ahead[3 : 3 + laid.inputs.shape[1]] == 0).all()
-            assert np.array_equal(ahead[-1 - reader.foreknown : -1], laid.known[o + k])
-        assert (batch.x[:, b, 2] == level).all()
+            assert (ahead[2 : 2 + laid.inputs.shape[1]] == 0).all()
+            assert np.array_equal(ahead[-2 - reader.foreknown : -2], laid.known[o + k])
+        assert (batch.x[:, b, -2] == level).all()
         assert (batch.x[:, b, -1] == laid.series[o]).all()
 
 
@@ -250,19 +250,19 @@ def test_epochs_read_every_window_once_before_any_twice(laid):
 
 def test_segments_are_read_whole_and_the_horizon_after_them():
     torch.manual_seed(0)
-    encoder = Segments(4, 1, context=6, horizon=5, segment=3, series=2, width=8)
+    encoder = Segments(3, 1, context=6, horizon=5, segment=3, series=2, width=8).requires_grad_(False)
     x = torch.randn(11, 2, 5)
-    x[:, :, 2], x[:, :, 4] = x[0, :, 2], torch.tensor([0.0, 1.0])
-    encoder.requires_grad_(False)
+    x[:, :, 3], x[:, :, 4] = x[0, :, 3], torch.tensor([0.0, 1.0])
     made = encoder(x)
     assert made.shape == (4, 2, 8)
     for b in range(2):
+        level = x[:1, b, 3]
         for i in range(2):
-            columns = torch.cat([x[3 * i : 3 * i + 3, b][:, [0, 1, 3]].flatten(), x[:1, b, 2]])
-            assert made[i, b] == pytest.approx(torch.relu(encoder.past(columns)), abs=1e-6)
+            columns = x[3 * i : 3 * i + 3, b, :3].flatten()
+            assert made[i, b] == pytest.approx(torch.relu(encoder.past(columns) + encoder.level(level)), abs=1e-6)
         for j in range(2):
-            foreknown = [x[6 + 3 * j + k, b, 3] if 3 * j + k < 5 else torch.tensor(0.0) for k in range(3)]
-            columns = torch.cat([torch.stack(foreknown), x[:1, b, 2]])
+            foreknown = [x[6 + 3 * j + k, b, 2] if 3 * j + k < 5 else torch.tensor(0.0) for k in range(3)]
+            columns = torch.cat([torch.stack(foreknown), level])
             expected = torch.relu(encoder.future(columns)) + encoder.position[j, 0] + encoder.series.weight[b]
             assert made[2 + j, b] == pytest.approx(expected, abs=1e-6)
     head = Ahead(8, 5, 3, 2).requires_grad_(False)

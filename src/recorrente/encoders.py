@@ -107,15 +107,16 @@ class PictureEncoder(nn.Module):
 class Segments(nn.Module):
     """A vector for each segment of w steps: those of a window that is read, then those of the horizon after it.
 
-        e_i = relu(W x_i + b)                            of the C1 columns of the w steps of segment i that is read
-        e_j = relu(V k_j + c) + position_j + series      of the F foreknown columns of segment j to come, and the level
+        e_i = relu(W x_i + u level + b)              of the C1 columns of the w steps of a segment that is read
+        e_j = relu(V (k_j, level) + c) + p_j + s     of the F foreknown columns of a segment to come
 
-    So a recurrence goes over a long window in few steps, and on through the horizon, where it reads what is known of
-    it. Source: SegRNN, Lin et al., arXiv 2308.11200; there the segments to come are decoded side by side from one
-    state, here one after the other, so that each also knows what is foreknown of those before it.
+    with a vector p for each segment to come and one s for each series. So a recurrence goes over a long window in few
+    steps, and on through the horizon, where it reads what is known of it. Source: SegRNN, Lin et al., arXiv 2308.11200;
+    there the segments to come are decoded side by side from one state, here one after the other, so that each also
+    knows what is foreknown of those before it.
 
-    A step's columns are: C1 that are read, the last F of them foreknown and the third the level, which is the same at
-    all steps; then the number of the series.
+    A step's columns are: C1 that are read, the last F of them foreknown; the level, which is the same at all steps; the
+    number of the series.
 
     Args:
         read, foreknown: C1 and F.
@@ -125,11 +126,9 @@ class Segments(nn.Module):
         dropout: probability of a zero in what comes out, in training.
 
     Example:
-        >>> Segments(4, 1, context=12, horizon=5, segment=3, series=2, width=8)(torch.zeros(17, 6, 5)).shape
+        >>> Segments(3, 1, context=12, horizon=5, segment=3, series=2, width=8)(torch.zeros(17, 6, 5)).shape
         torch.Size([6, 6, 8])
     """
-
-    LEVEL = 2
 
     def __init__(
         self,
@@ -146,27 +145,26 @@ class Segments(nn.Module):
         super().__init__()
         self.context, self.segment, self.foreknown, self.dropout = context, segment, foreknown, dropout
         self.missing = -horizon % segment  # steps that the last segment lacks
-        self.past = nn.Linear(segment * (read - 1) + 1, width)
+        self.past = nn.Linear(segment * read, width)
+        self.level = nn.Linear(1, width, bias=False)
         self.future = nn.Linear(segment * foreknown + 1, width)
         self.position = nn.Parameter(torch.randn(-(-horizon // segment), 1, width) * 0.1)
         self.series = nn.Embedding(series, width)
         nn.init.normal_(self.series.weight, std=0.1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """From `(context + horizon, B, C1 + 1)` to `(segments, B, E)`."""
-        level, number = x[0, :, self.LEVEL : self.LEVEL + 1], x[0, :, -1].long()
-        past = torch.cat([x[: self.context, :, : self.LEVEL], x[: self.context, :, self.LEVEL + 1 : -1]], dim=-1)
-        future = functional.pad(
-            x[self.context :, :, x.shape[2] - 1 - self.foreknown : -1], (0, 0, 0, 0, 0, self.missing)
-        )
-        read = torch.relu(self.past(self._cut(past, level)))
-        to_come = torch.relu(self.future(self._cut(future, level))) + self.position + self.series(number)
+        """From `(context + horizon, B, C1 + 2)` to `(segments, B, E)`."""
+        level, number = x[0, :, -2:-1], x[0, :, -1].long()
+        past, future = x[: self.context, :, :-2], x[self.context :, :, x.shape[2] - 2 - self.foreknown : -2]
+        future = self._cut(functional.pad(future, (0, 0, 0, 0, 0, self.missing)))
+        read = torch.relu(self.past(self._cut(past)) + self.level(level))
+        known = torch.cat([future, level.expand(len(future), -1, -1)], dim=-1)
+        to_come = torch.relu(self.future(known)) + self.position + self.series(number)
         return functional.dropout(torch.cat([read, to_come]), self.dropout, self.training)
 
-    def _cut(self, columns: Tensor, level: Tensor) -> Tensor:
-        """The w steps of each segment side by side, and the level: `(T, B, C)` to `(T / w, B, w * C + 1)`."""
-        segments = columns.unflatten(0, (-1, self.segment)).transpose(1, 2).flatten(2)
-        return torch.cat([segments, level.expand(len(segments), -1, -1)], dim=-1)
+    def _cut(self, columns: Tensor) -> Tensor:
+        """The w steps of each segment side by side: `(T, B, C)` to `(T / w, B, w * C)`."""
+        return columns.unflatten(0, (-1, self.segment)).transpose(1, 2).flatten(2)
 
 
 class Ahead(nn.Module):

@@ -5,10 +5,10 @@ are foretold. Of each step the row holds, at mean 0 and deviation 1 over the tra
 
     the target less its level, the last value before o, filled forward     1
     whether it was missing                                                 1
-    the level                                                              1
     what is known up to the present, filled forward                        P
     whether that was missing, where training saw such                      0..P
     what is known of the future, too: columns, then day, week and year     F
+    the level                                                              1
     the number of the series                                               1
 
 The target is less the level, too, and NaN where it is missing; to subtract it is SegRNN's (arXiv 2308.11200).
@@ -31,8 +31,8 @@ from recorrente.errors import InputError
 
 __all__ = ["Laid", "WindowReader", "batches", "filled_forward"]
 
-OWN = 3
-"""Columns of a step before the covariates: the target, whether it was missing, the level."""
+OWN = 2
+"""Columns of a step before the covariates: the target, and whether it was missing."""
 
 Rows = tuple[tuple[float, ...], ...]
 
@@ -106,7 +106,7 @@ class WindowReader:
 
     @property
     def read(self) -> int:
-        """Columns of a step of the past, without the number of the series."""
+        """Columns of a step of the past, without the level and the number of the series."""
         return OWN + len(self.past[0]) + len(self.marked) + self.foreknown
 
     @property
@@ -260,13 +260,13 @@ class Laid:
         after = o + torch.arange(h)[:, None]  # (h, B)
         number = torch.from_numpy(self.series)[o] * self.target.shape[1] + d
         level = self.filled[o - 1, d]
-        x = torch.zeros(L + h, len(rows), reader.read + 1)
+        x = torch.zeros(L + h, len(rows), reader.read + 2)
         x[:L, :, 0] = self.filled[past, d] - level
         x[:L, :, 1] = torch.isnan(self.target[past, d])
-        x[:, :, 2] = level
         width = self.inputs.shape[1]
         x[:L, :, OWN : OWN + width] = self.inputs[past]
-        x[:, :, OWN + width : -1] = self.known[torch.cat([past, after])]
+        x[:, :, OWN + width : -2] = self.known[torch.cat([past, after])]
+        x[:, :, -2] = level
         x[:, :, -1] = number
         return Batch(x, self.target[after, d] - level)
 

@@ -69,7 +69,7 @@ class Outcome:
         network.eval()
         said, truth = [], []
         for batch in batches(laid, rows, TOGETHER):
-            level = batch.x[0, :, 2]
+            level = batch.x[0, :, -2]
             said.append((task.ordered(task.logits(network, batch)) + level.unsqueeze(-1)).transpose(0, 1))
             truth.append((batch.target + level).T)
         return cls(laid, rows, task, torch.cat(said).numpy(), torch.cat(truth).numpy())
@@ -200,7 +200,7 @@ def _flat(laid: Laid, rows: NDArray[np.int64]) -> tuple[Values, Values]:
     """What a linear model is told, the window, the level and the covariates of its last step; and what came."""
     batch = laid.batch(rows)
     L = laid.reader.context
-    window, level, covariates = batch.x[:L, :, 0].T, batch.x[0, :, 2:3], batch.x[L - 1, :, OWN:-1]
+    window, level, covariates = batch.x[:L, :, 0].T, batch.x[0, :, -2:-1], batch.x[L - 1, :, OWN:-2]
     return torch.cat([window, level, covariates], dim=1).numpy(), batch.target.T.numpy()
 
 
