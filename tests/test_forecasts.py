@@ -100,15 +100,6 @@ def test_quantiles_stand_around_the_median(quantiles):
         Forecast(quantiles)
 
 
-def test_the_mean_of_quantiles_is_the_integral_of_the_lines_between_them():
-    assert Forecast().weights == pytest.approx((0.3, 0.4, 0.3))  # Swanson's rule
-    quantiles, values = (0.05, 0.25, 0.5, 0.75, 0.95), np.array([-4.0, -1.0, 0.5, 1.0, 7.0])
-    fine = (np.arange(100_000) + 0.5) / 100_000
-    assert values @ np.array(Forecast(quantiles).weights) == pytest.approx(
-        np.interp(fine, quantiles, values).mean(), abs=1e-6
-    )
-
-
 def test_the_seasonal_naive_forecast_looks_a_season_back():
     before = np.random.default_rng(0).standard_normal((20, 3))
     said = seasonal_naive(before, 7, 17)

@@ -105,7 +105,7 @@ class Forecast:
         if "window" in given:
             came = f"{given['window']} for a forecast"
             raise InputError("window", came=came, wanted="nothing", cure="--context says how many steps are read")
-        own = {"epochs": 8, "batch": 256, "learning_rate": 2e-3, "validation": 0.1, "rise": 0.2}
+        own = {"epochs": 6, "batch": 256, "learning_rate": 2e-3, "validation": 0.1, "rise": 0.2}
         return Plan(**{**own, **given})
 
     def task(self, config: Mapping[str, Any]) -> Task:

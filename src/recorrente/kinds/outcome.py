@@ -80,11 +80,6 @@ class Outcome:
         return self.said[:, :, self.said.shape[2] // 2]
 
     @property
-    def mean(self) -> Values:
-        """The mean that belongs to the quantiles; squared errors are measured from it."""
-        return self.said @ np.array(self.task.weights, self.said.dtype)
-
-    @property
     def unit(self) -> tuple[Values, Values]:
         """The deviation and the mean of each row's column, `(N, 1)`."""
         reader = self.laid.reader
@@ -115,12 +110,11 @@ class Outcome:
 def scores(outcome: Outcome, train_end: int, others: Mapping[str, Values] | None = None) -> dict[str, Any]:
     """All that is told of forecasts: standardised over all windows, and in the unit of each column.
 
-    Squared errors are of the mean, absolute ones of the median: each measure asks for its own number (Gneiting, Journal
-    of the American Statistical Association 106, 2011). A measure of nothing is None.
+    All errors are those of the median. A measure of nothing is None.
     """
     truth, said, task = outcome.truth, outcome.said, outcome.task
     every: dict[str, Any] = {
-        "mse": forecasts.mse(truth, outcome.mean),
+        "mse": forecasts.mse(truth, outcome.median),
         "mae": forecasts.mae(truth, outcome.median),
         "loss": forecasts.quantile_loss(truth, said, task.quantiles),
         "inside": forecasts.inside(truth, said[..., 0], said[..., -1]),
@@ -144,18 +138,18 @@ def _by_column(outcome: Outcome, train_end: int, others: Mapping[str, Values]) -
         own = outcome.take(at)
         scale = scales[laid.series[own.rows[:, 0]], d][:, None]
         inside = forecasts.inside(own.truth, own.said[..., 0], own.said[..., -1])
-        row = {"column": name, **_measures(own, scale, own.median, own.mean), "inside": _known(inside)}
-        told.append(row | {"baselines": {one: _measures(own, scale, v[at], v[at]) for one, v in others.items()}})
+        row = {"column": name, **_measures(own, scale, own.median), "inside": _known(inside)}
+        told.append(row | {"baselines": {one: _measures(own, scale, said[at]) for one, said in others.items()}})
     return told
 
 
-def _measures(outcome: Outcome, scale: Values, median: Values, mean: Values) -> dict[str, float | None]:
-    truth, middle = outcome.in_unit(outcome.truth), outcome.in_unit(median)
+def _measures(outcome: Outcome, scale: Values, said: Values) -> dict[str, float | None]:
+    truth, own = outcome.in_unit(outcome.truth), outcome.in_unit(said)
     made = {
-        "mae": forecasts.mae(truth, middle),
-        "rmse": forecasts.rmse(truth, outcome.in_unit(mean)),
-        "smape": forecasts.smape(truth, middle),
-        "mase": forecasts.mae(outcome.truth / scale, median / scale),
+        "mae": forecasts.mae(truth, own),
+        "rmse": forecasts.rmse(truth, own),
+        "smape": forecasts.smape(truth, own),
+        "mase": forecasts.mae(outcome.truth / scale, said / scale),
     }
     return {name: _known(value) for name, value in made.items()}
 

@@ -54,15 +54,6 @@ class Forecast:
         """The share that the outer quantiles should hold."""
         return self.quantiles[-1] - self.quantiles[0]
 
-    @property
-    def weights(self) -> tuple[float, ...]:
-        """What each quantile weighs in the mean: the integral of the lines between them, level beyond the outer ones.
-
-        Of 0.1, 0.5 and 0.9 it is Swanson's rule, 0.3, 0.4 and 0.3.
-        """
-        q = (-self.quantiles[0], *self.quantiles, 2 - self.quantiles[-1])
-        return tuple((after - before) / 2 for before, after in zip(q, q[2:], strict=False))
-
     def logits(self, network: Network, batch: Batch) -> Tensor:
         """The quantiles of each step to come, `(horizon, B, Q)`; not yet in order."""
         return network(batch.x)[0]
