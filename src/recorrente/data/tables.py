@@ -16,6 +16,7 @@ A cell is without a value where it is empty or holds NA, NaN, null, none, n/a, -
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -155,7 +156,7 @@ def open_table(path: Path, encoding: str | None = None) -> pl.DataFrame:
         else:
             frame = _csv(path, decode(content, str(path), encoding))
     except (pl.exceptions.PolarsError, OSError) as error:
-        came = f"a broken table ({str(error).splitlines()[0]})"
+        came = f"a broken table ({_odd_row(content) or str(error).splitlines()[0]})"
         raise InputError(str(path), came=came, wanted="rows of as many cells as there are names") from error
     if not len(frame):
         raise InputError(str(path), came="a table without rows", wanted="a row for each step of time")
@@ -165,6 +166,15 @@ def open_table(path: Path, encoding: str | None = None) -> pl.DataFrame:
         raise InputError(str(path), came=f"two columns called {', '.join(twice)}", wanted="a name of its own for each")
     frame.columns = names
     return frame
+
+
+def _odd_row(content: bytes) -> str:
+    """The first row of a CSV file that has more cells than there are names."""
+    lines = content.decode("latin-1").splitlines()
+    delimiter = max(DELIMITERS, key=lines[0].count)
+    rows = enumerate(csv.reader(lines, delimiter=delimiter), 1)
+    wanted = len(next(rows)[1])
+    return next((f"row {number} has {len(row)} cells, not {wanted}" for number, row in rows if len(row) > wanted), "")
 
 
 def _csv(path: Path, text: str) -> pl.DataFrame:
@@ -505,7 +515,7 @@ def _track(
     exact = spacing.places(values[rows])
     places = exact.round().astype(np.int64)
     if (np.abs(exact - places) > 0.1).any() or (np.diff(places) < 1).any():
-        came = f"times that do not fit steps of a {spacing.words}"
+        came = f"times that do not fit steps of {spacing.words}"
         raise InputError(str(path), came=came, wanted="the grid that was learnt")
     T = int(places[-1] - places[0]) + 1
 

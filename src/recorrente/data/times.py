@@ -174,7 +174,7 @@ class Spacing:
     Example:
         >>> hours = Spacing("microseconds", 3600 * 10**6, 0)
         >>> hours.season, hours.words, hours.label(25)
-        (24, 'hour', '1970-01-02 01:00:00')
+        (24, '1 hour', '1970-01-02 01:00:00')
         >>> Spacing("months", 1, 0, -1).label(1)
         '1970-02-28'
     """
@@ -216,15 +216,15 @@ class Spacing:
 
     @property
     def words(self) -> str:
-        """What lies between two places: `hour`, `15 minutes`, `month`."""
+        """What lies between two places: `1 hour`, `15 minutes`, `1 month`."""
         if self.unit == "number":
-            return "step" if self.count == 1 else f"{self.count} steps"
-        if self.unit == "months":
+            amount, name = self.count, "step"
+        elif self.unit == "months":
             amount, name = (self.count // 12, "year") if self.count % 12 == 0 else (self.count, "month")
         else:
             size, name = next((size, name) for size, name in UNITS if self.count % size == 0)
             amount = self.count // size
-        return name if amount == 1 else f"{amount} {name}s"
+        return f"{amount} {name}" + ("s" if amount > 1 else "")
 
     @property
     def season(self) -> int:
@@ -337,14 +337,14 @@ def _refuse_uneven(name: str, spacing: Spacing, series: Sequence[NDArray[np.int6
             worst = int(off.argmax())
             raise InputError(
                 name,
-                came=f"times that are not evenly spaced: most are a {spacing.words} apart, and "
+                came=f"times that are not evenly spaced: most are {spacing.words} apart, and "
                 f"{(off > JITTER).mean():.0%} do not fit, such as {_shown(spacing, values[worst])}",
                 wanted="a row for every step of an even grid (rows may be missing)",
                 cure="Bring it to one first: polars' group_by_dynamic takes the mean of each hour, say",
             )
         rows, places = rows + len(on), places + float(on.max() - on.min()) + 1
     if places > FULLEST * rows + 100:
-        came = f"{rows:,} rows over {places:,.0f} steps of a {spacing.words}"
+        came = f"{rows:,} rows over {places:,.0f} steps of {spacing.words}"
         raise InputError(name, came=came, wanted="times most of whose steps have a row", cure="Are the times right?")
 
 

@@ -41,7 +41,9 @@ MISSING = ("", "na", "n/a", "nan", "null", "none", "-", "?", ".")
 DAY = r"(\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.](\d{1,2}[-/.])?\d{2,4}|[A-Za-z]{3,9}[ -]\d{4})"
 DATE = re.compile(DAY + r"([ T]\d{1,2}:\d{2}.*)?")
 NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
-YEARS = ("year", "ano")
+TIMES = ("date", "data", "time", "tempo", "datetime", "timestamp", "year", "ano")
+"""What a column of whole numbers is called that holds times."""
+PARTS = ("month", "mes", "mês", "day", "dia", "hour", "hora", "minute", "minuto")
 FEW_LABELS = 0.2
 """Labels are few: at most one different for every five lines."""
 
@@ -168,13 +170,13 @@ def _of_table(path: Path) -> Found:
     columns = _columns(path)
     numbers = [name for name, cells in columns.items() if _most(NUMBER, cells)]
     times = [name for name, cells in columns.items() if _most(DATE, cells)]
-    years = [name for name in numbers if name.strip().lower() in YEARS]
+    times += [name for name in numbers if name.strip().lower() in TIMES]
     prose = [name for name, cells in columns.items() if name not in times and _words(cells) >= PROSE]
-    values = [name for name in numbers if name not in years]
+    values = [name for name in numbers if name not in times and name.strip().lower() not in PARTS]
     if prose or not values:
         return Found("text", f"a table with text in {_named(prose)}" if prose else "a table with text")
-    if times or years:
-        return Found("forecast", f"a table with times in {(times or years)[0]} and numbers in {_named(values)}")
+    if times:
+        return Found("forecast", f"a table with times in {times[0]} and numbers in {_named(values)}")
     if len(values) == len(columns):
         return Found("forecast", f"a table of numbers alone, in {_named(values)}")
     return Found("text", "a table with words and no times; --kind forecast if its rows follow each other in time")

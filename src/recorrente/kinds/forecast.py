@@ -249,13 +249,13 @@ def _asked_of(table: Table, reading: Reading, plan: Plan, split: tuple[int, ...]
         came = f"{steps} steps, {ends[0]} of them to learn from"
         wanted = f"at least a window of {context} steps and a horizon of {horizon} to learn from"
         raise InputError(table.name, came=came, wanted=wanted, cure="Shorten them by --context and --horizon")
-    told = f"a {table.spacing.words} a step; {context} are read, {horizon} foretold; season {season}"
+    told = f"steps of {table.spacing.words}: {context} are read, {horizon} foretold; season {season}"
     return ForecastData(table, horizon, context, segment, season, ends, (*table.notes, told))
 
 
 def _context(season: int, horizon: int) -> int:
-    """Whole seasons, three horizons at the least."""
-    return -(-max(3 * horizon, 2 * season, 24) // season) * season
+    """Whole seasons, two at the least and three and a half horizons."""
+    return -(-max(7 * horizon // 2, 2 * season, 24) // season) * season
 
 
 def _number(name: str, said: int | None, otherwise: int) -> int:
