@@ -256,11 +256,25 @@ def test_segments_are_read_whole_and_the_horizon_after_them():
             columns = torch.cat([torch.stack(foreknown), level])
             expected = torch.relu(encoder.future(columns)) + encoder.position[j, 0] + encoder.series.weight[b]
             assert made[2 + j, b] == pytest.approx(expected, abs=1e-6)
-    head = Ahead(8, 5, 3, 2).requires_grad_(False)
-    told = head(made)
-    assert told.shape == (5, 2, 2)
+
+
+def test_the_head_tells_each_step_of_a_segment_and_learns_from_the_median_above_all():
+    torch.manual_seed(0)
+    h, head = torch.randn(4, 2, 8, requires_grad=True), Ahead(8, 5, 3, 3)
+    told = head(h)
+    assert told.shape == (5, 2, 3)
     for k in range(5):
-        assert told[k, 1] == pytest.approx(head.linear(made[2 + k // 3, 1]).view(3, 2)[k % 3], abs=1e-6)
+        last, place = h[2 + k // 3], k % 3
+        median = head.median(last)[:, place]
+        around = [median + other(last)[:, place] for other in head.others]
+        expected = torch.stack([around[0], median, around[1]], dim=-1)
+        assert torch.allclose(told[k], expected, atol=1e-6)
+    told[..., [0, 2]].sum().backward()
+    a_fifth = 0.2 * sum(other.weight.sum(0) for other in head.others)
+    assert torch.allclose(h.grad[2], a_fifth.expand(2, 8), atol=1e-5)  # of the three steps of a whole segment
+    assert (head.median.weight.grad == 0).all()
+    head(h)[..., 1].sum().backward()
+    assert torch.allclose(h.grad[2], (a_fifth + head.median.weight.sum(0)).expand(2, 8), atol=1e-5)
 
 
 @pytest.fixture(scope="module")

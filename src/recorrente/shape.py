@@ -78,7 +78,16 @@ class Shape:
         return Network(recurrence, self._head(self.hidden * recurrence.directions, outputs), encoder)
 
     def build_for_windows(
-        self, read: int, foreknown: int, *, context: int, horizon: int, segment: int, series: int, quantiles: int
+        self,
+        read: int,
+        foreknown: int,
+        *,
+        context: int,
+        horizon: int,
+        segment: int,
+        series: int,
+        quantiles: int,
+        absolute: bool = True,
     ) -> Network:
         """The same for windows in segments, with Q `quantiles` of each step to come; see `encoders.Segments`."""
         encoder = Segments(
@@ -89,6 +98,7 @@ class Shape:
             segment=segment,
             series=series,
             width=self.embedding,
+            absolute=absolute,
             dropout=self.dropout,
         )
         recurrence = self._recurrence(self.embedding)

@@ -62,7 +62,9 @@ class WindowReader:
         mean, deviation: of each target of each series, `(S, D)`.
         past, known: mean and deviation of each covariate.
         marked: the columns of `past` that are marked where they were missing.
-        cycles: of the calendar.
+        cycles: of the calendar, where `absolute`.
+        absolute: whether the network is told the level and the calendar; so where the training part holds two years,
+            for with less it cannot tell the time of the year from a drift, and where times are plain numbers.
     """
 
     columns: Columns
@@ -78,6 +80,7 @@ class WindowReader:
     known: Rows
     marked: tuple[int, ...]
     cycles: tuple[str, ...]
+    absolute: bool
 
     @classmethod
     def of(cls, table: Table, train_end: int, *, horizon: int, context: int, segment: int, season: int) -> WindowReader:
@@ -87,7 +90,8 @@ class WindowReader:
         past, known = (np.concatenate([getattr(part, name) for part in parts]) for name in ("past", "known"))
         every = _mean_and_deviation(targets)
         own = [_mean_and_deviation(part.targets, every) for part in parts]
-        steps = max(len(part) for part in parts)
+        cycles = table.spacing.cycles(max(len(part) for part in parts))
+        absolute = "year" in cycles or table.spacing.unit == "number"
         return cls(
             table.columns,
             table.spacing,
@@ -101,7 +105,8 @@ class WindowReader:
             tuple(map(tuple, _mean_and_deviation(past))),
             tuple(map(tuple, _mean_and_deviation(known))),
             tuple(int(k) for k in np.flatnonzero(np.isnan(past).any(axis=0))),
-            tuple(table.spacing.cycles(steps)),
+            tuple(cycles) if absolute else (),
+            absolute,
         )
 
     @property

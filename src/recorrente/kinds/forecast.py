@@ -169,6 +169,7 @@ class Forecast:
             segment=reader.segment,
             series=reader.rows,
             quantiles=len(recipe.task.quantiles),
+            absolute=reader.absolute,
         )
 
     def feed(self, recipe: Recipe, data: ForecastData) -> Feed:
