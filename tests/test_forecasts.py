@@ -285,8 +285,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> recipe.Trained:
         table(folder, days=200),
         out=folder / "run",
         reading=Reading(target="vendas", known="promoção", horizon=7, context=21),
-        shape=recipe.default_shape(kind="forecast", hidden=24, embedding=24, dropout=0.0),
-        plan=recipe.default_plan("airline", kind="forecast", epochs=10, batch=64, learning_rate=1e-2),
+        shape=recipe.default_shape(kind="forecast", hidden=24, embedding=24, dropout=0.1),
+        plan=recipe.default_plan("airline", kind="forecast", epochs=6, batch=64, learning_rate=1e-2),
         tell=told.append,
     )
     assert "series: one for each loja" in told
@@ -299,7 +299,7 @@ def test_a_training_leaves_a_whole_run_folder_and_beats_the_naive_forecast(train
     assert list(metrics)[:4] == ["mse", "mae", "loss", "test_size"]
     assert metrics["mae"] < 0.6 * metrics["baselines"]["seasonal naive"]["mae"]
     assert metrics["mae"] < metrics["baselines"]["linear"]["mae"]  # which does not see the price cuts to come
-    assert 0.4 < metrics["inside"] <= 1
+    assert 0.6 < metrics["inside"] < 0.95  # which should be 0.8
     assert {"epochs", "train_seconds", "parameters"} <= set(metrics)
     (column,) = metrics["columns"]
     assert column["mase"] < 0.6
