@@ -174,7 +174,8 @@ def _of_table(path: Path) -> Found:
     prose = [name for name, cells in columns.items() if name not in times and _words(cells) >= PROSE]
     values = [name for name in numbers if name not in times and name.strip().lower() not in PARTS]
     if prose or not values:
-        return Found("text", f"a table with text in {_named(prose)}" if prose else "a table with text")
+        named = prose if _words(prose) < PROSE else []  # without a row of names, the first text stands there
+        return Found("text", f"a table with text in {_named(named)}" if named else "a table with text")
     if times:
         return Found("forecast", f"a table with times in {times[0]} and numbers in {_named(values)}")
     if len(values) == len(columns):
