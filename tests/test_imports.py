@@ -33,6 +33,7 @@ ORDER = [
     "data",
     "tasks",
     "runs",
+    "forecasts",
     "training",
     "shape",
     "evaluation",
@@ -55,7 +56,7 @@ ORDER = [
 WITHOUT_TORCH = ["__init__", "errors", "machine", "runs", "progress", "report", "cli"]
 """Rooms that load without torch, as `--help` and the report do."""
 
-OPTIONAL = {"tokenizers", "librosa", "soundfile", "av"}
+OPTIONAL = {"tokenizers", "librosa", "soundfile", "av", "polars"}
 """Libraries of the extras: imported in the one function that needs them."""
 
 OF_ONE_ROOM = {"keras": {"keras", "jax", "tensorflow"}}

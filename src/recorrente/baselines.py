@@ -1,6 +1,6 @@
 """What a model without recurrence reaches on the same data, so that a score means something.
 
-Knows texts, labels and tags; scikit-learn's models where there are any.
+Knows texts, labels, tags and numbers; scikit-learn's models where there are any.
 """
 
 from __future__ import annotations
@@ -14,9 +14,20 @@ from numpy.typing import NDArray
 
 from recorrente.tasks.transcribe import error_rate
 
-__all__ = ["commonest_words", "linear", "majority", "most_frequent_tag", "naive_bayes", "nearest", "ngram_bits"]
+__all__ = [
+    "LinearForecast",
+    "commonest_words",
+    "linear",
+    "majority",
+    "most_frequent_tag",
+    "naive_bayes",
+    "nearest",
+    "ngram_bits",
+    "seasonal_naive",
+]
 
 DISCOUNT = 0.75
+PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10000.0)
 
 
 def majority(train: Sequence[int], test: Sequence[int]) -> float:
@@ -70,6 +81,55 @@ def nearest(
 
     model = KNeighborsClassifier(1).fit(train, list(labels))
     return float((model.predict(test) == list(wanted)).mean())
+
+
+def seasonal_naive(before: NDArray[np.floating], season: int, horizon: int) -> NDArray[np.floating]:
+    """The last season again and again: f_{t+k} = y_{t+k-m}, m the season, or the least multiple of it that is past.
+
+    Args:
+        before: `(T, N)`, T at least m, without a hole.
+        season: m.
+        horizon: steps to come.
+
+    Example:
+        >>> seasonal_naive(np.array([[9.0], [1.0], [2.0]]), 2, 3).ravel().tolist()
+        [1.0, 2.0, 1.0]
+    """
+    return before[-season:][np.arange(horizon) % season]
+
+
+class LinearForecast:
+    """A linear map from what is known to each step to come, by least squares with a penalty on squared weights.
+
+    Args:
+        before, after: to learn from, `(N, F)` and `(N, horizon)`; rows with NaN after are left out.
+        held_before, held_after: on which the penalty is chosen, by the absolute error.
+
+    Example:
+        >>> x = np.random.default_rng(0).standard_normal((200, 2))
+        >>> model = LinearForecast(x, x @ [[1.0], [2.0]], x, x @ [[1.0], [2.0]])
+        >>> bool(abs(model(np.array([[1.0, 1.0]])) - 3) < 0.1)
+        True
+    """
+
+    def __init__(
+        self,
+        before: NDArray[np.floating],
+        after: NDArray[np.floating],
+        held_before: NDArray[np.floating],
+        held_after: NDArray[np.floating],
+    ) -> None:
+        from sklearn.linear_model import Ridge
+
+        whole = ~np.isnan(after).any(axis=1)
+        models = [Ridge(alpha=penalty).fit(before[whole], after[whole]) for penalty in PENALTIES]
+        said = [model.predict(held_before).reshape(held_after.shape) for model in models]
+        self.model = models[int(np.argmin([np.nanmean(np.abs(one - held_after)) for one in said]))]
+
+    def __call__(self, before: NDArray[np.floating]) -> NDArray[np.floating]:
+        """What it says, `(N, horizon)`."""
+        said: NDArray[np.floating] = self.model.predict(before).reshape(len(before), -1)
+        return said
 
 
 def naive_bayes(

@@ -78,7 +78,7 @@ def train(
     kind: Annotated[
         str | None,
         typer.Option(
-            help="image, language, text, tags, audio, speech, video, visual-speech, joints, series or probe.",
+            help="image, language, text, tags, audio, speech, video, visual-speech, joints, series, forecast or probe.",
             show_default="found by looking",
         ),
     ] = None,
@@ -132,7 +132,38 @@ def train(
     group: Annotated[
         str | None,
         typer.Option(
-            metavar="REGEX", help="Of clips and transcripts: what finds who is seen or heard in a path, to split by."
+            metavar="REGEX|COLUMN",
+            help="Of clips and transcripts: what finds who is seen or heard in a path, to split by. "
+            "Of tables: what names the series.",
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN,...", help="Of tables of numbers: what is foretold.", show_default="all columns of numbers"
+        ),
+    ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN,...", help="Of tables of numbers: what holds the time.", show_default="found by looking"
+        ),
+    ] = None,
+    known: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN,...", help="Of tables of numbers: what is known of the future, too."),
+    ] = None,
+    horizon: Annotated[
+        int | None, typer.Option(min=1, help="Of tables of numbers: steps foretold.", show_default="a season")
+    ] = None,
+    context: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of tables of numbers: steps read before them.", show_default="some seasons"),
+    ] = None,
+    season: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Of tables of numbers: steps after which much is as it was.", show_default="by the calendar"
         ),
     ] = None,
     length: Annotated[
@@ -191,7 +222,8 @@ def train(
 ) -> None:
     """Train a network and write a run folder with a report.
 
-    What kind of data it is - pictures, running text, labelled texts, tagged words - is found by looking, and told.
+    What kind of data it is - pictures, running text, labelled texts, tables of numbers over time, ... - is found by
+    looking, and told.
 
     Examples:
       recorrente train digits
@@ -204,6 +236,8 @@ def train(
 
       recorrente train reviews.csv --text review --label stars
 
+      recorrente train sales.csv --target sold --horizon 28
+
       recorrente train --resume runs/elman
     """
     if (data is None) == (resume is None):
@@ -213,7 +247,10 @@ def train(
 
     if resume is not None:
         recipe_of_run = recipe.of_run(resume)
-        with Display(sys.stderr, recipe_of_run.plan.epochs) as display, _interruptible(resume):
+        with (
+            Display(sys.stderr, recipe_of_run.plan.epochs, _score(recipe_of_run.task)) as display,
+            _interruptible(resume),
+        ):
             trained = recipe.resume(
                 resume,
                 device=device,
@@ -240,6 +277,12 @@ def train(
         frames=frames,
         mirror=mirror,
         group=group,
+        target=target,
+        time=time,
+        known=known,
+        horizon=horizon,
+        context=context,
+        season=season,
         length=length,
         shortest=shortest,
         skip_bad=skip_bad,
@@ -276,7 +319,7 @@ def train(
     task = chosen.task(_given(steps=steps, loss=loss))
     folder = out or recipe.new_folder(data, cell)
     print(f"{data}: {found.kind} ({found.why})", file=sys.stderr)
-    with Display(sys.stderr, plan.epochs) as display, _interruptible(folder):
+    with Display(sys.stderr, plan.epochs, _score(task)) as display, _interruptible(folder):
         trained = recipe.train(
             data,
             out=folder,
@@ -289,6 +332,7 @@ def train(
             overwrite=overwrite,
             watcher=display,
             progress=display.wait,
+            tell=display.tell,
             watch_gradient=watch_gradient and display.gradient,
         )
     _tell_run(trained)
@@ -322,12 +366,12 @@ def predict(
     given: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE...", help="Pictures, sounds or clips; texts, or files of text.", show_default=False
+            metavar="FILE...", help="Pictures, sounds, clips or tables; texts, or files of text.", show_default=False
         ),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Tell the class of items of your own, or what is said in them, and what was done to them before they were read."""
+    """Tell the class of items of your own, what is said in them, or what comes after a table's end."""
     from recorrente import recipe
 
     said = recipe.load(run).predict(given)
@@ -335,12 +379,8 @@ def predict(
         rows = [{**asdict(one), "path": str(one.path) if one.path else None} for one in said]
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return
-    columns = ("file", "prediction", "confidence", "preparation")
-    named = [one.text or str(one.path) for one in said]
-    _table(
-        columns,
-        [[name, one.label, f"{one.confidence:.4f}", one.preparation] for name, one in zip(named, said, strict=True)],
-    )
+    rows = [row for one in said for row in one.rows()]
+    _table(list(rows[0]), [list(row.values()) for row in rows])
 
 
 @app.command()
@@ -446,6 +486,11 @@ def info(as_json: AsJson = False) -> None:
         return
     for name, value in told.items():
         print(f"{name:12}{_words(value)}")
+
+
+def _score(task: object) -> str:
+    """What the share of right answers of a task is called."""
+    return getattr(task, "score", "accuracy")
 
 
 def _given(**options: Any) -> dict[str, Any]:

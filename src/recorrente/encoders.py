@@ -1,6 +1,6 @@
-"""What stands between what is read and a recurrence: embeddings, convolutions. And the head that shares weights.
+"""What stands between what is read and a recurrence: embeddings, convolutions, segments. And heads that belong to them.
 
-Knows ids and pixels, not what they stand for.
+Knows ids, pixels and columns, not what they stand for.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["Embedding", "PictureEncoder", "TiedHead"]
+__all__ = ["Ahead", "Embedding", "PictureEncoder", "Segments", "TiedHead"]
 
 
+HEARD = 0.2
+"""The share of the gradient from the outer quantiles that teaches the recurrence."""
 SMALL = 8
 """Pixels of the shorter side from which a picture is halved once more."""
 
@@ -102,3 +104,105 @@ class PictureEncoder(nn.Module):
         """From `(T, B, C, H, W)` to `(T, B, E)`."""
         vectors: Tensor = self.layers(x.flatten(0, 1).contiguous(memory_format=torch.channels_last))
         return vectors.unflatten(0, x.shape[:2])
+
+
+class Segments(nn.Module):
+    """A vector for each segment of w steps: those of a window that is read, then those of the horizon after it.
+
+        e_i = relu(W x_i + u level + b)              of the C1 columns of the w steps of a segment that is read
+        e_j = relu(V (k_j, level) + c) + p_j + s     of the F foreknown columns of a segment to come
+
+    with a vector p for each segment to come and one s for each series. So a recurrence goes over a long window in few
+    steps, and on through the horizon, where it reads what is known of it. Source: SegRNN, Lin et al., arXiv 2308.11200;
+    there the segments to come are decoded side by side from one state, here one after the other, so that each also
+    knows what is foreknown of those before it.
+
+    A step's columns are: C1 that are read, the last F of them foreknown; the level, which is the same at all steps; the
+    number of the series.
+
+    Args:
+        read, foreknown: C1 and F.
+        context, horizon, segment: steps that are read, steps to come, and w; the context holds whole segments.
+        series: how many different ones there are.
+        width: E, the length of the vectors.
+        absolute: whether the level is told; else it is as if it were 0.
+        dropout: probability of a zero in what comes out, in training.
+
+    Example:
+        >>> Segments(3, 1, context=12, horizon=5, segment=3, series=2, width=8)(torch.zeros(17, 6, 5)).shape
+        torch.Size([6, 6, 8])
+    """
+
+    def __init__(
+        self,
+        read: int,
+        foreknown: int,
+        *,
+        context: int,
+        horizon: int,
+        segment: int,
+        series: int,
+        width: int,
+        absolute: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.context, self.segment, self.foreknown, self.dropout = context, segment, foreknown, dropout
+        self.absolute = float(absolute)
+        self.missing = -horizon % segment  # steps that the last segment lacks
+        self.past = nn.Linear(segment * read, width)
+        self.level = nn.Linear(1, width, bias=False)
+        self.future = nn.Linear(segment * foreknown + 1, width)
+        self.position = nn.Parameter(torch.randn(-(-horizon // segment), 1, width) * 0.1)
+        self.series = nn.Embedding(series, width)
+        nn.init.normal_(self.series.weight, std=0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From `(context + horizon, B, C1 + 2)` to `(segments, B, E)`."""
+        level, number = self.absolute * x[0, :, -2:-1], x[0, :, -1].long()
+        past, future = x[: self.context, :, :-2], x[self.context :, :, x.shape[2] - 2 - self.foreknown : -2]
+        future = self._cut(functional.pad(future, (0, 0, 0, 0, 0, self.missing)))
+        read = torch.relu(self.past(self._cut(past)) + self.level(level))
+        known = torch.cat([future, level.expand(len(future), -1, -1)], dim=-1)
+        to_come = torch.relu(self.future(known)) + self.position + self.series(number)
+        return functional.dropout(torch.cat([read, to_come]), self.dropout, self.training)
+
+    def _cut(self, columns: Tensor) -> Tensor:
+        """The w steps of each segment side by side: `(T, B, C)` to `(T / w, B, w * C)`."""
+        return columns.unflatten(0, (-1, self.segment)).transpose(1, 2).flatten(2)
+
+
+class Ahead(nn.Module):
+    """From h of the last segments to Q quantiles of each of the steps to come, the median in their middle.
+
+        m = W h + b,    f_q = m + V_q h + c_q
+
+    It is the median above all that teaches what h is: of the gradient from the other quantiles a fifth goes on into h,
+    and none into m. With all of it the forecast is worse, with none the interval (`docs/decisions/0014`).
+
+    Args:
+        inputs: of the head, H.
+        horizon, segment: steps to come, and how many of them each h tells.
+        quantiles: Q, odd.
+        dropout: probability of a zero in h, in training.
+
+    Example:
+        >>> Ahead(8, 5, 3, 3)(torch.zeros(6, 2, 8)).shape  # (segments, B, H) -> (horizon, B, Q)
+        torch.Size([5, 2, 3])
+    """
+
+    def __init__(self, inputs: int, horizon: int, segment: int, quantiles: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.horizon, self.segments, self.dropout = horizon, -(-horizon // segment), dropout
+        self.median = nn.Linear(inputs, segment)
+        self.others = nn.ModuleList(nn.Linear(inputs, segment) for _ in range(quantiles - 1))
+
+    def forward(self, h: Tensor) -> Tensor:
+        """From `(segments, B, H)` to `(horizon, B, Q)`."""
+        last = functional.dropout(h[-self.segments :], self.dropout, self.training)
+        median = self.median(last)
+        seen = last.detach() + HEARD * (last - last.detach())
+        others = [median.detach() + other(seen) for other in self.others]
+        half = len(others) // 2
+        told = torch.stack([*others[:half], median, *others[half:]], dim=-1)  # (segments, B, w, Q)
+        return told.transpose(1, 2).flatten(0, 1)[: self.horizon]

@@ -39,11 +39,11 @@ def inspect(network: Network, task: Task, batch: Batch) -> dict[str, Any]:
         x = network.encoder(batch.x)
     layer = network.recurrence
     flow = gradient_flow(layer, x, loss_of_states(network, task, batch))
-    lags = _lags(len(batch.x))
+    lags = _lags(len(x))  # of the recurrence: an encoder may have made segments of the steps
     spectra = torch.stack([singular_values(layer, x, lag=lag, most=VALUES).mean(1) for lag in lags], dim=1)
     exponents = lyapunov_exponents(layer, x, most=EXPONENTS).mean(1)
     layers = [_layer(flow, k, lags, spectra[k], exponents[k]) for k in range(len(flow.reverse))]
-    return {"steps": len(batch.x), "sequences": len(batch), "layers": layers}
+    return {"steps": len(x), "sequences": len(batch), "layers": layers}
 
 
 def _layer(flow: Flow, k: int, lags: list[int], spectra: Tensor, exponents: Tensor) -> dict[str, Any]:

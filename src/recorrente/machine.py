@@ -14,7 +14,12 @@ from recorrente import _core
 
 __all__ = ["EXTRAS", "describe"]
 
-EXTRAS: dict[str, tuple[str, ...]] = {"text": ("tokenizers",), "audio": ("soundfile", "librosa"), "video": ("av",)}
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "text": ("tokenizers",),
+    "audio": ("soundfile", "librosa"),
+    "video": ("av",),
+    "table": ("polars",),
+}
 """The optional extras, and the modules that each of them brings."""
 
 

@@ -58,11 +58,16 @@ class Display:
 
     In a terminal a bar moves while data is read, and then one for the whole training with the epoch's loss, accuracy
     and speed and the time left. Each epoch leaves a line, there and where there is no terminal.
+
+    Args:
+        stream: where to write.
+        epochs: of the training.
+        score: what the share of right answers is called.
     """
 
-    def __init__(self, stream: TextIO, epochs: int) -> None:
+    def __init__(self, stream: TextIO, epochs: int, score: str = "accuracy") -> None:
         self.console = Console(file=stream, highlight=False, soft_wrap=True)
-        self.epochs = epochs
+        self.epochs, self.score = epochs, score
         self.bar = _Bar(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -84,6 +89,10 @@ class Display:
     ) -> None:
         self.bar.stop()
 
+    def tell(self, line: str) -> None:
+        """Something that was found; it stays."""
+        self.console.print(line)
+
     def wait(self, what: str, done: int, total: int) -> None:
         """So much of a download or of a folder is read."""
         if what != self.waiting:
@@ -96,7 +105,7 @@ class Display:
         if self.task is None or self.waiting:
             self.waiting = ""
             self._begin(self.epochs)
-        told = f"loss {loss:.4f}  accuracy {accuracy:.4f}  {samples_per_second:,.0f} samples/s "
+        told = f"loss {loss:.4f}  {self.score} {accuracy:.4f}  {samples_per_second:,.0f} samples/s "
         self._show(f"epoch {epoch + 1}/{self.epochs}", epoch + share, told)
 
     def _begin(self, total: float | None) -> None:
@@ -120,8 +129,8 @@ class Display:
         width = len(str(self.epochs))
         self.console.print(
             f"epoch {int(row['epoch']):{width}d}/{self.epochs}"
-            f"  loss {row['train_loss']:.4f}  accuracy {row['train_accuracy']:.4f}"
-            f"  validation loss {row['validation_loss']:.4f}  accuracy {row['validation_accuracy']:.4f}"
+            f"  loss {row['train_loss']:.4f}  {self.score} {row['train_accuracy']:.4f}"
+            f"  validation loss {row['validation_loss']:.4f}  {self.score} {row['validation_accuracy']:.4f}"
             f"  {row['samples_per_second']:,.0f} samples/s  {row['seconds']:.1f} s"
         )
         if not self.console.is_terminal:

@@ -7,7 +7,7 @@ texts is told by `recorrente.kinds`.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -52,6 +52,8 @@ __all__ = [
 
 
 INSPECTED = 32  # sequences that `inspect` reads
+LEADING = ("accuracy", "mse", "mae", "loss", "test_size")
+"""What `metrics.json` begins with, as far as a kind tells it."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,11 @@ class Trained:
         """The kind of data that it reads."""
         return _kind(self.recipe)
 
-    def predict(self, given: Sequence[str | Path]) -> list[Prediction]:
-        """The class of each item: a picture's file, a text or a text's file.
+    def predict(self, given: Sequence[str | Path]) -> Sequence[Any]:
+        """What the model says of each item: the class of a picture, sound or text; what comes after a table's end.
+
+        Returns:
+            A `Prediction` for each item; of tables a `kinds.forecast.Said` for each series and column.
 
         Raises:
             InputError: a file that is of another kind; it is named.
@@ -135,6 +140,7 @@ def train(
     overwrite: bool = False,
     watcher: Watcher | None = None,
     progress: Progress = silent,
+    tell: Callable[[str], None] | None = None,
     watch_gradient: Told | bool = False,
 ) -> Trained:
     """Trains a recurrent network and leaves a run folder with a report.
@@ -142,15 +148,15 @@ def train(
     Args:
         data: a known name (`digits`, `shakespeare`, ...) or a file or folder of one's own.
         out: the run folder; by default a new one under `runs/`.
-        kind: of the data: `image`, `language`, `text`, `tags`, `audio`, `speech`, `video`,
-            `visual-speech`, `joints`, `series` or
-            `probe`; None finds it by looking.
+        kind: of the data: `image`, `language`, `text`, `tags`, `audio`, `speech`, `video`, `visual-speech`, `joints`,
+            `series`, `forecast` or `probe`; None finds it by looking.
         reading: how the data is read, where that is not left to the kind.
         shape, task, plan: the network, the loss, how to train.
         device: where torch computes.
         overwrite: replace a run folder that is there.
         watcher: told of the training.
         progress: told of the wait before it: downloads, files that are read.
+        tell: told, a line at a time, what was found in the data and mended, where a kind has such notes.
         watch_gradient: look at the gradient through time now and then, see `recorrente.watch`, and keep it in
             `gradient.csv`; a function is called with its medians `(L, T)`.
 
@@ -171,6 +177,9 @@ def train(
     plan = plan or chosen.plan(str(data), shape.cell, {})
     task = task or chosen.task({})
     loaded = chosen.load(data, reading, plan, progress)
+    if tell:
+        for line in getattr(loaded, "notes", ()):
+            tell(line)
     source = str(Path(data).resolve()) if Path(data).exists() and not of_known(data) else str(data)
     reader = chosen.reader(loaded, reading, plan)
     recipe = Recipe(source, chosen.name, chosen.classes(loaded), reader, shape, task, plan, reading)
@@ -313,7 +322,7 @@ def _write(run: Run, results: Results, network: Network, history: list[dict[str,
         "train_seconds": sum(row["seconds"] for row in history),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
     }
-    leading = {name: results.metrics[name] for name in ("accuracy", "loss", "test_size")}
+    leading = {name: results.metrics[name] for name in LEADING if name in results.metrics}
     run.write_json("metrics.json", leading | told | results.metrics)
     if results.columns:
         run.write_csv("predictions.csv", results.columns, results.rows)

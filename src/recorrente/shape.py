@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from recorrente import cells, initial
-from recorrente.encoders import Embedding, PictureEncoder, TiedHead
+from recorrente.encoders import Ahead, Embedding, PictureEncoder, Segments, TiedHead
 from recorrente.errors import InputError
 from recorrente.layers import GRU, LSTM, Network, Recurrent, TorchLayer
 
@@ -31,7 +31,7 @@ class Shape:
         initial: the weights before training: `torch` for torch's own start, `orthogonal`, or `chrono:T` or `scales:T`,
             orthogonal with gates that remember from 1 to T steps, the latter with more of the short ones and a larger
             W_ih; see `recorrente.initial`. `chrono` leaves T to the kind of data.
-        embedding: E, the length of the vector of each token or frame, where such are read.
+        embedding: E, the length of the vector of each token, frame or segment, where such are read.
         dropout: probability of a zero, in training: in the embedding, between layers and before the head.
         tied: the head uses the embedding's vectors, where tokens are foretold.
 
@@ -78,6 +78,34 @@ class Shape:
         encoder = PictureEncoder(colours, size, self.embedding, dropout=self.dropout)
         recurrence = self._recurrence(self.embedding)
         return Network(recurrence, self._head(self.hidden * recurrence.directions, outputs), encoder)
+
+    def build_for_windows(
+        self,
+        read: int,
+        foreknown: int,
+        *,
+        context: int,
+        horizon: int,
+        segment: int,
+        series: int,
+        quantiles: int,
+        absolute: bool = True,
+    ) -> Network:
+        """The same for windows in segments, with Q `quantiles` of each step to come; see `encoders.Segments`."""
+        encoder = Segments(
+            read,
+            foreknown,
+            context=context,
+            horizon=horizon,
+            segment=segment,
+            series=series,
+            width=self.embedding,
+            absolute=absolute,
+            dropout=self.dropout,
+        )
+        recurrence = self._recurrence(self.embedding)
+        width = self.hidden * recurrence.directions
+        return Network(recurrence, Ahead(width, horizon, segment, quantiles, dropout=self.dropout), encoder)
 
     def _recurrence(self, inputs: int) -> TorchLayer | Recurrent:
         between = self.dropout if self.layers > 1 else 0.0

@@ -5,7 +5,8 @@ A table and nothing else; `known` finds the files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 __all__ = ["KNOWN", "KnownFile", "KnownSet"]
 
@@ -39,6 +40,8 @@ class KnownSet:
         shelf: the folder on the shelf, and in the cache, where it is not called as the set.
         folder: where the set is thousands of files, the name of the folder that holds them.
         order: of pictures: how they are read where nothing is said, if not row by row.
+        reading: of tables: how they are read where nothing is said, as `kinds.base.Reading` has it.
+        split: of tables: the steps to fit, to validate and to test, where others have agreed on them.
     """
 
     name: str
@@ -53,6 +56,8 @@ class KnownSet:
     shelf: str = ""
     folder: str = ""
     order: str = ""
+    reading: Mapping[str, str | int] = field(default_factory=dict)
+    split: tuple[int, ...] = ()
 
 
 _DIGITS = tuple("0123456789")
@@ -378,6 +383,80 @@ _SETS = (
         "as prepared by F. Yang et al., arXiv 1907.09658",
         files=(KnownFile("jhmdb_gt_split1.npz", "3e7f7d315f059d24910294dfa55384b401878b9d3024ad4cee361855e5fb9140"),),
         origin="https://github.com/fandulu/DD-Net",
+    ),
+    KnownSet(
+        name="etth1",
+        kind="forecast",
+        about="oil temperature and six loads of an electricity transformer, 17,420 hours",
+        classes=(),
+        licence="CC BY-ND 4.0",
+        citation="H. Zhou et al.: Informer: Beyond Efficient Transformer for Long Sequence Time-Series Forecasting, "
+        "AAAI (2021)",
+        files=(KnownFile("ETTh1.csv", "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066"),),
+        hosts=("https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small/",),
+        origin="https://github.com/zhouhaoyi/ETDataset",
+        reading={"horizon": 96},
+        split=(8640, 2880, 2880),  # 12, 4 and 4 months of 30 days
+    ),
+    KnownSet(
+        name="beijing_pm25",
+        kind="forecast",
+        about="fine dust in Beijing and the weather, 43,824 hours of 2010 to 2014, 2,067 of them without a value",
+        classes=(),
+        licence="CC BY 4.0",
+        citation="S. Chen: Beijing PM2.5, UCI Machine Learning Repository (2015), doi 10.24432/C5JS49",
+        files=(KnownFile("pollution.csv", "892e9559205d16d32623135c127a3951c12e46ea1e0b3093e107ce89a9fd60e2"),),
+        hosts=("https://raw.githubusercontent.com/jbrownlee/Datasets/master/",),
+        origin="https://archive.ics.uci.edu/dataset/381/beijing+pm2+5+data",
+        reading={"target": "pm2.5", "horizon": 24},
+    ),
+    KnownSet(
+        name="sunspots",
+        kind="forecast",
+        about="sunspots of 2,820 months, 1749 to 1983",
+        classes=(),
+        licence="none stated (Time Series Data Library)",
+        citation="R. Hyndman: Time Series Data Library; after SILSO, Royal Observatory of Belgium, Brussels",
+        files=(KnownFile("monthly-sunspots.csv", "c4ec8cc57d9f6fb6ecdb3e1f37f25b6f4badd5124c55931052b0cd2fc3bc71f3"),),
+        hosts=("https://raw.githubusercontent.com/jbrownlee/Datasets/master/",),
+        origin="https://www.sidc.be/SILSO",
+    ),
+    KnownSet(
+        name="co2",
+        kind="forecast",
+        about="carbon dioxide in the air of Mauna Loa, 2,284 weeks, 59 of them without a value",
+        classes=(),
+        licence="public domain",
+        citation="C. D. Keeling, T. P. Whorf: Atmospheric CO2 concentrations derived from flask air samples (2004)",
+        files=(KnownFile("co2.csv", "16695fa2786e53414e5a6b54767a3fdf5de99cfbc68617f69d1362d92776a92f"),),
+        hosts=("https://raw.githubusercontent.com/statsmodels/statsmodels/main/statsmodels/datasets/co2/",),
+        origin="https://gml.noaa.gov/ccgg/trends",
+    ),
+    KnownSet(
+        name="airline",
+        kind="forecast",
+        about="passengers of airlines in 144 months, 1949 to 1960",
+        classes=(),
+        licence="none stated (Time Series Data Library)",
+        citation="G. Box, G. Jenkins: Time Series Analysis, Forecasting and Control (1976)",
+        files=(
+            KnownFile("airline-passengers.csv", "8cb51be753a718d9be5d76d7e238cc224792754676adc21faa59e954b0201621"),
+        ),
+        hosts=("https://raw.githubusercontent.com/jbrownlee/Datasets/master/",),
+        origin="https://github.com/jbrownlee/Datasets",
+    ),
+    KnownSet(
+        name="min_temperatures",
+        kind="forecast",
+        about="the least temperature of 3,650 days in Melbourne, 1981 to 1990",
+        classes=(),
+        licence="none stated (Time Series Data Library; Australian Bureau of Meteorology)",
+        citation="R. Hyndman: Time Series Data Library; after the Australian Bureau of Meteorology",
+        files=(
+            KnownFile("daily-min-temperatures.csv", "8b9de63ed6789492bf497625e7f9beb96a63d367b4b0a21754006f749fa5e5da"),
+        ),
+        hosts=("https://raw.githubusercontent.com/jbrownlee/Datasets/master/",),
+        origin="https://github.com/jbrownlee/Datasets",
     ),
     *(
         KnownSet(

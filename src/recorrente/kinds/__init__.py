@@ -24,6 +24,7 @@ _HOME = {
     "joints": "Joints",
     "speech": "Speech",
     "visual-speech": "VisualSpeech",
+    "forecast": "Forecast",
     "probe": "Probe",
 }
 NAMES = tuple(_HOME)

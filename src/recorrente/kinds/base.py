@@ -20,7 +20,7 @@ from recorrente.layers import Network
 from recorrente.shape import Shape
 from recorrente.training import Feed, Plan, Task
 
-__all__ = ["Kind", "Prediction", "Reading", "Recipe", "Results"]
+__all__ = ["Kind", "Prediction", "Printed", "Reading", "Recipe", "Results"]
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,13 @@ class Reading:
         leave_out: of sounds and clips, the speaker or group that is tested on.
         frame_rate, frames: of clips, frames a second, and the most of a clip.
         mirror: of clips and joints, whether they are learnt with left and right changed as well.
-        group: of clips and transcripts, a regular expression that finds the group in a path.
+        group: of clips and transcripts, a regular expression that finds the group in a path; of tables see `target`.
         length: of probes of memory, the steps of a sequence.
         shortest: of probes of memory, the shortest sequence to learn from: each batch draws a length from there up.
+        target, time, known: of tables of numbers, names of columns between commas: what is foretold, what holds the
+            time, what is known of the future, too. `group` there names the columns that tell series apart.
+        horizon, context, season: of tables of numbers, in steps: what is foretold, what is read before it, and the
+            season of the naive forecast.
         skip_bad: leave out files of a folder, and rows of a table, that cannot be read; they are counted and named.
     """
 
@@ -57,6 +61,12 @@ class Reading:
     group: str | None = None
     length: int | None = None
     shortest: int | None = None
+    target: str | None = None
+    time: str | None = None
+    known: str | None = None
+    horizon: int | None = None
+    context: int | None = None
+    season: int | None = None
     skip_bad: bool | None = None
 
     def only(self, kind: str, *allowed: str) -> None:
@@ -134,6 +144,12 @@ class Prediction:
     preparation: str = ""
     text: str = ""
 
+    def rows(self) -> list[dict[str, str]]:
+        """The one row that is printed of it, by column."""
+        named = self.text or str(self.path)
+        confidence = f"{self.confidence:.4f}"
+        return [{"file": named, "prediction": self.label, "confidence": confidence, "preparation": self.preparation}]
+
     @classmethod
     def of(
         cls, classes: Sequence[str], row: Sequence[float], *, path: Path | None, preparation: str = "", text: str = ""
@@ -141,6 +157,12 @@ class Prediction:
         """From the probabilities in the order of the classes."""
         best = max(range(len(row)), key=row.__getitem__)
         return cls(path, classes[best], row[best], dict(zip(classes, row, strict=True)), preparation, text)
+
+
+class Printed(Protocol):
+    """What a model says of an item, and how that is printed."""
+
+    def rows(self) -> list[dict[str, str]]: ...
 
 
 @dataclass(frozen=True)
@@ -155,7 +177,7 @@ class Results:
 
 
 class Kind(Protocol):
-    """One kind of data. `data` is whatever its own `load` returns."""
+    """One kind of data. `data` is whatever its own `load` returns; its `notes`, if there are any, are told."""
 
     name: str
     cell: str
@@ -174,7 +196,7 @@ class Kind(Protocol):
     def feed(self, recipe: Recipe, data: Any) -> Feed: ...
     def results(self, recipe: Recipe, network: Network, data: Any) -> Results: ...
     def scores(self, recipe: Recipe, network: Network, data: Any) -> dict[str, Any]: ...
-    def predict(self, recipe: Recipe, network: Network, given: Sequence[str | Path]) -> list[Prediction]: ...
+    def predict(self, recipe: Recipe, network: Network, given: Sequence[str | Path]) -> Sequence[Printed]: ...
     def generate(
         self, recipe: Recipe, network: Network, prompt: str, *, length: int, temperature: float, top_k: int, seed: int
     ) -> Iterator[str]: ...

@@ -5,6 +5,8 @@ Reads a little and imports nothing slow; what is really in the files, each kind'
 
 from __future__ import annotations
 
+import codecs
+import csv
 import re
 from dataclasses import dataclass
 from itertools import islice
@@ -17,6 +19,7 @@ from recorrente.errors import InputError
 __all__ = ["Found", "find"]
 
 TABLES = (".csv", ".tsv", ".tab")
+PARQUET = (".parquet", ".pq")
 SOUNDS = (".wav", ".flac", ".ogg")
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v")
 NUMBERS = (".csv", ".npy")
@@ -26,6 +29,21 @@ TRIED = 5
 """GIFs or arrays that are opened, for the first may be broken."""
 LOOKED_AT = 1 << 16
 """Bytes of a file that are looked at."""
+ROWS = 200
+"""Rows of a table that are looked at."""
+MOST = 0.9
+"""The share of a column's cells that make it one of times, or one of numbers."""
+NAMED = 4
+"""Columns that are named; the others are counted."""
+PROSE = 3
+"""Words of a cell, on the average, from which a column is one of texts."""
+MISSING = ("", "na", "n/a", "nan", "null", "none", "-", "?", ".")
+DAY = r"(\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.](\d{1,2}[-/.])?\d{2,4}|[A-Za-z]{3,9}[ -]\d{4})"
+DATE = re.compile(DAY + r"([ T]\d{1,2}:\d{2}.*)?")
+NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
+TIMES = ("date", "data", "time", "tempo", "datetime", "timestamp", "year", "ano")
+"""What a column of whole numbers is called that holds times."""
+PARTS = ("month", "mes", "mês", "day", "dia", "hour", "hora", "minute", "minuto")
 FEW_LABELS = 0.2
 """Labels are few: at most one different for every five lines."""
 
@@ -90,10 +108,10 @@ def _of_transcribed(folder: Path, files: list[Path]) -> Found | None:
         return Found("speech", "sounds with transcripts beside them")
     if clips and 2 * len(clips) >= sum(path.suffix.lower() in VIDEOS for path in files):
         return Found("visual-speech", "clips with transcripts beside them")
-    return _of_table(tables[0]) if len(tables) == 1 and len(tables) < len(files) else None
+    return _of_transcripts(tables[0]) if len(tables) == 1 and len(tables) < len(files) else None
 
 
-def _of_table(path: Path) -> Found | None:
+def _of_transcripts(path: Path) -> Found | None:
     """A table of which a column names sounds or clips."""
     with path.open("rb") as file:
         lines = file.read(LOOKED_AT).decode("latin-1").splitlines()[1:TRIED]
@@ -148,10 +166,10 @@ def _of_file(path: Path) -> Found:
     suffix = path.suffix.lower()
     if suffix == ".ts" or (suffix in (".txt", ".tsv") and path.stem.endswith(("_TRAIN", "_TEST"))):
         return Found("series", "a file of labelled series")
+    if suffix in PARQUET or _begins(path, b"PAR1"):
+        return Found("forecast", "a Parquet table")
     if suffix in TABLES:
-        if found := _of_table(path):
-            return found
-        return Found("text", "a table with text")
+        return _of_transcripts(path) or _of_table(path)
     if suffix in TAGGED or suffix == ".zip":
         return Found("tags", "a file of tagged words")
     if suffix in PICTURES:
@@ -167,6 +185,77 @@ def _of_file(path: Path) -> Found:
         beginning = file.read(LOOKED_AT)
     lines = beginning.decode("latin-1").splitlines()[: -1 if len(beginning) == LOOKED_AT else None]
     return _of_lines(lines)
+
+
+def _begins(path: Path, mark: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(mark)) == mark
+
+
+def _of_table(path: Path) -> Found:
+    """Texts with a class, or numbers over time: by what most cells of each column are."""
+    columns = _columns(path)
+    numbers = [name for name, cells in columns.items() if _most(NUMBER, cells)]
+    times = [name for name, cells in columns.items() if _most(DATE, cells)]
+    times += [name for name in numbers if name.strip().lower() in TIMES]
+    prose = [name for name, cells in columns.items() if name not in times and _words(cells) >= PROSE]
+    values = [name for name in numbers if name not in times and name.strip().lower() not in PARTS]
+    if prose or not values:
+        named = prose if _words(prose) < PROSE else []  # without a row of names, the first text stands there
+        return Found("text", f"a table with text in {_named(named)}" if named else "a table with text")
+    if times:
+        return Found("forecast", f"a table with times in {times[0]} and numbers in {_named(values)}")
+    if len(values) == len(columns):
+        return Found("forecast", f"a table of numbers alone, in {_named(values)}")
+    return Found("text", "a table with words and no times; --kind forecast if its rows follow each other in time")
+
+
+def _columns(path: Path) -> dict[str, list[str]]:
+    """The first cells of each column, by its name; nothing where the file is no table of equal rows."""
+    with path.open("rb") as file:
+        beginning = file.read(LOOKED_AT)
+    text = next((text for code in ("utf-8-sig", "latin-1") if (text := _decoded(beginning, code))), "")
+    lines = [line for line in text.splitlines() if line.strip()][: ROWS + 1]
+    if len(lines) < 2:
+        return {}
+    delimiter = max(",;\t|", key=lines[0].count)
+    try:
+        names, *rows = csv.reader(lines, delimiter=delimiter)
+    except csv.Error:
+        return {}
+    if any(NUMBER.fullmatch(name.strip()) for name in names):
+        names, rows = [f"column {k}" for k in range(1, len(names) + 1)], [names, *rows]
+    whole = [row for row in rows if len(row) == len(names)]
+    return {name: [row[k].strip() for row in whole] for k, name in enumerate(names)} if whole else {}
+
+
+def _decoded(content: bytes, encoding: str) -> str:
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content.decode("utf-16", errors="ignore")
+    return content.decode(encoding, errors="ignore") if encoding == "latin-1" or _is(content, encoding) else ""
+
+
+def _is(content: bytes, encoding: str) -> bool:
+    """Whether bytes are in an encoding, but for a letter that is cut off at their end."""
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(content)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _most(form: re.Pattern[str], cells: list[str]) -> bool:
+    there = [cell for cell in cells if cell.lower() not in MISSING]
+    return bool(there) and sum(bool(form.fullmatch(cell)) for cell in there) >= MOST * len(there)
+
+
+def _words(cells: list[str]) -> float:
+    there = [cell for cell in cells if cell]
+    return sum(len(cell.split()) for cell in there) / max(len(there), 1)
+
+
+def _named(names: list[str]) -> str:
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _row_of_numbers(line: str) -> bool:

@@ -56,13 +56,14 @@ def mistakes(content: Content) -> Figure:
 
 
 def learning(content: Content) -> Figure:
-    """Loss and accuracy over the epochs, on the training and the validation set."""
+    """Loss and accuracy over the epochs, on the training and the validation set; of forecasts, the share inside."""
     figure = Figure(figsize=(8, 3), layout="constrained")
+    titles = {"accuracy": "share inside the interval"} if content.kind == "forecast" else {}
     for axes, score in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for part, colour in (("train", GREY), ("validation", BLUE)):
             epochs, values = content.history["epoch"], content.history[f"{part}_{score}"]
             axes.plot(epochs, values, "o-", ms=3, color=colour, label=part)
-        axes.set(xlabel="epoch", title=score)
+        axes.set(xlabel="epoch", title=titles.get(score, score))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False)
         _quiet(axes)
@@ -235,6 +236,48 @@ def transcripts(content: Content) -> Figure:
     return figure
 
 
+def forecast(content: Content) -> Figure:
+    """Windows of the test part: what was, what came, what was said with its interval, and the baselines."""
+    seen = content.seen
+    names, before = seen["shown_names"], seen["shown_before"]
+    h, across = seen["shown_truth"].shape[1], min(3, len(names))
+    down = -(-len(names) // across)
+    figure = Figure(figsize=(4.2 * across, 2.6 * down + 0.4), layout="constrained")
+    axes_of_all = figure.subplots(down, across, squeeze=False).flat
+    past, ahead = np.arange(-before.shape[1], 0), np.arange(h)
+    for number, axes in enumerate(axes_of_all):
+        if number >= len(names):
+            axes.set_axis_off()
+            continue
+        said = seen["shown_said"][number]
+        axes.plot(past, before[number], color=GREY, lw=1)
+        axes.fill_between(ahead, said[:, 0], said[:, -1], color=BLUE, alpha=0.2, lw=0, label="interval")
+        for name, colour in (("seasonal_naive", ORANGE), ("linear", GREEN)):
+            if f"shown_{name}" in seen:
+                axes.plot(ahead, seen[f"shown_{name}"][number], color=colour, lw=1, label=name.replace("_", " "))
+        axes.plot(ahead, said[:, said.shape[1] // 2], color=BLUE, lw=1.5, label="forecast")
+        axes.plot(ahead, seen["shown_truth"][number], color="black", lw=1, label="came", marker="." if h < 3 else None)
+        axes.set_title(f"{_plain(str(names[number]))}, from {seen['shown_times'][number]}", fontsize=8)
+        axes.tick_params(labelsize=8)
+        _quiet(axes)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
+    return figure
+
+
+def ahead(content: Content) -> Figure:
+    """The mean absolute error at each step to come, of the network and of the baselines."""
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    axes = figure.subplots()
+    colours = {"network": BLUE, "seasonal naive": ORANGE, "linear": GREEN}
+    for name, errors in zip(content.seen["ahead_names"].tolist(), content.seen["ahead_mae"], strict=True):
+        axes.plot(np.arange(1, len(errors) + 1), errors, ".-", ms=4, color=colours[name], label=name)
+    axes.set(xlabel="steps ahead", ylabel="mean absolute error", ylim=(0, None))
+    axes.legend(frameon=False)
+    _quiet(axes)
+    return figure
+
+
 def hidden(content: Content) -> Figure:
     """h_t of that image: a column a step, a row a unit, in the order of when each unit is most active."""
     h = content.seen["steps_hidden"].T  # (H, T)
@@ -355,6 +398,8 @@ FIGURES = {
     "series": series,
     "clips": clips,
     "transcripts": transcripts,
+    "forecast": forecast,
+    "ahead": ahead,
     "hidden": hidden,
     "gradient": gradient,
 }
@@ -371,6 +416,7 @@ SHOWN = {
     "tags": ("learning", "confusion", "gradient"),
     "speech": ("transcripts", "learning", "gradient"),
     "visual-speech": ("transcripts", "learning", "gradient"),
+    "forecast": ("forecast", "ahead", "learning", "gradient"),
     "probe": ("answers", "learning", "gradient"),
 }
 """Those that the report on each kind of data shows."""

@@ -1,0 +1,543 @@
+"""Tables of numbers over time: CSV or Parquet files become series on an even grid.
+
+    date,shop,sold,price          a column of times, perhaps one that names the series, columns of numbers
+    year,month,day,hour,pm2.5     a time in parts
+
+What each column is, is found by looking where nobody says, and told in `notes`; so is all that was mended:
+
+    rows out of order             sorted by time
+    rows that are there twice     once; the same time with other values is refused, for it mostly means another series
+    steps without a row           made, with nothing known in them
+    cells without a value         left as NaN: what reads the series fills them and marks where
+    cells that are no number      in a column of numbers: refused, or with `skip_bad` taken for missing
+
+A cell is without a value where it is empty or holds NA, NaN, null, none, n/a, - or ?.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recorrente.data.reading import decode, read_bytes
+from recorrente.data.times import PARTS, Spacing, Times, composed, parse, spacing_of
+from recorrente.errors import InputError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["Asked", "Columns", "Table", "Track", "open_table", "read", "series_of"]
+
+DELIMITERS = ",;\t|"
+MISSING = ("", "na", "n/a", "nan", "null", "none", "-", "?", ".")
+NUMERIC = 0.9
+"""The share of a column's values that must be numbers for it to be a column of numbers."""
+LEVELS = 20
+"""A column of words with no more different ones is told to the network, a channel for each."""
+NAMED = 5
+"""Bad cells that an error names; the others are counted."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was said of a table's columns; nothing where it is to be found by looking. Names between commas."""
+
+    target: str | None = None
+    time: str | None = None
+    group: str | None = None
+    known: str | None = None
+    skip_bad: bool = False
+    encoding: str | None = None
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What each column is.
+
+    Attributes:
+        time: one, several that hold a time together, or none where the rows are the steps.
+        written: how the times are.
+        groups: those that name the series.
+        targets: what is foretold.
+        past: what is known up to the present besides.
+        known: what is known of the future, too.
+        levels: the words of each column of words among `past` and `known`.
+    """
+
+    time: tuple[str, ...]
+    written: str
+    groups: tuple[str, ...]
+    targets: tuple[str, ...]
+    past: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def to_config(self) -> dict[str, Any]:
+        """Plain values, for a config file."""
+        return asdict(self)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Columns:
+        """The same again."""
+        lists = {name: tuple(value) for name, value in config.items() if isinstance(value, (list, tuple))}
+        levels = {name: tuple(words) for name, words in config["levels"].items()}
+        return cls(**{**config, **lists, "levels": levels})
+
+
+@dataclass(frozen=True)
+class Track:
+    """One series; NaN where nothing is known.
+
+    Attributes:
+        name: of its group; nothing where the table is one series.
+        start: its first place on the grid.
+        targets, past, known: `(T, D)`, `(T, P)`, `(T, F)` float32.
+    """
+
+    name: str
+    start: int
+    targets: NDArray[np.float32]
+    past: NDArray[np.float32]
+    known: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        """T."""
+        return len(self.targets)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as series: what its columns are, the grid, the series by name, and what was found and mended."""
+
+    name: str
+    columns: Columns
+    spacing: Spacing
+    tracks: tuple[Track, ...]
+    notes: tuple[str, ...]
+
+
+def read(path: Path, asked: Asked) -> Table:
+    """The series of a file, its columns found by looking where nothing is said of them.
+
+    Raises:
+        InputError: a file that is no table, names of columns that are not there, no numbers, times that cannot be.
+    """
+    frame = open_table(path, asked.encoding)
+    columns, times, notes = _find(path, frame, asked)
+    table = series_of(path, frame, columns, None, times=times, skip_bad=asked.skip_bad)
+    return replace(table, notes=(*notes, *table.notes))
+
+
+def open_table(path: Path, encoding: str | None = None) -> pl.DataFrame:
+    """A CSV file with every cell as text, or a Parquet file with its types. Names of columns are without blanks around.
+
+    Raises:
+        InputError: polars is not installed; the file is empty, broken, or is no table.
+    """
+    try:
+        import polars as pl
+    except ImportError as error:
+        cure = "Install it: pip install recorrente[table]"
+        raise InputError("data", came="a table without the library polars", wanted="polars", cure=cure) from error
+    content = read_bytes(path)
+    try:
+        if content[:4] == b"PAR1":
+            frame = pl.read_parquet(content)
+        elif path.suffix.lower() in (".parquet", ".pq"):
+            raise InputError(str(path), came="a file that is no Parquet", wanted="a table as Parquet, or as .csv")
+        else:
+            frame = _csv(path, decode(content, str(path), encoding))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        came = f"a broken table ({_odd_row(content) or str(error).splitlines()[0]})"
+        raise InputError(str(path), came=came, wanted="rows of as many cells as there are names") from error
+    if not len(frame):
+        raise InputError(str(path), came="a table without rows", wanted="a row for each step of time")
+    names = [name.strip() or f"column {number}" for number, name in enumerate(frame.columns, 1)]
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise InputError(str(path), came=f"two columns called {', '.join(twice)}", wanted="a name of its own for each")
+    frame.columns = names
+    return frame
+
+
+def _odd_row(content: bytes) -> str:
+    """The first row of a CSV file that has more cells than there are names."""
+    lines = content.decode("latin-1").splitlines()
+    delimiter = max(DELIMITERS, key=lines[0].count)
+    rows = enumerate(csv.reader(lines, delimiter=delimiter), 1)
+    wanted = len(next(rows)[1])
+    return next((f"row {number} has {len(row)} cells, not {wanted}" for number, row in rows if len(row) > wanted), "")
+
+
+def _csv(path: Path, text: str) -> pl.DataFrame:
+    import polars as pl
+
+    first = text.lstrip("\n").split("\n", 1)[0]
+    delimiter = max(DELIMITERS, key=first.count)
+    cells = [cell.strip().strip('"') for cell in first.split(delimiter)]
+    headed = not any(_is_number(cell) for cell in cells) and any(cells)
+    if len(set(cells)) < len(cells) and headed:  # polars would name the second one otherwise
+        twice = sorted({cell for cell in cells if cells.count(cell) > 1})
+        raise InputError(str(path), came=f"two columns called {', '.join(twice)}", wanted="a name of its own for each")
+    frame = pl.read_csv(text.encode(), separator=delimiter, has_header=headed, infer_schema=False)
+    return frame if headed else frame.rename({name: f"column {k}" for k, name in enumerate(frame.columns, 1)})
+
+
+def _is_number(cell: str) -> bool:
+    return bool(re.fullmatch(r"[-+]?\d+([.,]\d+)?([eE][-+]?\d+)?", cell))
+
+
+def _split(argument: str, said: str, frame: pl.DataFrame, path: Path) -> tuple[str, ...]:
+    """Names between commas, or one name with commas in it."""
+    names = (said,) if said in frame.columns else tuple(name.strip() for name in said.split(","))
+    for name in names:
+        if name not in frame.columns:
+            raise InputError(argument, came=repr(name), wanted=f"columns of {path.name}: {', '.join(frame.columns)}")
+    return names
+
+
+def _find(path: Path, frame: pl.DataFrame, asked: Asked) -> tuple[Columns, Times | None, list[str]]:
+    """What each column is, the times, and how that is told."""
+    said = {
+        name: _split(name, value, frame, path)
+        for name in ("target", "time", "group", "known")
+        if (value := getattr(asked, name)) is not None
+    }
+    used = [name for names in said.values() for name in names]
+    if twice := sorted({name for name in used if used.count(name) > 1}):
+        raise InputError(twice[0], came="a column that is said to be two things", wanted="one of them")
+    time, times = _time(path, frame, said)
+    notes = [f"time: {', '.join(time)}" if time else "time: none found; the rows, in their order, are the steps"]
+    free = [name for name in frame.columns if name not in (*time, *used)]
+    groups = said.get("group")
+    if groups is None:
+        groups = _groups(frame, times, free) if times else ()
+    if groups:
+        notes.append(f"series: one for each {', '.join(groups)}")
+    free = [name for name in free if name not in groups]
+    kinds = {name: _kind_of(frame[name]) for name in free}
+    if aside := [name for name in free if kinds[name] in ("nothing", "counter", "constant", "text", "times")]:
+        notes.append("left aside: " + ", ".join(f"{name} ({_WHY[kinds[name]]})" for name in aside))
+    numbers = [name for name in free if kinds[name] == "numbers"]
+    words = [name for name in free if kinds[name] == "words"]
+    targets = said.get("target", tuple(numbers))
+    _refuse_targets(path, frame, targets, numbers)
+    past = tuple(name for name in free if name in (*numbers, *words) and name not in targets)
+    known = said.get("known", ())
+    for name in known:
+        if _kind_of(frame[name]) not in ("numbers", "words", "counter", "constant"):
+            raise InputError("known", came=f"column {name!r}", wanted="numbers, or words of few kinds")
+    levels = {name: _levels(frame[name]) for name in (*past, *known) if _kind_of(frame[name]) == "words"}
+    notes.append(f"foretold: {', '.join(targets)}" + ("" if "target" in said else "; --target names fewer"))
+    if past:
+        notes.append(f"known up to the present: {', '.join(past)}")
+    if known:
+        notes.append(f"known of the future, too: {', '.join(known)}")
+    written = times.written if times else ""
+    return Columns(time, written, groups, targets, past, known, levels), times, notes
+
+
+_WHY = {
+    "nothing": "no value in it",
+    "counter": "numbers of rows",
+    "constant": "always the same",
+    "text": "text",
+    "times": "times",
+}
+
+
+def _refuse_targets(path: Path, frame: pl.DataFrame, targets: Sequence[str], numbers: Sequence[str]) -> None:
+    if not targets:
+        raise InputError(str(path), came="no column of numbers", wanted="one that changes over time, to be foretold")
+    for name in targets:
+        if _numbers(frame[name]).count() < max(1, NUMERIC * _present(frame[name]).count()):
+            came = f"column {name!r}, whose values are such as {_first(frame[name])!r}"
+            raise InputError("target", came=came, wanted=f"numbers: {', '.join(numbers) or 'there is no such column'}")
+
+
+def _first(column: pl.Series) -> object:
+    present = _present(column).drop_nulls()
+    return present[0] if len(present) else ""
+
+
+def _time(path: Path, frame: pl.DataFrame, said: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], Times | None]:
+    """The columns that hold the time, and the times."""
+    if "time" in said:
+        names = tuple(said["time"])
+        times = _times(frame, names, None)
+        if times is None:
+            came = f"column {', '.join(names)}, whose values are such as {_first(frame[names[0]])!r}"
+            raise InputError("time", came=came, wanted="times, such as 2026-11-25 14:00, or whole numbers that count")
+        return names, times
+    used = {name for names in said.values() for name in names}
+    free = [name for name in frame.columns if name not in used]
+    if len(parts := _parts(free)) > 1 and (times := composed([frame[name] for name in parts])):
+        return parts, times
+    for name in free:
+        if (times := parse(frame[name])) and (times.dates or times.written or _counts(times)):
+            return (name,), times
+    return (), None
+
+
+def _times(frame: pl.DataFrame, names: Sequence[str], written: str | None) -> Times | None:
+    if not names:
+        return None
+    if len(names) > 1:
+        return composed([frame[name] for name in names])
+    column = frame[names[0]]
+    return parse(column, written) or parse(column.alias("time"))  # of whatever name, where one says that it is the time
+
+
+def _counts(times: Times) -> bool:
+    """Whether plain numbers grow from row to row, or from row to row of each series."""
+    return bool((np.diff(times.values[~times.bad]) > 0).mean() > 0.5) if len(times.values) > 1 else False
+
+
+def _parts(names: Iterable[str]) -> tuple[str, ...]:
+    """The columns of year, month, day, hour and minute, as far as they are there without a hole."""
+    lower = {name.strip().lower(): name for name in names}
+    found = [next((lower[word] for word in words if word in lower), None) for words in PARTS]
+    whole = found[: found.index(None)] if None in found else found
+    return tuple(name for name in whole if name is not None)
+
+
+def _groups(frame: pl.DataFrame, times: Times, free: Sequence[str]) -> tuple[str, ...]:
+    """The fewest columns of names that keep equal times apart; none where no times are equal, or nothing does."""
+    if len(np.unique(times.values[~times.bad])) == (~times.bad).sum():
+        return ()
+    candidates = [
+        name
+        for name in free
+        if frame[name].n_unique() * 3 <= len(frame) and (_kind_of(frame[name]) == "words" or _whole(frame[name]))
+    ]
+    if not candidates:
+        return ()
+    candidates.sort(key=lambda name: _kind_of(frame[name]) != "words")
+    keyed = frame.select(candidates).with_columns(_place=_series(times.values))
+    keyed = keyed.filter(_series(~times.bad)).unique()
+    different = frame.select(candidates).filter(_series(~times.bad))
+    for many in (1, 2):
+        for names in combinations(candidates, many):
+            if keyed.select([*names, "_place"]).n_unique() == len(different):
+                return names
+    return ()
+
+
+def _series(values: NDArray[Any]) -> pl.Series:
+    import polars as pl
+
+    return pl.Series(values)
+
+
+def _present(column: pl.Series) -> pl.Series:
+    """The column with nulls for what counts as missing."""
+    import polars as pl
+
+    if column.dtype == pl.String:
+        stripped = column.str.strip_chars()
+        return stripped.set(stripped.str.to_lowercase().is_in(MISSING), None)
+    return column
+
+
+def _numbers(column: pl.Series) -> pl.Series:
+    """The column as float64, null where a cell holds no number; 1,5 is one where no cell has a point."""
+    import polars as pl
+
+    if column.dtype == pl.Boolean or column.dtype.is_numeric():
+        return column.cast(pl.Float64).fill_nan(None)
+    if column.dtype != pl.String:
+        return pl.Series(column.name, [None] * len(column), dtype=pl.Float64)
+    text = _present(column)
+    if not text.str.contains(".", literal=True).any() and text.str.contains(r"^[-+]?\d+,\d+$").any():
+        text = text.str.replace(",", ".", literal=True)
+    values = text.cast(pl.Float64, strict=False)
+    return values.set(~values.is_finite().fill_null(value=True), None)
+
+
+def _whole(column: pl.Series) -> bool:
+    values = _numbers(column)
+    return values.count() == len(column) and bool((values == values.round()).all())
+
+
+def _kind_of(column: pl.Series) -> str:
+    """`numbers`, `words`, or why a column is nothing that a network can read."""
+    present = _present(column)
+    if not present.count():
+        return "nothing"
+    values = _numbers(column)
+    if values.count() >= NUMERIC * present.count():
+        numbers = values.drop_nulls().to_numpy()
+        if len(numbers) == len(column) > 2 and numbers[0] in (0, 1) and (np.diff(numbers) == 1).all():
+            return "counter"
+        return "constant" if (numbers == numbers[0]).all() else "numbers"
+    if present.n_unique() - bool(present.null_count()) <= LEVELS:
+        return "constant" if present.drop_nulls().n_unique() == 1 else "words"
+    return "times" if parse(column) else "text"
+
+
+def _levels(column: pl.Series) -> tuple[str, ...]:
+    import polars as pl
+
+    return tuple(sorted(_present(column).drop_nulls().cast(pl.String).unique().to_list()))
+
+
+def series_of(
+    path: Path,
+    frame: pl.DataFrame,
+    columns: Columns,
+    spacing: Spacing | None,
+    *,
+    times: Times | None = None,
+    skip_bad: bool = False,
+) -> Table:
+    """The series of a table whose columns are known, on a grid that is known or is found here.
+
+    Raises:
+        InputError: a column that is missing, cells that cannot be read, two rows of one time, times off the grid.
+    """
+    needed = (*columns.time, *columns.groups, *columns.targets, *columns.past, *columns.known)
+    if lost := [name for name in needed if name not in frame.columns]:
+        raise InputError(str(path), came=f"a table without {', '.join(lost)}", wanted="the columns that were learnt")
+    notes: list[str] = []
+    times = times or _times(frame, columns.time, columns.written)
+    if columns.time and times is None:
+        raise InputError(str(path), came=f"no times in {', '.join(columns.time)}", wanted="times as they were learnt")
+    values = times.values if times else np.arange(len(frame))
+    cells, bad = _cells(frame, columns)
+    if times is not None:
+        bad += [f"row {row + 2}: no time" for row in np.flatnonzero(times.bad)[: 10 * NAMED]]
+    _refuse_bad(path, bad, skip_bad, notes)
+    keep = ~times.bad if times else np.ones(len(frame), bool)
+    keys = _keys(frame, columns.groups)
+    members = {name: np.flatnonzero((keys == name) & keep) for name in dict.fromkeys(keys[keep].tolist())}
+    sorted_rows = {
+        name: _in_order(path, name, rows, values, cells, columns, skip_bad, notes) for name, rows in members.items()
+    }
+    dates = times.dates if times else False
+    spacing = spacing or spacing_of(str(path), [values[rows] for rows in sorted_rows.values()], dates=dates)
+    tracks = [_track(path, name, rows, values, cells, columns, spacing) for name, rows in sorted_rows.items()]
+    _tell_missing(notes, columns, tracks, sum(map(len, sorted_rows.values())))
+    return Table(path.resolve().name, columns, spacing, tuple(tracks), tuple(notes))
+
+
+def _refuse_bad(path: Path, bad: Sequence[str], skip_bad: bool, notes: list[str]) -> None:
+    if not bad:
+        return
+    more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
+    told = f"{'; '.join(bad[:NAMED])}{more}"
+    if not skip_bad:
+        cure = "Mend them, or take them for missing with --skip-bad"
+        raise InputError(str(path), came=f"cells that cannot be read ({told})", wanted="numbers and times", cure=cure)
+    notes.append(f"taken for missing, as it cannot be read: {told}")
+
+
+def _cells(frame: pl.DataFrame, columns: Columns) -> tuple[dict[str, NDArray[np.float32]], list[str]]:
+    """The numbers of each column, `(N, 1)`, or of each of its words, `(N, levels)`; and the cells that are none."""
+    made: dict[str, NDArray[np.float32]] = {}
+    bad: list[str] = []
+    for name in (*columns.targets, *columns.past, *columns.known):
+        present = _present(frame[name])
+        if name in columns.levels:
+            text = np.array(present.to_list(), object).astype(str)
+            made[name] = np.stack([text == word for word in columns.levels[name]], axis=1).astype(np.float32)
+            continue
+        values = _numbers(frame[name])
+        odd = (values.is_null() & present.is_not_null()).arg_true().to_list()
+        if not frame[name].dtype.is_float():
+            bad += [f"row {row + 2}, {name}: {frame[name][row]!r}" for row in odd]
+        made[name] = values.cast(_float32()).to_numpy().astype(np.float32)[:, None]  # null becomes NaN
+    return made, bad
+
+
+def _float32() -> Any:
+    import polars as pl
+
+    return pl.Float32
+
+
+def _keys(frame: pl.DataFrame, groups: Sequence[str]) -> NDArray[Any]:
+    if not groups:
+        return np.full(len(frame), "", object)
+    import polars as pl
+
+    parts = [frame[name].cast(pl.String).fill_null("").str.strip_chars().to_list() for name in groups]
+    return np.array([" / ".join(row) for row in zip(*parts, strict=True)], object)
+
+
+def _in_order(
+    path: Path,
+    name: str,
+    rows: NDArray[np.intp],
+    values: NDArray[np.int64],
+    cells: Mapping[str, NDArray[np.float32]],
+    columns: Columns,
+    skip_bad: bool,
+    notes: list[str],
+) -> NDArray[np.intp]:
+    """The rows of a series by time, each time once."""
+    of = f" of {name}" if name else ""
+    at = values[rows]
+    if (np.diff(at) < 0).any():
+        notes.append(f"sorted by time: {int((np.diff(at) < 0).sum())} rows{of} stood before their time")
+    rows = rows[np.argsort(at, kind="stable")]
+    twice = np.flatnonzero(np.diff(values[rows]) == 0) + 1
+    if not len(twice):
+        return rows
+    table = np.concatenate([cells[name] for name in (*columns.targets, *columns.past, *columns.known)], axis=1)
+    same = np.array([np.array_equal(table[rows[k]], table[rows[k - 1]], equal_nan=True) for k in twice])
+    if not same.all() and not skip_bad:
+        k = twice[~same][0]
+        came = f"{int((~same).sum())} times that are there twice{of} with other values, first in row {rows[k] + 2}"
+        cure = "Are they several series? --group NAME tells them apart. --skip-bad keeps the first row of each time"
+        raise InputError(str(path), came=came, wanted="one row for each time", cure=cure)
+    notes.append(f"left out: {len(twice)} rows{of} whose time was there already, {int(same.sum())} of them the same")
+    return np.delete(rows, twice)
+
+
+def _track(
+    path: Path,
+    name: str,
+    rows: NDArray[np.intp],
+    values: NDArray[np.int64],
+    cells: Mapping[str, NDArray[np.float32]],
+    columns: Columns,
+    spacing: Spacing,
+) -> Track:
+    """The series on the grid, NaN where there is no row."""
+    exact = spacing.places(values[rows])
+    places = exact.round().astype(np.int64)
+    if (np.abs(exact - places) > 0.1).any() or (np.diff(places) < 1).any():
+        came = f"times that do not fit steps of {spacing.words}"
+        raise InputError(str(path), came=came, wanted="the grid that was learnt")
+    T = int(places[-1] - places[0]) + 1
+
+    def spread(names: Sequence[str]) -> NDArray[np.float32]:
+        width = sum(cells[one].shape[1] for one in names)
+        made = np.full((T, width), np.nan, np.float32)
+        if names:
+            made[places - places[0]] = np.concatenate([cells[one][rows] for one in names], axis=1)
+        return made
+
+    parts = (columns.targets, columns.past, columns.known)
+    return Track(name, int(places[0]), *map(spread, parts))
+
+
+def _tell_missing(notes: list[str], columns: Columns, tracks: Sequence[Track], rows: int) -> None:
+    steps = sum(map(len, tracks))
+    if gaps := steps - rows:
+        notes.append(f"gaps: {gaps:,} of {steps:,} steps had no row; now they have one, with nothing known in it")
+    every = np.concatenate([track.targets for track in tracks])
+    missing = np.isnan(every).sum(axis=0)
+    if missing.any():
+        told = ", ".join(f"{name} {count:,}" for name, count in zip(columns.targets, missing, strict=True) if count)
+        notes.append(
+            f"missing, of {steps:,} steps: {told}; filled forward and marked to read, never counted as a target"
+        )

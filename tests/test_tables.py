@@ -1,0 +1,298 @@
+"""Tables of numbers over time: what is found by looking, what is mended and told, what is refused."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from recorrente import kinds
+from recorrente.data.tables import Asked, Table, read
+from recorrente.data.times import DAY, HOUR, Spacing, parse
+from recorrente.errors import InputError
+
+START = datetime(2024, 1, 1)
+
+
+def hours(count: int, step: timedelta = timedelta(hours=1)) -> list[datetime]:
+    return [START + k * step for k in range(count)]
+
+
+def csv(folder: Path, lines: list[str], name: str = "table.csv", encoding: str = "utf-8") -> Path:
+    path = folder / name
+    path.write_bytes("\n".join(lines).encode(encoding))
+    return path
+
+
+def by_hour(count: int = 60) -> list[str]:
+    return ["when,value", *(f"{time:%Y-%m-%d %H:%M},{k % 7}.5" for k, time in enumerate(hours(count)))]
+
+
+def noted(table: Table, word: str) -> str:
+    """The one note that begins so."""
+    (line,) = [note for note in table.notes if note.startswith(word)]
+    return line
+
+
+def test_odd_names_accents_and_spaces(tmp_path):
+    lines = [" Data e Hora ;Vazão (m³/s) ; Estação"]
+    lines += [f"{time:%d/%m/%Y %H:%M};{k},25;São João" for k, time in enumerate(hours(40))]
+    table = read(csv(tmp_path, lines, "rio São Francisco.csv", "latin-1"), Asked())
+    assert table.columns.time == ("Data e Hora",)
+    assert table.columns.targets == ("Vazão (m³/s)",)
+    assert table.spacing == Spacing("microseconds", HOUR, table.spacing.origin)
+    assert table.tracks[0].targets[:3, 0].tolist() == [0.25, 1.25, 2.25]
+    assert "Estação (always the same)" in noted(table, "left aside")
+    assert table.spacing.label(13) == "2024-01-01 13:00:00"
+
+
+@pytest.mark.parametrize(
+    ("written", "day"),
+    [
+        ("%Y-%m-%d", "2024-02-01"),
+        ("%d/%m/%Y", "2024-02-01"),
+        ("%m/%d/%Y", "2024-02-01"),
+        ("%Y%m%d", "2024-02-01"),
+        ("%Y-%m-%dT%H:%M:%SZ", "2024-02-01"),
+        ("%d.%m.%Y", "2024-02-01"),
+        ("%Y-%m-%d %I:%M %p", "2024-02-01"),
+    ],
+)
+def test_days_in_many_writings(written, day):
+    column = pl.Series("when", [time.strftime(written) for time in hours(60, timedelta(days=1))])
+    times = parse(column)
+    assert times is not None
+    assert not times.bad.any()
+    assert (np.diff(times.values) == DAY).all()
+    assert str(np.datetime64(int(times.values[31]), "us"))[:10] == day
+
+
+def test_numbers_that_are_times_and_numbers_that_are_not():
+    days = parse(pl.Series("date", [20240130, 20240131, 20240201]))
+    assert days is not None
+    assert (np.diff(days.values) == DAY).all()
+    seconds = parse(pl.Series("timestamp", [1_700_000_000, 1_700_003_600]))
+    assert seconds is not None
+    assert seconds.dates
+    assert np.diff(seconds.values) == HOUR
+    assert parse(pl.Series("price", [10, 12, 11])) is None
+    years = parse(pl.Series("ano", [1700, 1701]))
+    assert years is not None
+    assert not years.dates
+
+
+def test_months_are_months_though_days_differ(tmp_path):
+    ends = ["2023-11-30", "2023-12-31", "2024-01-31", "2024-02-29", "2024-03-31", "2024-04-30"]
+    table = read(csv(tmp_path, ["month,sold", *(f"{end},{k * k}" for k, end in enumerate(ends))]), Asked())
+    assert (table.spacing.unit, table.spacing.words, table.spacing.season) == ("months", "1 month", 12)
+    assert [table.spacing.label(k) for k in range(7)] == [*ends, "2024-05-31"]
+    quarters = read(csv(tmp_path, ["q,sold", *(f"2023-{m:02d},{m * m}" for m in (1, 4, 7, 10))]), Asked())
+    assert (quarters.spacing.words, quarters.spacing.season) == ("3 months", 4)
+
+
+@pytest.mark.parametrize(
+    ("step", "words", "season"),
+    [
+        (timedelta(minutes=15), "15 minutes", 96),
+        (timedelta(hours=1), "1 hour", 24),
+        (timedelta(hours=6), "6 hours", 4),
+        (timedelta(days=1), "1 day", 7),
+        (timedelta(days=7), "1 week", 52),
+        (timedelta(minutes=1), "1 minute", 60),
+        (timedelta(seconds=1), "1 second", 60),
+        (timedelta(hours=5), "5 hours", 1),
+    ],
+)
+def test_steps_and_seasons(step, words, season):
+    spacing = Spacing("microseconds", step // timedelta(microseconds=1), 0)
+    assert (spacing.words, spacing.season) == (words, season)
+
+
+def test_the_calendar_goes_round():
+    spacing = Spacing("microseconds", HOUR, 4 * DAY)  # a Monday
+    made = spacing.calendar(np.arange(24 * 7 + 1), ["day", "week"])
+    assert made[0] == pytest.approx([0, 1, 0, 1], abs=1e-6)
+    assert made[6] == pytest.approx([1, 0, np.sin(2 * np.pi * 6 / 168), np.cos(2 * np.pi * 6 / 168)], abs=1e-6)
+    assert made[-1] == pytest.approx(made[0], abs=1e-5)
+    assert spacing.cycles(24 * 10) == ["day"]
+    assert spacing.cycles(24 * 800) == ["day", "week", "year"]
+    assert Spacing("microseconds", DAY, 0).cycles(800) == ["week", "year"]
+
+
+def test_rows_out_of_order_are_sorted_and_told(tmp_path):
+    whole = read(csv(tmp_path, by_hour()), Asked())
+    head, *rows = by_hour()
+    table = read(csv(tmp_path, [head, *rows[30:], *rows[:30]]), Asked())
+    assert np.array_equal(table.tracks[0].targets, whole.tracks[0].targets)
+    assert "1 rows" in noted(table, "sorted by time")
+
+
+def test_the_same_row_twice_counts_once_and_another_value_is_refused(tmp_path):
+    head, *rows = by_hour()
+    table = read(csv(tmp_path, [head, *rows, rows[5]]), Asked())
+    assert len(table.tracks[0]) == 60
+    assert "1 rows" in noted(table, "left out")
+    twice = csv(tmp_path, [head, *rows, rows[5].replace(".5", ".75")])
+    with pytest.raises(InputError, match=r"1 times that are there twice.*row 62.*--group"):
+        read(twice, Asked())
+    kept = read(twice, Asked(skip_bad=True))
+    assert kept.tracks[0].targets[5, 0] == 5.5
+
+
+def test_gaps_are_steps_of_which_nothing_is_known(tmp_path):
+    head, *rows = by_hour()
+    table = read(csv(tmp_path, [head, *rows[:20], *rows[25:]]), Asked())
+    values = table.tracks[0].targets[:, 0]
+    assert len(values) == 60
+    assert np.isnan(values[20:25]).all()
+    assert not np.isnan(np.delete(values, range(20, 25))).any()
+    assert noted(table, "gaps").startswith("gaps: 5 of 60 steps")
+
+
+@pytest.mark.parametrize("word", ["", "NA", "NaN", "null", "?", " n/a "])
+def test_missing_values_have_many_names(tmp_path, word):
+    head, *rows = by_hour()
+    rows[3] = rows[3].split(",")[0] + "," + word
+    table = read(csv(tmp_path, [head, *rows]), Asked())
+    assert np.flatnonzero(np.isnan(table.tracks[0].targets[:, 0])).tolist() == [3]
+    assert "value 1;" in noted(table, "missing")
+
+
+def test_a_cell_that_is_no_number_is_named(tmp_path):
+    head, *rows = by_hour()
+    rows[3] = rows[3].split(",")[0] + ",broken"
+    path = csv(tmp_path, [head, *rows])
+    with pytest.raises(InputError, match=r"row 5, value: 'broken'.*--skip-bad"):
+        read(path, Asked())
+    assert "row 5" in noted(read(path, Asked(skip_bad=True)), "taken for missing")
+
+
+def test_a_time_that_is_none_is_named(tmp_path):
+    head, *rows = by_hour()
+    rows[3] = "2024-13-45 00:00,1.5"
+    path = csv(tmp_path, [head, *rows])
+    with pytest.raises(InputError, match="row 5: no time"):
+        read(path, Asked())
+    assert np.isnan(read(path, Asked(skip_bad=True)).tracks[0].targets[3, 0])
+
+
+def test_times_off_any_grid_are_refused(tmp_path):
+    random = np.random.default_rng(0)
+    times = sorted(START + timedelta(seconds=int(s)) for s in random.integers(0, 10**6, 50))
+    with pytest.raises(InputError, match="not evenly spaced"):
+        read(csv(tmp_path, ["when,value", *(f"{time},{k}.5" for k, time in enumerate(times))]), Asked())
+
+
+def test_times_a_little_off_are_put_on_the_grid(tmp_path):
+    lines = [f"{time + timedelta(seconds=k % 3)},{k}.5" for k, time in enumerate(hours(40))]
+    table = read(csv(tmp_path, ["when,value", *lines]), Asked())
+    assert table.spacing.words == "1 hour"
+    assert len(table.tracks[0]) == 40
+
+
+def test_time_in_parts_and_a_counter_of_rows(tmp_path):
+    lines = ["No,year,month,day,hour,pm2.5,wind"]
+    lines += [
+        f"{k},{t.year},{t.month},{t.day},{t.hour},{k % 5},{'NE' if k % 3 else 'SW'}" for k, t in enumerate(hours(50), 1)
+    ]
+    table = read(csv(tmp_path, lines), Asked())
+    assert table.columns.time == ("year", "month", "day", "hour")
+    assert table.columns.targets == ("pm2.5",)
+    assert table.columns.levels == {"wind": ("NE", "SW")}
+    assert table.tracks[0].past[:3].tolist() == [[1, 0], [1, 0], [0, 1]]
+    assert "No (numbers of rows)" in noted(table, "left aside")
+
+
+def test_series_are_told_apart_where_times_repeat(tmp_path):
+    lines = ["date,store,sold"]
+    lines += [
+        f"{t:%Y-%m-%d},{store},{k * 10 + store}"
+        for store in (1, 2, 3)
+        for k, t in enumerate(hours(30, timedelta(days=1)))
+    ]
+    table = read(csv(tmp_path, lines), Asked())
+    assert table.columns.groups == ("store",)
+    assert table.columns.targets == ("sold",)
+    assert [track.name for track in table.tracks] == ["1", "2", "3"]
+    assert table.tracks[2].targets[:2, 0].tolist() == [3, 13]
+
+
+def test_what_is_said_goes_before_what_is_found(tmp_path):
+    lines = ["t,a,b,price, c,d"]
+    lines += [f"{k},{k % 5},{k % 3},{k % 4},{k % 2},{k % 7}" for k in range(40)]
+    table = read(csv(tmp_path, lines), Asked(target="b", time="t", known="price,c"))
+    assert (table.columns.targets, table.columns.known, table.columns.past) == (("b",), ("price", "c"), ("a", "d"))
+    with pytest.raises(InputError, match=r"target: got 'nothing'.*t, a, b, price, c, d"):
+        read(csv(tmp_path, lines), Asked(target="nothing"))
+    with pytest.raises(InputError, match="said to be two things"):
+        read(csv(tmp_path, lines), Asked(target="b", known="b"))
+    with pytest.raises(InputError, match="time: got column word"):
+        read(csv(tmp_path, ["word,v", *(f"w{k % 3},{k * k}" for k in range(9))]), Asked(time="word"))
+
+
+def test_parquet_says_the_same_as_csv(tmp_path):
+    values = [None if k == 4 else k % 7 + 0.5 for k in range(60)]
+    pl.DataFrame({"when": hours(60), "value": values, "open": [k % 2 == 0 for k in range(60)]}).write_parquet(
+        tmp_path / "t.parquet"
+    )
+    table = read(tmp_path / "t.parquet", Asked(target="value"))
+    expected = read(csv(tmp_path, by_hour()), Asked()).tracks[0].targets
+    assert np.isnan(table.tracks[0].targets[4, 0])
+    assert np.array_equal(np.delete(table.tracks[0].targets, 4), np.delete(expected, 4))
+    assert table.tracks[0].past[:3, 0].tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "empty file"),
+        (b"when,value\n", "without rows"),
+        (b"when,word\n2024-01-01,a\n2024-01-02,b\n2024-01-03,a\n2024-01-04,b\n", "no column of numbers"),
+        (b"a,a\n1,2\n3,4\n", "two columns called a"),
+        (b"when,value\n2024-01-01,1\n2024-01-02,2,3\n", r"broken table.*row 3 has 3"),
+        (b"when,value\n2024-01-01,1\n2024-01-02,2\n", "fewer than three times"),
+        (b"\x00\x01\x02\x03", "binary"),
+        (b"PAR1 and nothing more", "broken table"),
+    ],
+)
+def test_what_is_no_such_table_is_refused(tmp_path, content, said):
+    path = tmp_path / "table.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=said):
+        read(path, Asked())
+
+
+def test_a_table_without_times_or_names_is_read_row_by_row(tmp_path):
+    table = read(csv(tmp_path, [f"{k * k % 11},{k % 5}" for k in range(30)]), Asked())
+    assert table.columns.targets == ("column 1", "column 2")
+    assert len(table.tracks[0]) == 30
+    assert "the rows" in noted(table, "time: none found")
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "kind", "why"),
+    [
+        ("a.csv", ["review,stars", *["it was a very good film,5"] * 5], "text", "review"),
+        ("b.csv", ["date,review,stars", *["2024-01-01,it was a very good film,5"] * 5], "text", "review"),
+        ("c.csv", ["date,sold", *["2024-01-01,5"] * 5], "forecast", "times in date and numbers in sold"),
+        ("d.csv", ["date;loja;vendas", *["01/02/2024;Centro;5,5"] * 5], "forecast", "times in date"),
+        ("e.tsv", ["year\tvalue", *["1990\t5"] * 5], "forecast", "times in year"),
+        ("f.csv", ["a,b", *["1,2"] * 5], "forecast", "numbers alone"),
+        ("g.csv", ["name,language", *["Silva,Portuguese"] * 5], "text", "table with text"),
+        ("i.csv", ["year,month,No,v", *["2024,1,1,5"] * 5], "forecast", "times in year and numbers in No, v"),
+        ("j.csv", ["date,co2", *["20240101,5"] * 5], "forecast", "times in date"),
+        ("h.csv", ["", ""], "text", "table with text"),
+    ],
+)
+def test_find_tells_texts_from_numbers_over_time(tmp_path, name, lines, kind, why):
+    found = kinds.find(csv(tmp_path, lines, name))
+    assert found.kind == kind
+    assert why in found.why
+
+
+def test_find_knows_parquet_by_its_name_and_by_what_is_in_it(tmp_path):
+    frame = pl.DataFrame({"when": hours(3), "value": [1, 2, 3]})
+    for name in ("t.parquet", "t.data"):
+        frame.write_parquet(tmp_path / name)
+        assert kinds.find(tmp_path / name).kind == "forecast"
