@@ -77,7 +77,7 @@ def problems(draw):
         "layers": draw(st.integers(1, 3)),
         "both": draw(st.booleans()),
         "batch_first": draw(st.booleans()),
-        # Without one, where input and state are zero, each step multiplies the gradient by 316, up to infinity.
+        # Without one, where all is zero, each step multiplies the gradient by 1/sqrt(1e-5), up to infinity.
         "bias": cell in ("gru_norm", "lstm_norm") or draw(st.booleans()),
         "residual": draw(st.booleans()),
         "learned": draw(st.booleans()),
