@@ -274,8 +274,8 @@ def _readable(inputs: Inputs) -> Inputs:
         _contiguous(bias_hh),
         _rows_contiguous(h0),
         _rows_contiguous(c0),
-        *map(_contiguous, inputs[OWN]),
-        *map(_rows_contiguous, inputs[RESTARTS]),
+        *map(_contiguous, tuple(inputs)[OWN]),
+        *map(_rows_contiguous, tuple(inputs)[RESTARTS]),
     )
 
 
@@ -312,7 +312,7 @@ def _further(
     """What most calls do without, as an argument of its own; `d`: the gradients of `inputs`."""
     if not add and way[1:5] == (None,) * 4 and inputs[7:] == (None,) * (N_INPUTS - 7):
         return None
-    peephole, norm_ih, norm_hh, norm_c = map(_pointer, inputs[OWN])
+    peephole, norm_ih, norm_hh, norm_c = map(_pointer, tuple(inputs)[OWN])
     dpeephole, dnorm_ih, dnorm_hh, dnorm_c = map(_pointer, d[OWN])
     dh_restart, dc_restart = map(_state, d[RESTARTS])
     return _core.Further(
@@ -444,7 +444,7 @@ def _through_reference(
     roles = [None if t is None else t.view_as(t) for t in inputs]  # one tensor may play two roles: a graph node each
     role = Inputs(*roles)  # type: ignore[arg-type]
     start = (role.h0,) if role.c0 is None else (role.h0, role.c0)
-    own = dict(zip(Inputs._fields[OWN], role[OWN], strict=True))
+    own = dict(zip(Inputs._fields[OWN], tuple(role)[OWN], strict=True))
     weights = Weights(role.weight_ih, role.weight_hh, role.bias_ih, role.bias_hh, **own)
     y, final = reference(cell_of(way.cell), role.x, start, weights, **_along(role, way))
     ends = [(out, d) for out, d in zip((y, *final), gradients, strict=False) if d is not None and out.requires_grad]
