@@ -11,6 +11,7 @@ from torch.export import Dim, export
 
 import recorrente
 from recorrente import _core
+from recorrente.native import N_INPUTS
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
 
@@ -20,7 +21,7 @@ CODES = {"tanh": _core.ELMAN_TANH, "gru": _core.GRU, "lstm": _core.LSTM}
 def arguments(name, *, lengths=None, reverse=False, saving=True):
     x, state, weights = problem(CELLS[name], (5, 3, 4, 6))
     c0 = state[1] if len(state) == 2 else None
-    return x, *weights[:4], state[0], c0, *[None] * 3, lengths, *[None] * 4, CODES[name], reverse, saving
+    return x, *weights[:4], state[0], c0, *[None] * (N_INPUTS - 7), lengths, *[None] * 4, CODES[name], reverse, saving
 
 
 @pytest.mark.parametrize("lengths", [None, [5, 0, 3]], ids=["whole", "ragged"])
@@ -32,8 +33,16 @@ def test_opcheck(name, lengths):
     torch.library.opcheck(torch.ops.recorrente.sweep.default, call)
     plain = [part.detach() if isinstance(part, torch.Tensor) else part for part in call]
     y, h, _, saved = torch.ops.recorrente.sweep(*plain)
-    back = (torch.randn_like(y), torch.randn_like(h), None, *plain[:15], y, saved, *plain[15:17])
-    wanted = [part is not None for part in plain[:10]]
+    back = (
+        torch.randn_like(y),
+        torch.randn_like(h),
+        None,
+        *plain[: N_INPUTS + 5],
+        y,
+        saved,
+        *plain[N_INPUTS + 5 : N_INPUTS + 7],
+    )
+    wanted = [part is not None for part in plain[:N_INPUTS]]
     torch.library.opcheck(torch.ops.recorrente.sweep_backward.default, (*back, wanted))
 
 

@@ -14,7 +14,7 @@ from table import flat
 from torch.utils.data import DataLoader, Dataset
 
 import recorrente
-from recorrente import memory, native
+from recorrente import native
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 CALLS, ALLOWED_BYTES = 2000, 4_000_000
@@ -41,26 +41,6 @@ def test_the_same_bits_for_any_number_of_threads(kind, size, threads):
         threads(count)
         found.append(step(layer, x))
     assert all(same(found[0], other) for other in found[1:])
-
-
-def test_large_bytes_are_used_again_once_nobody_sees_them(monkeypatch):
-    free = []
-    monkeypatch.setattr(memory, "_free", free)
-    one, two = memory.buffer(memory.LARGE + 9), memory.buffer(memory.LARGE + 9)
-    assert len(one) == memory.LARGE + 9
-    assert one.data_ptr() != two.data_ptr()
-    place, part = one.data_ptr(), one[5:7]
-    del one
-    assert not free  # a part of it is seen
-    del part
-    assert memory.buffer(memory.LARGE + 1).data_ptr() == place  # and given back at once
-    assert len(memory.buffer(4 * memory.LARGE)) == 4 * memory.LARGE
-    assert [block.nbytes for block in free] == [4 * memory.LARGE]  # the first did not fit, and was let go
-    del two
-    many = [memory.buffer(memory.LARGE + 1) for _ in range(12)]
-    del many
-    assert sum(block.nbytes for block in free) <= memory.MOST_KEPT
-    assert memory.buffer(0).numel() == 1
 
 
 def test_the_same_bits_for_any_place_in_the_batch():
