@@ -1,5 +1,6 @@
 #include "_memory.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -65,6 +66,10 @@ class Pool {
     return idle_bytes_;
   }
 
+  // Around a fork, so that a child does not begin with a lock that a thread of its parent holds.
+  void lock() { mutex_.lock(); }
+  void unlock() { mutex_.unlock(); }
+
  private:
   // Until no more than `most` is idle; the largest first.
   void drop(std::size_t most) {
@@ -88,6 +93,9 @@ Pool& pool() {
   static Pool* const the_pool = new Pool;
   return *the_pool;
 }
+
+[[maybe_unused]] const int watching_forks =
+    pthread_atfork([] { pool().lock(); }, [] { pool().unlock(); }, [] { pool().unlock(); });
 
 }  // namespace
 
