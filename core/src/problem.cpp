@@ -22,11 +22,9 @@ Status check_lengths(const Problem& p) {
   return Status::ok;
 }
 
-bool is_normed(const Problem& p) { return p.cell == Cell::gru_norm || p.cell == Cell::lstm_norm; }
-
 Status check_weights(const Problem& p, const Weights& w) {
   const bool missing = !w.weight_hh || (p.C > 0 && !w.weight_ih) || (p.cell == Cell::lstm_peephole && !w.peephole);
-  const bool without_norm = is_normed(p) && (!w.norm_ih || !w.norm_hh || (has_c(p.cell) && !w.norm_c));
+  const bool without_norm = is_normed(p.cell) && (!w.norm_ih || !w.norm_hh || (has_c(p.cell) && !w.norm_c));
   return missing || without_norm ? Status::null_pointer : Status::ok;
 }
 
@@ -34,7 +32,7 @@ Status check_weights(const Problem& p, const Weights& w) {
 Status check_regularisation(const Problem& p, const Regularisation& r) {
   const bool zoned = r.zone_h.data || r.zone_c.data;
   const bool by_gate = r.drop.data && r.drop_gate;
-  return (zoned && p.cell == Cell::lstm_peephole) || (by_gate && is_normed(p)) ? Status::unsupported : Status::ok;
+  return (zoned && p.cell == Cell::lstm_peephole) || (by_gate && is_normed(p.cell)) ? Status::unsupported : Status::ok;
 }
 
 bool has_steps(const Problem& p) { return p.T > 0 && p.B > 0; }

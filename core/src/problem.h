@@ -17,6 +17,8 @@ inline bool is_reset(const Problem& p, std::int64_t t, std::int64_t b) {
   return p.reset && p.reset[t * p.reset_step + b * p.reset_row];
 }
 
+inline bool is_normed(Cell cell) { return cell == Cell::gru_norm || cell == Cell::lstm_norm; }
+
 inline std::size_t element_bytes(const Problem& p) { return p.dtype == Dtype::f32 ? 4 : 8; }
 
 Status check(const Problem& problem);

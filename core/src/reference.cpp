@@ -160,8 +160,6 @@ void back_before_reset(std::int64_t H, const T* saved, const T* seen, T* dgates_
   for (std::int64_t u = 0; u < H; ++u) through[u] *= saved[u];
 }
 
-bool is_normed(Cell cell) { return cell == Cell::gru_norm || cell == Cell::lstm_norm; }
-
 // Writes LN(a), and gives 1 / deviation. `z` may be `a`.
 template <class T>
 T normalise(const T* a, std::int64_t n, T* z) {

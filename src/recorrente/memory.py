@@ -12,7 +12,7 @@ except ImportError:  # a source tree that nobody has built
 else:
     BUILT = True
 
-__all__ = ["buffer", "empty_cache"]
+__all__ = ["BUILT", "buffer", "empty_cache"]
 
 LARGE = 1 << 20
 """Bytes from which on they are kept."""

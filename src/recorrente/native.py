@@ -21,7 +21,7 @@ from torch.autograd import forward_ad
 
 from recorrente.cells import GRU, LSTM, Cell, CoupledLSTM, Elman, NormGRU, NormLSTM, PeepholeLSTM, ResetBeforeGRU
 from recorrente.errors import InputError
-from recorrente.memory import buffer
+from recorrente.memory import BUILT, buffer
 from recorrente.notation import State, Weights
 from recorrente.projection import folded
 from recorrente.projection import lack as lack_of_projection
@@ -30,12 +30,8 @@ from recorrente.sweep import Along, reference
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-try:
+if BUILT:
     from recorrente import _core
-except ImportError:  # a source tree that nobody has built
-    BUILT = False
-else:
-    BUILT = True
 
 __all__ = ["SlowPathWarning", "automatic", "lack", "native", "target", "transform"]
 

@@ -10,10 +10,9 @@ from recorrente.data.decoded import decode_all
 from recorrente.data.folder import Wanted
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
-from recorrente.data.source import locate, of_known
+from recorrente.data.source import as_made, locate, of_known
 from recorrente.data.transcripts import Transcribed, TranscribedData, divided, list_transcribed
 from recorrente.data.video import size_of
-from recorrente.errors import InputError
 
 __all__ = ["load"]
 
@@ -53,9 +52,7 @@ def load(
     """
     if of_known(source):
         given = {"size": size, "frame_rate": rate, "frames": most, "group": group, "leave_out": leave_out}
-        for name, value in given.items():
-            if value is not None:
-                raise InputError(name, came=value, wanted=f"nothing: the clips of {source} are as they were made")
+        as_made(source, "clips", given)
         return _known(str(source), progress)
     place = locate(source)
     listed = list_transcribed(place, CLIPS, encoding=encoding, skip_bad=skip_bad)

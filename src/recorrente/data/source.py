@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from recorrente.data.known import KNOWN, shelf, suggest
 from recorrente.errors import InputError
 
-__all__ = ["is_file", "locate", "of_known"]
+__all__ = ["as_made", "is_file", "locate", "of_known"]
 
 
 def of_known(source: str | Path) -> bool:
@@ -32,6 +33,13 @@ def locate(source: str | Path) -> Path:
         wanted=f"one of {', '.join(KNOWN)}, or a file or folder of your own",
         cure=suggest(path.name),
     )
+
+
+def as_made(source: str | Path, what: str, given: Mapping[str, object]) -> None:
+    """Refuses, for a known set whose `what` are there already, settings by which files would become them."""
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(name, came=value, wanted=f"nothing: the {what} of {source} are as they were made")
 
 
 def is_file(given: str) -> bool:

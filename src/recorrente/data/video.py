@@ -24,7 +24,7 @@ from recorrente.data.decoded import decode_all
 from recorrente.data.folder import Wanted, has_test, split_folder
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
-from recorrente.data.source import locate, of_known
+from recorrente.data.source import as_made, locate, of_known
 from recorrente.errors import InputError
 
 __all__ = ["Clips", "VideoData", "load", "size_of"]
@@ -115,9 +115,7 @@ def load(
             not, or a known set with a setting that is for files.
     """
     if of_known(source):
-        for name, value in (("size", size), ("frame_rate", rate), ("frames", most), ("group", group)):
-            if value is not None:
-                raise InputError(name, came=value, wanted=f"nothing: the frames of {source} are as they were made")
+        as_made(source, "frames", {"size": size, "frame_rate": rate, "frames": most, "group": group})
         return _known(str(source), leave_out, seed, progress)
     folder = locate(source)
     if not folder.is_dir():
