@@ -396,3 +396,79 @@ def test_the_command_prints_what_comes(trained, command):
     lines = outcome.stdout.splitlines()
     assert lines[0].split("\t") == ["time", "series", "column", "forecast", "low", "high"]
     assert len(lines) == 1 + 2 * 7
+
+
+def widened_by_hand(truth, low, high, share):
+    """The smallest move outward after which the intervals hold ceil((n + 1) share) of n values: each is tried."""
+    known = [k for k in range(len(truth)) if not math.isnan(truth[k])]
+    wanted = min(math.ceil((len(known) + 1) * share - 1e-9), len(known))
+    moves = sorted([low[k] - truth[k] for k in known] + [truth[k] - high[k] for k in known])
+    for move in moves:
+        if sum(low[k] - truth[k] <= move and truth[k] - high[k] <= move for k in known) >= wanted:
+            return move
+    raise AssertionError(moves)
+
+
+@pytest.mark.parametrize("n", [1, 3, 4, 9, 63])
+@pytest.mark.parametrize("share", [0.5, 0.9 - 0.1, 0.98])
+def test_the_widening_is_the_smallest_that_holds_enough(n, share):
+    random = np.random.default_rng(n)
+    truth = random.standard_normal(n)
+    truth[1::5] = NAN
+    low = random.standard_normal(n) - 0.5
+    high = low + random.random(n) * 2
+    assert forecasts.widening(truth, low, high, share) == pytest.approx(widened_by_hand(truth, low, high, share))
+
+
+def test_no_interval_is_calibrated_on_nothing():
+    with pytest.raises(InputError, match="no value"):
+        forecasts.widening(np.array([NAN]), np.zeros(1), np.ones(1), 0.8)
+
+
+def test_widened_quantiles_stay_in_order_around_the_median():
+    torch.manual_seed(0)
+    task = Forecast((0.05, 0.25, 0.5, 0.75, 0.95))
+    ordered = torch.randn(3, 50, 5, dtype=torch.float64).sort(-1).values
+    by = [-0.5, 0.3]
+    made = task.widened(ordered, torch.tensor(by, dtype=torch.float64))
+    for row, said in zip(ordered.flatten(0, 1).tolist(), made.flatten(0, 1).tolist(), strict=True):
+        inner = row[1] - by[1], row[3] + by[1]
+        outer = min(row[0] - by[0], inner[0]), max(row[4] + by[0], inner[1])
+        assert said == pytest.approx([outer[0], inner[0], row[2], inner[1], outer[1]])
+    assert torch.equal(task.widened(ordered, torch.zeros(2)), ordered)
+    assert (task.widened(ordered, torch.full((2,), -9.0)) == ordered[..., 2:3]).all()
+
+
+def test_calibrated_intervals_hold_their_share_of_values_that_were_never_seen(tmp_path):
+    """The noise is four times as strong after the training part, in the validation part and in the test part.
+
+    500 values to calibrate on and 1,000 to test on: the share has a standard error of 0.022.
+    """
+    random, path = np.random.default_rng(0), tmp_path / "noise.csv"
+    days = [datetime(2020, 1, 1) + timedelta(days=k) for k in range(5000)]
+    rows = [f"{day:%Y-%m-%d},{10 * (k % 7) + random.normal(0, 4 if k < 3500 else 16)}" for k, day in enumerate(days)]
+    path.write_text("\n".join(["day,value", *rows]))
+    made = recipe.train(
+        path,
+        out=tmp_path / "run",
+        reading=Reading(target="value", horizon=7, context=14),
+        shape=recipe.default_shape(kind="forecast", hidden=16, embedding=16),
+        plan=recipe.default_plan("airline", kind="forecast", epochs=2, batch=64, learning_rate=1e-2),
+    )
+    metrics = made.run.read_json("metrics.json")
+    widening = metrics["widening"]
+    assert widening > 0.3
+    assert metrics["calibrated_on"] > 500
+    assert metrics["inside"] == pytest.approx(0.8, abs=0.05)
+    assert "conformalised" in (made.run / "report.html").read_text()
+    again = recipe.load(made.run.folder)
+    assert again.evaluate()["inside"] == pytest.approx(metrics["inside"], abs=1e-6)
+    (said,) = again.predict([path])
+    with torch.no_grad():
+        again.network.head.widening.zero_()
+    assert again.evaluate()["inside"] < 0.7
+    (before,) = again.predict([path])
+    deviation = again.recipe.reader.deviation[0][0]
+    assert np.array(said.high) - np.array(before.high) == pytest.approx(widening * deviation, rel=1e-3)
+    assert np.array(before.low) - np.array(said.low) == pytest.approx(widening * deviation, rel=1e-3)
+    assert said.forecast == before.forecast

@@ -180,6 +180,10 @@ class Ahead(nn.Module):
     It is the median above all that teaches what h is: of the gradient from the other quantiles a fifth goes on into h,
     and none into m. With all of it the forecast is worse, with none the interval (`docs/decisions/0014`).
 
+    Attributes:
+        widening: `(Q // 2,)`, how far each pair of quantiles is to move away from the median, the outermost first; kept
+            with the weights. It is zero until `kinds.outcome.calibrate` sets it, and what is told here is without it.
+
     Args:
         inputs: of the head, H.
         horizon, segment: steps to come, and how many of them each h tells.
@@ -191,8 +195,11 @@ class Ahead(nn.Module):
         torch.Size([5, 2, 3])
     """
 
+    widening: Tensor
+
     def __init__(self, inputs: int, horizon: int, segment: int, quantiles: int, *, dropout: float = 0.0) -> None:
         super().__init__()
+        self.register_buffer("widening", torch.zeros(quantiles // 2))
         self.horizon, self.segments, self.dropout = horizon, -(-horizon // segment), dropout
         self.median = nn.Linear(inputs, segment)
         self.others = nn.ModuleList(nn.Linear(inputs, segment) for _ in range(quantiles - 1))

@@ -5,12 +5,15 @@ Knows arrays of any shape, NaN where nothing came or nothing was said; those pla
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["inside", "mae", "mase_scale", "mse", "quantile_loss", "rmse", "smape"]
+from recorrente.errors import InputError
+
+__all__ = ["inside", "mae", "mase_scale", "mse", "quantile_loss", "rmse", "smape", "widening"]
 
 Values = NDArray[np.floating]
 
@@ -95,6 +98,39 @@ def inside(truth: Values, low: Values, high: Values) -> float:
         0.5
     """
     return _mean(np.where(np.isnan(truth), np.nan, (low <= truth) & (truth <= high)))
+
+
+def widening(truth: Values, low: Values, high: Values, share: float) -> float:
+    """How far both ends of an interval move outward, so that it holds a share of what comes.
+
+        s_i = max(low_i - y_i, y_i - high_i);  the ceil((n + 1) share)-th smallest of n, or the largest
+
+    The conformalised quantile regression of Romano et al., arXiv 1905.03222. Of values that were not learnt from, and
+    that can be exchanged for the one to come, it holds at least the share on average. Windows that overlap in time are
+    not such: then it is only as good as the past is like the future.
+
+    Args:
+        truth: what came, where the intervals were foretold; NaN where nothing did.
+        low, high: their ends, of the same shape.
+        share: between 0 and 1.
+
+    Returns:
+        Below 0 where the intervals were too wide.
+
+    Raises:
+        InputError: nothing came.
+
+    Example:
+        >>> truth = np.array([0.0, 1.0, 2.0, 3.0])
+        >>> widening(truth, np.zeros(4), np.ones(4), 0.6)
+        1.0
+    """
+    scores = np.sort(np.maximum(low - truth, truth - high)[~np.isnan(truth)])
+    n = len(scores)
+    if not n:
+        raise InputError("truth", came="no value", wanted="at least one, to calibrate an interval on")
+    rank = math.ceil(round((n + 1) * share, 9))  # 0.9 - 0.1 is a hair more than 0.8
+    return float(scores[min(rank, n) - 1])
 
 
 def _mean(values: Values) -> float:

@@ -310,6 +310,8 @@ def _follow(
         network, recipe.task, feed, recipe.plan, run, device=device, watcher=watcher, onlooker=onlooker
     )
     network.cpu().eval()
+    if feed.finish:
+        feed.finish(network)
     write_bytes(run / "model.safetensors", weights.to_bytes(network.state_dict()))
     _write(run, kind.results(recipe, network, data), network, history)
     report.write(run.folder)

@@ -50,11 +50,15 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class Feed:
-    """The batches of a training: those of one epoch, shuffled by its number alone, and those to validate on."""
+    """The batches of a training: those of one epoch, shuffled by its number alone, and those to validate on.
+
+    What the held-out part still sets in a trained network, such as how wide its intervals are, `finish` does.
+    """
 
     train: Callable[[int], Iterable[Batch]]
     validation: Callable[[], Iterable[Batch]]
     steps: int  # batches in an epoch
+    finish: Callable[[Network], None] | None = None  # once, after the last epoch, before the weights are kept
 
 
 @dataclass(frozen=True)

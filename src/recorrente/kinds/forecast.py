@@ -32,7 +32,6 @@ __all__ = ["Forecast", "ForecastData", "Said"]
 TEST_SHARE = 0.2
 LEAST_STEPS, MOST_STEPS = 30, 240
 """Batches in an epoch: a short series is read several times in one, of a long one every window is not."""
-MOST_VALIDATED = 20_000
 GRADIENT_BATCH = 32
 TOLD = 3
 """Columns that a summary tells of; the others stand in the report."""
@@ -179,8 +178,10 @@ class Forecast:
         def train(epoch: int) -> Iterator[Batch]:
             return batches(parts.laid, parts.fit, plan.batch, steps=steps, seed=(plan.seed, epoch))
 
-        some = outcome.spread(parts.validation, MOST_VALIDATED)
-        return Feed(train, lambda: batches(parts.laid, some, outcome.TOGETHER), steps=steps)
+        def finish(network: Network) -> None:
+            outcome.calibrate(network, recipe.task, parts)
+
+        return Feed(train, lambda: batches(parts.laid, parts.held, outcome.TOGETHER), steps=steps, finish=finish)
 
     def scores(self, recipe: Recipe, network: Network, data: ForecastData) -> dict[str, Any]:
         parts = _parts(recipe, data)
@@ -189,7 +190,8 @@ class Forecast:
     def results(self, recipe: Recipe, network: Network, data: ForecastData) -> Results:
         parts = _parts(recipe, data)
         said, others = Outcome.of(network, recipe.task, parts.laid, parts.test), outcome.beside(parts)
-        metrics = outcome.scores(said, parts.train_end, others) | {"notes": list(data.notes)}
+        metrics = outcome.scores(said, parts.train_end, others) | outcome.calibration(network, parts)
+        metrics["notes"] = list(data.notes)
         some = parts.laid.batch(outcome.spread(parts.fit, GRADIENT_BATCH))
         seen = outcome.shown(said, others) | {"gradient_norms": gradient_norms(network, recipe.task, some)}
         return Results(metrics, seen, *outcome.table(said))

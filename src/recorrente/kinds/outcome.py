@@ -5,23 +5,27 @@ Everything is at mean 0 and deviation 1 over the training part, until it is told
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from recorrente import baselines, forecasts
+from recorrente.data.batch import Batch
 from recorrente.data.windows import OWN, Laid, WindowReader, batches
+from recorrente.encoders import Ahead
 from recorrente.layers import Network
 from recorrente.tasks.forecast import Forecast
 
-__all__ = ["TOGETHER", "Outcome", "Parts", "beside", "scores", "shown", "spread", "table"]
+__all__ = ["TOGETHER", "Outcome", "Parts", "beside", "calibrate", "calibration", "scores", "shown", "spread", "table"]
 
 TOGETHER = 2048
 """Windows in a batch that is only read."""
+MOST_VALIDATED = 20_000
 MOST_LINEAR = 20_000
 """Windows that the linear model learns from."""
 PANELS, OF_EACH = 6, 3
@@ -45,6 +49,11 @@ class Parts:
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
 
+    @property
+    def held(self) -> NDArray[np.int64]:
+        """The windows to validate and to calibrate on: all, or so many of them as are worth the time."""
+        return spread(self.validation, MOST_VALIDATED)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -66,11 +75,10 @@ class Outcome:
     @torch.inference_mode()
     def of(cls, network: Network, task: Forecast, laid: Laid, rows: NDArray[np.int64]) -> Outcome:
         """What the network says; it is left in evaluation mode."""
-        network.eval()
-        said, truth = [], []
-        for batch in batches(laid, rows, TOGETHER):
+        said, truth, by = [], [], cast(Ahead, network.head).widening
+        for batch, ordered in _ordered(network, task, laid, rows):
             level = batch.x[0, :, -2]
-            said.append((task.ordered(task.logits(network, batch)) + level.unsqueeze(-1)).transpose(0, 1))
+            said.append((task.widened(ordered, by) + level.unsqueeze(-1)).transpose(0, 1))
             truth.append((batch.target + level).T)
         return cls(laid, rows, task, torch.cat(said).numpy(), torch.cat(truth).numpy())
 
@@ -105,6 +113,38 @@ class Outcome:
         """Those windows alone."""
         at = np.asarray(chosen, int)
         return Outcome(self.laid, self.rows[at], self.task, self.said[at], self.truth[at])
+
+
+def _ordered(network: Network, task: Forecast, laid: Laid, rows: NDArray[np.int64]) -> Iterator[tuple[Batch, Tensor]]:
+    """Windows, and the quantiles of each less its level, as the network was taught them."""
+    network.eval()
+    for batch in batches(laid, rows, TOGETHER):
+        yield batch, task.ordered(task.logits(network, batch))
+
+
+@torch.inference_mode()
+def calibrate(network: Network, task: Forecast, parts: Parts) -> None:
+    """Sets how far the quantiles are moved, by the part that was held out; see `forecasts.widening`.
+
+    One number for each pair of quantiles, over all series, columns and steps to come: a validation part of one season
+    holds too few windows for more.
+    """
+    made = [(ordered, batch.target) for batch, ordered in _ordered(network, task, parts.laid, parts.held)]
+    said, truth = (torch.cat(one, dim=1).numpy() for one in zip(*made, strict=True))
+    quantiles, Q = task.quantiles, len(task.quantiles)
+    by = [
+        forecasts.widening(truth, said[..., k], said[..., Q - 1 - k], quantiles[Q - 1 - k] - quantiles[k])
+        for k in range(Q // 2)
+    ]
+    cast(Ahead, network.head).widening.copy_(torch.tensor(by))
+
+
+def calibration(network: Network, parts: Parts) -> dict[str, Any]:
+    """What is told of it: how far the outermost quantiles were moved, and by how many values."""
+    o, d = parts.held.T
+    came = parts.laid.target.numpy()[o + np.arange(parts.laid.reader.horizon)[:, None], d]
+    widening = cast(Ahead, network.head).widening
+    return {"widening": float(widening[0]) if len(widening) else 0.0, "calibrated_on": int((~np.isnan(came)).sum())}
 
 
 def scores(outcome: Outcome, train_end: int, others: Mapping[str, Values] | None = None) -> dict[str, Any]:

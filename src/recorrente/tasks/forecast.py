@@ -74,6 +74,23 @@ class Forecast:
         """
         return logits.sort(dim=-1).values
 
+    def widened(self, ordered: Tensor, by: Tensor) -> Tensor:
+        """Each pair of quantiles moved outward, never past the median or the pair within.
+
+        Args:
+            ordered: `(..., Q)`.
+            by: `(Q // 2,)`, of the outermost pair first; inward where it is below 0.
+
+        Example:
+            >>> Forecast().widened(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.5]))
+            tensor([0.5000, 2.0000, 3.5000])
+        """
+        half = len(self.quantiles) // 2
+        low, median, high = ordered.split([half, 1, half], dim=-1)
+        low = torch.cat([low - by, median], dim=-1).flip(-1).cummin(-1).values.flip(-1)
+        high = torch.cat([median, high + by.flip(0)], dim=-1).cummax(-1).values
+        return torch.cat([low, high[..., 1:]], dim=-1)
+
     def correct(self, logits: Tensor, target: Tensor) -> Tensor:
         """How many targets lie between the outer quantiles."""
         ordered = self.ordered(logits)
