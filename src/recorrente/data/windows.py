@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from recorrente.data import proportion
 from recorrente.data.batch import Batch
 from recorrente.data.tables import Columns, Table, Track
 from recorrente.data.times import Spacing
@@ -64,7 +65,10 @@ class WindowReader:
         marked: the columns of `past` that are marked where they were missing.
         cycles: of the calendar, where `absolute`.
         absolute: whether the network is told the level and the calendar; so where the training part holds two years,
-            for with less it cannot tell the time of the year from a drift, and where times are plain numbers.
+            for with less it cannot tell the time of the year from a drift, and where times are plain numbers. Not where
+            a series outgrows itself (`proportion.outgrown`): levels to come are then none that were learnt.
+        proportion: of each target of each series, `(S, D)`: mean / deviation where its logarithm is read, as its
+            swings grow with its level (`proportion.proportional`); 0 where not.
     """
 
     columns: Columns
@@ -81,6 +85,7 @@ class WindowReader:
     marked: tuple[int, ...]
     cycles: tuple[str, ...]
     absolute: bool
+    proportion: Rows
 
     @classmethod
     def of(cls, table: Table, train_end: int, *, horizon: int, context: int, segment: int, season: int) -> WindowReader:
@@ -91,7 +96,8 @@ class WindowReader:
         every = _mean_and_deviation(targets)
         own = [_mean_and_deviation(part.targets, every) for part in parts]
         cycles = table.spacing.cycles(max(len(part) for part in parts))
-        absolute = "year" in cycles or table.spacing.unit == "number"
+        grown = any(proportion.outgrown(column) for part in parts for column in part.targets.T)
+        absolute = ("year" in cycles or table.spacing.unit == "number") and not grown
         return cls(
             table.columns,
             table.spacing,
@@ -107,7 +113,15 @@ class WindowReader:
             tuple(int(k) for k in np.flatnonzero(np.isnan(past).any(axis=0))),
             tuple(cycles) if absolute else (),
             absolute,
+            tuple(_proportion(part.targets, *one, season) for part, one in zip(parts, own, strict=True)),
         )
+
+    @property
+    def logarithms(self) -> tuple[str, ...]:
+        """The series and columns of which the logarithm is read, by name."""
+        rows = zip(self.series, self.proportion, strict=True)
+        each = [(name, *one) for name, row in rows for one in zip(self.columns.targets, row, strict=True)]
+        return tuple(f"{series}: {column}" if series else column for series, column, size in each if size > 0)
 
     @property
     def read(self) -> int:
@@ -155,6 +169,13 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, (list, tuple)) else value
 
 
+def _proportion(
+    targets: NDArray[np.float32], mean: Sequence[float], deviation: Sequence[float], season: int
+) -> tuple[float, ...]:
+    each = zip(targets.T, mean, deviation, strict=True)
+    return tuple(m / s if proportion.proportional(column, season) else 0.0 for column, m, s in each)
+
+
 def _before(track: Track, end: int) -> tuple[NDArray[np.float32], ...]:
     T = max(end - track.start, 0)
     return track.targets[:T], track.past[:T], track.known[:T]
@@ -179,7 +200,7 @@ class Laid:
 
     Attributes:
         reader: how they were made.
-        target: `(N, D)`, NaN where missing.
+        target: `(N, D)`, NaN where missing; bent where the logarithm is read.
         filled: `(N, D)`, filled forward, season by season for `seasonal`.
         inputs: `(N, P + marks)`.
         known: `(N, F)`.
@@ -204,6 +225,7 @@ class Laid:
         for track in tracks:
             number, T = reader.series.index(track.name), len(track)
             target = (track.targets - np.array(reader.mean[number])) / np.array(reader.deviation[number])
+            target = proportion.bent(target, np.array(reader.proportion[number]))
             past = (track.past - np.array(reader.past[0])) / np.array(reader.past[1])
             known = (track.known - np.array(reader.known[0])) / np.array(reader.known[1])
             place = track.start + np.arange(T)
@@ -224,6 +246,11 @@ class Laid:
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
         target, filled, seasonal, inputs, known = (torch.from_numpy(one.astype(np.float32)) for one in columns[:5])
         return cls(reader, target, filled, seasonal, inputs, known, *columns[5:])
+
+    def straight(self, values: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Values `(M, ...)` of windows as they are at mean 0 and deviation 1, where the logarithm was read, too."""
+        size = np.array(self.reader.proportion)[self.series[rows[:, 0]], rows[:, 1]]
+        return proportion.straight(values, size.reshape(-1, *[1] * (values.ndim - 1)))
 
     def origins(self, begin: int, end: int) -> NDArray[np.int64]:
         """The windows whose horizon lies in the places from `begin` to before `end`: `(M, 2)`, moment and target."""

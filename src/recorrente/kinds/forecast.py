@@ -191,7 +191,7 @@ class Forecast:
         parts = _parts(recipe, data)
         said, others = Outcome.of(network, recipe.task, parts.laid, parts.test), outcome.beside(parts)
         metrics = outcome.scores(said, parts.train_end, others) | outcome.calibration(network, parts)
-        metrics["notes"] = list(data.notes)
+        metrics["notes"] = list(data.notes) + _logarithms(recipe.reader)
         some = parts.laid.batch(outcome.spread(parts.fit, GRADIENT_BATCH))
         seen = outcome.shown(said, others) | {"gradient_norms": gradient_norms(network, recipe.task, some)}
         return Results(metrics, seen, *outcome.table(said))
@@ -216,6 +216,11 @@ class Forecast:
             own = [f"{name} {one[key]:.4g}" for name, key in MEASURES.items() if one[key] is not None]
             lines.append(f"{one['column']}: {'  '.join(own)}")
         return "\n".join(lines)
+
+
+def _logarithms(reader: WindowReader) -> list[str]:
+    names = ", ".join(reader.logarithms)
+    return [f"logarithms are read, for swings grow with the level: {names}"] if names else []
 
 
 def _file(path: Path) -> Path:

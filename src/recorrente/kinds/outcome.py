@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recorrente import baselines, forecasts
+from recorrente.data import proportion
 from recorrente.data.batch import Batch
 from recorrente.data.windows import OWN, Laid, WindowReader, batches
 from recorrente.encoders import Ahead
@@ -80,7 +81,8 @@ class Outcome:
             level = batch.x[0, :, -2]
             said.append((task.widened(ordered, by) + level.unsqueeze(-1)).transpose(0, 1))
             truth.append((batch.target + level).T)
-        return cls(laid, rows, task, torch.cat(said).numpy(), torch.cat(truth).numpy())
+        straight = (laid.straight(torch.cat(one).numpy(), rows) for one in (said, truth))
+        return cls(laid, rows, task, *straight)
 
     @property
     def median(self) -> Values:
@@ -204,6 +206,7 @@ def _mase_scales(laid: Laid, train_end: int) -> Values:
     made = np.full((len(laid.reader.series), values.shape[1]), np.nan)
     for number in np.unique(laid.series):
         own = values[training & (laid.series == number)]
+        own = proportion.straight(own, np.array(laid.reader.proportion[number]))
         made[number] = [forecasts.mase_scale(own[:, d], laid.reader.season) for d in range(values.shape[1])]
     return made
 
@@ -211,8 +214,13 @@ def _mase_scales(laid: Laid, train_end: int) -> Values:
 def beside(parts: Parts) -> dict[str, Values]:
     """What is said of the test windows without recurrence, `(N, horizon)`, by name.
 
-    The linear model of a column learns from the windows of all series; it is left out where too few are whole.
+    The linear model of a column learns from the windows of all series; it is left out where too few are whole. Both
+    read what the network reads, logarithms where it does.
     """
+    return {name: parts.laid.straight(said, parts.test) for name, said in _beside(parts).items()}
+
+
+def _beside(parts: Parts) -> dict[str, Values]:
     laid, reader = parts.laid, parts.laid.reader
     o, d = parts.test.T
     before = laid.seasonal.numpy()[o + np.arange(-reader.season, 0)[:, None], d]
@@ -267,6 +275,7 @@ def shown(outcome: Outcome, others: Mapping[str, Values]) -> dict[str, Values]:
     own = outcome.take(chosen)
     steps = min(reader.context, 2 * max(reader.horizon, reader.season))
     before = own.laid.target.numpy()[own.rows[:, :1] + np.arange(-steps, 0), own.rows[:, 1:]]
+    before = own.laid.straight(before, own.rows)
     said = {"network": outcome.median, **others}
     ahead = range(reader.horizon)
     return {
