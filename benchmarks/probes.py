@@ -16,14 +16,16 @@ from pathlib import Path
 
 from recorrente.runs import Run
 
-BY_PIXELS = "--cell gru --hidden 64 --layers 1 --initial scales:784 --batch 32 --learning-rate 8e-3 --shift 0"
+BY_PIXELS = (
+    "--cell gru --hidden 128 --layers 1 --initial scales:784 --batch 32 --learning-rate 5e-3 --shift 0 --epochs 10"
+)
 COMMANDS = {
     "adding": "adding --length 600",
     "copy": "copy --length 1000",
     "parity": "parity --length 100",
     "mackey-glass": "mackey-glass",
-    "smnist": f"smnist {BY_PIXELS} --epochs 6",
-    "psmnist": f"psmnist {BY_PIXELS} --epochs 7",
+    "smnist": f"smnist {BY_PIXELS}",
+    "psmnist": f"psmnist {BY_PIXELS}",
 }
 PUBLISHED = {
     "smnist": "96.2 % GRU, 87.2 % LSTM (arXiv 1803.01271); tuned 99.1 % GRU, 98.8 % LSTM (T. A. Keller et al., 2024)",
