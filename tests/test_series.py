@@ -1,10 +1,12 @@
 """Series of numbers: the ways they are written, what is refused, what is learnt; on generated and on real ones."""
 
 import os
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import recorrente
 from recorrente import Plan, Shape
@@ -12,7 +14,10 @@ from recorrente.data import series
 from recorrente.data.progress import silent
 from recorrente.errors import InputError
 from recorrente.kinds import find
-from recorrente.kinds.series import Scaled
+from recorrente.kinds.base import Reading
+from recorrente.kinds.series import Scaled, Series
+from recorrente.recipe import Recipe
+from recorrente.tasks.classify import Classify
 
 REAL = Path(os.environ.get("RECORRENTE_DATA", "")) / "japanese_vowels"
 
@@ -132,3 +137,20 @@ def test_series_are_told_apart_by_their_order_in_time(tmp_path):
 def test_the_known_sets_are_read_whole(name, sizes):
     data = load(name)
     assert (len(data.train), len(data.test), data.channels, len(data.classes)) == sizes
+
+
+def test_few_series_are_read_several_times_in_an_epoch_each_time_anew(tmp_path):
+    kind, data = Series(), load(archive(tmp_path))  # 30 series: 26 to learn from, two batches of 16
+    plan = kind.plan("waves", "gru", {})
+    shape, reader = kind.shape("gru", Reading(), {}), kind.reader(data, Reading(), plan)
+    made = Recipe("waves", "series", data.classes, reader, shape, Classify(), plan)
+    feed = kind.feed(made, data)
+    batches = list(feed.train(0))
+    assert feed.steps == len(batches) == kind.least_steps == 10
+    labels = [
+        sorted(torch.cat([one.target for one in pair]).tolist()) for pair in zip(*[iter(batches)] * 2, strict=True)
+    ]
+    assert all(one == labels[0] for one in labels)  # all of them, each time
+    met = [one.x for one in (*batches, *feed.train(1))]
+    assert not any(a.shape == b.shape and torch.equal(a, b) for a, b in combinations(met, 2))
+    assert all(torch.equal(a.x, b.x) for a, b in zip(batches, feed.train(0), strict=True))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
@@ -143,7 +144,13 @@ class Classified(ABC):
 
 
 class Ragged(Classified):
-    """The same where sequences have lengths of their own."""
+    """The same where sequences have lengths of their own.
+
+    Attributes:
+        least_steps: batches in an epoch; a smaller set is read several times in one, each time anew.
+    """
+
+    least_steps: ClassVar[int] = 1
 
     @abstractmethod
     def encode(self, recipe: Recipe, part: Any) -> tuple[ragged.Sequences, ragged.Targets]:
@@ -180,14 +187,20 @@ class Ragged(Classified):
         fit, validation = self.divide(plan, data)
         sequences, targets = self.encode(recipe, fit)
 
-        def train(epoch: int) -> Iterator[Batch]:
-            random = np.random.default_rng((plan.seed, epoch, 1))
+        def once(number: int) -> Iterator[Batch]:
+            random = np.random.default_rng((plan.seed, number, 1))
             met, read = self.varied(recipe, fit, sequences, random), self.read(recipe, random)
             return ragged.batches(
-                met, targets, plan.batch, seed=plan.seed, epoch=epoch, read=read, follow=self.follow(recipe)
+                met, targets, plan.batch, seed=plan.seed, epoch=number, read=read, follow=self.follow(recipe)
             )
 
-        return Feed(train, lambda: self.in_order(recipe, validation), steps=-(-len(fit) // plan.batch))
+        steps = -(-len(fit) // plan.batch)
+        times = -(-self.least_steps // steps)
+
+        def train(epoch: int) -> Iterator[Batch]:
+            return chain.from_iterable(map(once, range(epoch * times, (epoch + 1) * times)))
+
+        return Feed(train, lambda: self.in_order(recipe, validation), steps=steps * times)
 
     def in_order(self, recipe: Recipe, part: Any) -> Iterator[Batch]:
         """A part as batches that are only read."""

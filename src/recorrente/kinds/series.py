@@ -75,7 +75,8 @@ class Series(Ragged):
     name = "series"
     counted = "series"
     own_shape: ClassVar[Mapping[str, Any]] = {"hidden": 64, "layers": 2, "bidirectional": True, "dropout": 0.3}
-    own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 300, "batch": 16, "learning_rate": 5e-3}
+    own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 60, "batch": 16, "learning_rate": 5e-3}
+    least_steps: ClassVar[int] = 10
 
     def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> SeriesData:
         reading.only(self.name)
