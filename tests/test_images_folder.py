@@ -228,6 +228,24 @@ def test_all_unreadable_pictures_are_named_at_once(tmp_path: Path, digits: Image
     assert str(empty) in str(caught.value)
 
 
+def test_unreadable_pictures_are_left_out_and_named_where_that_is_asked(tmp_path: Path, digits: ImageData) -> None:
+    write(tmp_path, digits)
+    whole = load(tmp_path)
+    (tmp_path / "1" / "a broken one.PNG").write_bytes(b"no picture")  # the first in order, by which the size is found
+    (tmp_path / "zero" / "empty.png").write_bytes(b"")
+    data = load(tmp_path, skip_bad=True)
+    assert [line.partition(":")[0] for line in data.skipped] == ["a broken one.PNG", "empty.png"]
+    assert len(data.train) + len(data.test) == 50
+    assert data.size == (8, 8)
+    assert sorted(map(bytes, [*data.train.images, *data.test.images])) == sorted(
+        map(bytes, [*whole.train.images, *whole.test.images])
+    )
+    for path in (tmp_path / "zero").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(InputError, match="no pictures of class zero that can be read"):
+        load(tmp_path, skip_bad=True)
+
+
 def test_a_cut_off_picture_is_refused(tmp_path: Path, digits: ImageData) -> None:
     write(tmp_path, digits)
     for suffix in ("png", "jpg", "bmp", "gif", "tif"):

@@ -173,3 +173,9 @@ def test_the_spoken_digits_are_split_as_their_authors_do():
     assert (len(data.train), len(data.test), data.rate) == (2700, 300, 8000)
     assert data.classes == tuple("0123456789")
     assert {name.rsplit("_", 1)[1] for name in data.test.names} == {f"{k}.wav" for k in range(5)}
+
+
+@pytest.mark.parametrize("rate", [-5, 0, 99])
+def test_too_few_samples_a_second_are_refused(tmp_path, rate):
+    with pytest.raises(InputError, match=f"rate: got {rate}, wanted 100 samples a second or more"):
+        sound.rate_of([tmp_path / "none.wav"], rate)

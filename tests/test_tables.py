@@ -282,6 +282,12 @@ def test_a_table_without_times_or_names_is_read_row_by_row(tmp_path):
         ("g.csv", ["name,language", *["Silva,Portuguese"] * 5], "text", "table with text"),
         ("i.csv", ["year,month,No,v", *["2024,1,1,5"] * 5], "forecast", "times in year and numbers in No, v"),
         ("j.csv", ["date,co2", *["20240101,5"] * 5], "forecast", "times in date"),
+        (
+            "k.csv",
+            ["date,price", *["2024-01-01,9.782", "2024-01-02,10.25"] * 5],
+            "forecast",
+            "times in date and numbers in p",
+        ),
         ("h.csv", ["", ""], "text", "table with text"),
     ],
 )
@@ -296,3 +302,15 @@ def test_find_knows_parquet_by_its_name_and_by_what_is_in_it(tmp_path):
     for name in ("t.parquet", "t.data"):
         frame.write_parquet(tmp_path / name)
         assert kinds.find(tmp_path / name).kind == "forecast"
+
+
+def test_find_refuses_a_folder_of_nothing_that_is_known(tmp_path):
+    csv(tmp_path, ["a,b", "1,2"], "vendas é.csv")
+    with pytest.raises(InputError, match=r"a folder of \.csv \(1\).*given itself: .*vendas é\.csv"):
+        kinds.find(tmp_path)
+
+
+def test_a_target_without_a_value_is_told_so(tmp_path):
+    path = csv(tmp_path, ["date,sold,other", *(f"2024-01-{day:02},,{day * day}" for day in range(1, 20))])
+    with pytest.raises(InputError, match="'sold', in which no cell has a value"):
+        read(path, Asked(target="sold"))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import recorrente
 from recorrente import Plan, Shape
@@ -240,6 +241,45 @@ def test_clips_with_transcripts_are_read(tmp_path):
     )
     assert trained.recipe.reader.units.symbols == ("não", "sim")
     assert trained.predict([tmp_path / "clipe 0.npy"])[0].preparation == "12 frames of 12x10 pixels"
+
+
+def test_moving_gifs_with_texts_beside_them_are_clips(tmp_path):
+    pytest.importorskip("av")
+    for k in range(4):
+        pictures = [Image.fromarray(np.full((16, 16), 50 * step + k, np.uint8)) for step in range(5)]
+        pictures[0].save(tmp_path / f"clipe {k}.GIF", save_all=True, append_images=pictures[1:], duration=40)
+        (tmp_path / f"clipe {k}.txt").write_text("não", encoding="utf-8")
+    assert find(tmp_path).kind == "visual-speech"
+    data = lips.load(tmp_path, progress=silent)
+    assert len(data.train) + len(data.test) == 4
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_clip_files_with_texts_beside_them_are_learnt_and_told(tmp_path, suffix):
+    av = pytest.importorskip("av")
+    for k in range(8):
+        with av.open(str(tmp_path / f"dito {k}{suffix}"), "w") as file:
+            stream = file.add_stream({".mp4": "mpeg4", ".webm": "libvpx"}[suffix], rate=25)
+            stream.width, stream.height, stream.pix_fmt = 16, 16, "yuv420p"
+            for step in range(12):
+                picture = np.full((16, 16, 3), 20 * step if k % 2 else 240 - 20 * step, np.uint8)
+                file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            file.mux(stream.encode())
+        (tmp_path / f"dito {k}.txt").write_text("não" if k % 2 else "sim", encoding="utf-8")
+    assert find(tmp_path).kind == "visual-speech"
+    (tmp_path / f"roto{suffix}").write_bytes(b"no clip")
+    (tmp_path / "roto.txt").write_text("sim", encoding="utf-8")
+    with pytest.raises(InputError, match=rf"roto\{suffix}"):
+        lips.load(tmp_path, progress=silent)
+    trained = recorrente.train(
+        tmp_path,
+        out=tmp_path / "run",
+        shape=Shape("gru", hidden=4),
+        plan=Plan(epochs=1),
+        reading=Reading(skip_bad=True),
+    )
+    assert [line.partition(":")[0] for line in trained.run.read_json("metrics.json")["skipped"]] == [f"roto{suffix}"]
+    assert trained.predict([tmp_path / f"dito 0{suffix}"])[0].preparation == "12 frames of 16x16 pixels"
 
 
 def test_clips_with_texts_are_told_from_clips_in_class_folders(tmp_path):

@@ -49,7 +49,7 @@ def main() -> None:
     try:
         app()
     except InputError as error:
-        if error.argument in signature(train).parameters:
+        if sys.argv[1:2] == ["train"] and error.argument in signature(train).parameters:
             _fail(f"--{str(error).replace('_', '-', error.argument.count('_'))}\nTry: recorrente train --help", code=2)
         _fail(str(error))
     except FloatingPointError as error:
@@ -82,7 +82,12 @@ def train(
             show_default="found by looking",
         ),
     ] = None,
-    cell: Annotated[str | None, typer.Option(help="elman, gru or lstm.", show_default="gru; running text lstm")] = None,
+    cell: Annotated[
+        str | None,
+        typer.Option(
+            help="elman, gru or lstm, or a variant such as lstm_peephole.", show_default="gru; running text lstm"
+        ),
+    ] = None,
     activation: Annotated[str | None, typer.Option(help="Of an elman cell: tanh, relu or linear.")] = None,
     hidden: Annotated[int | None, typer.Option(min=1, help="Hidden units.", show_default="by kind")] = None,
     layers: Annotated[int | None, typer.Option(min=1, help="Recurrent layers.", show_default="by kind")] = None,
@@ -116,7 +121,7 @@ def train(
     text: Annotated[str | None, typer.Option(help="The column of a table that holds the text.")] = None,
     label: Annotated[str | None, typer.Option(help="The column of a table that holds the class.")] = None,
     rate: Annotated[
-        int | None, typer.Option(help="Bring sounds to so many samples a second.", show_default=False)
+        int | None, typer.Option(min=1, help="Bring sounds to so many samples a second.", show_default=False)
     ] = None,
     leave_out: Annotated[
         str | None, typer.Option("--leave-out", metavar="WHO", help="Of sounds and clips: who is tested on.")
@@ -545,7 +550,7 @@ def _words(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {'yes' if there else 'no'}" for name, there in value.items()) or "none"
     if isinstance(value, list):
-        return ", ".join(value)
+        return ", ".join(value) or "none"
     return str(value) if value != "" else "not set"
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recorrente.data.folder import each
+from recorrente.data.folder import each_good
 from recorrente.data.known import cache
 from recorrente.data.progress import Progress
 from recorrente.errors import InputError
@@ -44,23 +44,12 @@ def decode_all(
     if kept.is_file():
         with np.load(kept) as arrays:
             return list(np.split(arrays["whole"], arrays["ends"][:-1])), []
-    skipped: list[str] = []
-
-    def read(path: Path) -> NDArray[Any] | None:
-        try:
-            return decode(path)
-        except InputError as error:
-            if not skip_bad:
-                raise
-            skipped.append(f"{path.name}: {error.came}")
-            return None
-
-    decoded = each(read, paths, f"read {what}", progress)
+    decoded, skipped = each_good(decode, paths, f"read {what}", progress, skip_bad=skip_bad)
     if all(one is None for one in decoded):
         raise InputError(str(paths[0].parent), came=f"no {what} that can be read ({skipped[0]})", wanted="some")
     if not skipped and len({(one.dtype, one.shape[1:]) for one in decoded if one is not None}) == 1:
         _keep(kept, [one for one in decoded if one is not None])
-    return decoded, sorted(skipped)
+    return decoded, skipped
 
 
 def _keep(path: Path, arrays: Sequence[NDArray[Any]]) -> None:

@@ -19,12 +19,23 @@ from typing import TypeVar
 
 import numpy as np
 
-from recorrente.data.imageset import ImageData, ImageSet, hold_out
+from recorrente.data.imageset import ImageData, ImageSet, Pictures, hold_out
 from recorrente.data.picture import SUFFIXES, extent, prepare_resize
 from recorrente.data.progress import Progress
 from recorrente.errors import InputError
 
-__all__ = ["Listing", "Wanted", "each", "has_test", "list_flat", "list_items", "load_folder", "split_folder"]
+__all__ = [
+    "Listing",
+    "Wanted",
+    "each",
+    "each_good",
+    "has_test",
+    "list_flat",
+    "list_items",
+    "load_folder",
+    "refuse_lost",
+    "split_folder",
+]
 
 HELD_OUT = 0.2
 LARGEST_KEPT = 64
@@ -64,7 +75,9 @@ class Listing:
         return np.array(self.labels, np.int64)
 
 
-def load_folder(folder: Path, *, size: tuple[int, int] | None, seed: int, progress: Progress) -> ImageData:
+def load_folder(
+    folder: Path, *, size: tuple[int, int] | None, seed: int, progress: Progress, skip_bad: bool = False
+) -> ImageData:
     """Reads class folders of pictures: grey, turned as EXIF says, scaled to one size with their proportions kept.
 
     Args:
@@ -73,6 +86,7 @@ def load_folder(folder: Path, *, size: tuple[int, int] | None, seed: int, progre
             makes them 28 x 28 otherwise.
         seed: which pictures are held out, where the folder has no `test/`.
         progress: told how many pictures are read.
+        skip_bad: leave out pictures that cannot be read, instead of refusing them all; they are named.
 
     Raises:
         InputError: no pictures, an empty class folder, a single class, a `train/` without `test/` or other classes in
@@ -81,13 +95,29 @@ def load_folder(folder: Path, *, size: tuple[int, int] | None, seed: int, progre
     classes, train, test = split_folder(folder, PICTURES, seed)
     paths = train.paths + test.paths
     height, width = size or _common_size(paths, progress)
-    images = np.stack(each(lambda path: prepare_resize(path, height, width)[0], paths, "read pictures", progress))
-    return ImageData(
-        folder.resolve().name,
-        classes,
-        ImageSet(images[: len(train.paths)], train.numbers()),
-        ImageSet(images[len(train.paths) :], test.numbers()),
+    images, skipped = each_good(
+        lambda path: prepare_resize(path, height, width)[0], paths, "read pictures", progress, skip_bad=skip_bad
     )
+
+    def part(listing: Listing, pictures: Sequence[Pictures | None]) -> ImageSet:
+        there = [
+            (picture, label) for picture, label in zip(pictures, listing.labels, strict=True) if picture is not None
+        ]
+        labels = [label for _, label in there]
+        refuse_lost(folder, classes, listing.labels, labels, PICTURES)
+        return ImageSet(np.stack([picture for picture, _ in there]), np.array(labels, np.int64))
+
+    learnt, tested = part(train, images[: len(train.paths)]), part(test, images[len(train.paths) :])
+    return ImageData(folder.resolve().name, classes, learnt, tested, skipped=tuple(skipped))
+
+
+def refuse_lost(
+    folder: Path, classes: Sequence[str], listed: Iterable[int], there: Iterable[int], wanted: Wanted
+) -> None:
+    """Refuses a class of which every item was left out."""
+    if lost := set(listed) - set(there):
+        came = f"no {wanted.noun} of class {classes[min(lost)]} that can be read"
+        raise InputError(str(folder), came=came, wanted="one or more of each class")
 
 
 def split_folder(folder: Path, wanted: Wanted, seed: int) -> tuple[tuple[str, ...], Listing, Listing]:
@@ -192,7 +222,7 @@ def _list_classes(
             raise InputError(
                 str(path),
                 came=f"a class folder without {wanted.noun}",
-                wanted=f"files named {', '.join(wanted.suffixes[:5])}, ...",
+                wanted=f"files named {', '.join(wanted.suffixes[:5])}" + (", ..." if wanted.suffixes[5:] else ""),
                 cure=f"Put {wanted.noun} in, or remove the folder",
             )
         listing.paths.extend(items)
@@ -220,10 +250,10 @@ def _common_size(paths: Sequence[Path], progress: Progress) -> tuple[int, int]:
         except InputError:
             return None  # it is read next, and named then with all others that cannot be
 
-    first = measure(paths[0])
+    first = next(filter(None, map(measure, paths)), None)
     if first is None or max(first) > LARGEST_KEPT:
         return DEFAULT_SIZE
-    return first if set(each(measure, paths, "measure pictures", progress)) == {first} else DEFAULT_SIZE
+    return first if set(each(measure, paths, "measure pictures", progress)) <= {first, None} else DEFAULT_SIZE
 
 
 def each(read: Callable[[Path], Item], paths: Sequence[Path], what: str, progress: Progress) -> list[Item]:
@@ -248,6 +278,24 @@ def each(read: Callable[[Path], Item], paths: Sequence[Path], what: str, progres
     if failures:
         raise _all_failures(failures)
     return results
+
+
+def each_good(
+    read: Callable[[Path], Item], paths: Sequence[Path], what: str, progress: Progress, *, skip_bad: bool
+) -> tuple[list[Item | None], list[str]]:
+    """As `each`; with `skip_bad`, None for what cannot be read, and why, a line each in order of names."""
+    skipped: list[str] = []
+
+    def attempt(path: Path) -> Item | None:
+        try:
+            return read(path)
+        except InputError as error:
+            if not skip_bad:
+                raise
+            skipped.append(f"{path.name}: {error.came}")
+            return None
+
+    return each(attempt, paths, what, progress), sorted(skipped)
 
 
 def _all_failures(failures: Sequence[InputError]) -> InputError:

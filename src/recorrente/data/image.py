@@ -52,7 +52,12 @@ INK_SETS = ("digits", "mnist", "smnist", "psmnist")
 
 
 def load(
-    source: str | Path, *, size: tuple[int, int] | None = None, seed: int = 0, progress: Progress = silent
+    source: str | Path,
+    *,
+    size: tuple[int, int] | None = None,
+    skip_bad: bool = False,
+    seed: int = 0,
+    progress: Progress = silent,
 ) -> ImageData:
     """Labelled pictures, from a name or a folder.
 
@@ -63,6 +68,7 @@ def load(
             a folder of class folders, or of the four IDX files of a set like MNIST;
             the name of such a folder in `$RECORRENTE_DATA`.
         size: height and width that a folder's pictures are scaled to; see `folder.load_folder`.
+        skip_bad: leave out a folder's pictures that cannot be read, instead of refusing them all; they are named.
         seed: which pictures are held out of a folder that has no `test/`; known sets have their own fixed split.
         progress: told of downloads in bytes and of files in pictures.
 
@@ -78,7 +84,9 @@ def load(
         return _known(KNOWN[source], progress)
     folder = _folder(source)
     four = idx.find(folder)
-    return load_folder(folder, size=size, seed=seed, progress=progress) if four is None else _idx_folder(folder, four)
+    if four is not None:
+        return _idx_folder(folder, four)
+    return load_folder(folder, size=size, skip_bad=skip_bad, seed=seed, progress=progress)
 
 
 def _folder(source: str | Path) -> Path:

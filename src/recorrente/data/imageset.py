@@ -64,6 +64,7 @@ class ImageData:
         train, test: no picture is in both.
         maximum: the value of a pixel of full ink or light, 255 or 16.
         preparation: how a new picture becomes like these.
+        skipped: what was left out, one line each.
 
     Raises:
         InputError: an empty part, a label that is no class, fewer than two classes, unequal sizes, a pixel too bright.
@@ -75,6 +76,7 @@ class ImageData:
     test: ImageSet
     maximum: int = 255
     preparation: Preparation = "resize"
+    skipped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:

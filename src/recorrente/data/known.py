@@ -148,6 +148,8 @@ def describe(name: str) -> dict[str, str | list[str]]:
 
 
 def _size(known: KnownSet) -> str:
+    if not known.files:
+        return "no file of its own"
     own = shelf()
     for folder in (own, cache()):
         found = [_present(folder / place(known), file) for file in known.files] if folder else []

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recorrente.data.folder import Listing, Wanted, each, split_folder
+from recorrente.data.folder import Listing, Wanted, each_good, refuse_lost, split_folder
 from recorrente.data.imageset import hold_out
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
@@ -172,26 +172,17 @@ def _class_folders(folder: Path, encoding: str | None, skip_bad: bool, seed: int
     classes, train, test = split_folder(folder, TEXT_FILES, seed)
     skipped: list[str] = []
 
-    def read(path: Path) -> str | None:
-        try:
-            return " ".join(read_text(path, encoding).split())
-        except InputError as error:
-            if not skip_bad:
-                raise
-            skipped.append(str(error))
-            return None
+    def read(path: Path) -> str:
+        return " ".join(read_text(path, encoding).split())
 
     def texts(listing: Listing) -> Texts:
-        read_all = each(read, listing.paths, "read texts", progress)
+        read_all, left_out = each_good(read, listing.paths, "read texts", progress, skip_bad=skip_bad)
+        skipped.extend(left_out)
         whole = [(text, label) for text, label in zip(read_all, listing.labels, strict=True) if text is not None]
+        refuse_lost(folder, classes, listing.labels, (label for _, label in whole), TEXT_FILES)
         return Texts(tuple(text for text, _ in whole), tuple(label for _, label in whole))
 
     parts = texts(train), texts(test)
-    for part, listing in zip(parts, (train, test), strict=True):
-        lost = set(listing.labels) - set(part.labels)
-        if lost:
-            came = f"no readable text of class {classes[min(lost)]}"
-            raise InputError(str(folder), came=came, wanted="one or more of each class")
     return LabelledTexts(folder.resolve().name, classes, *parts, tuple(sorted(skipped)), whole_files=True)
 
 

@@ -27,13 +27,13 @@ from recorrente.data.progress import Progress
 from recorrente.data.source import locate, of_known
 from recorrente.errors import InputError
 
-__all__ = ["SUFFIXES", "SoundData", "Sounds", "decode", "load", "needed", "usual_rate"]
+__all__ = ["SUFFIXES", "SoundData", "Sounds", "decode", "load", "needed", "rate_of"]
 
 SUFFIXES = (".wav", ".flac", ".ogg")
 SOUNDS = Wanted("sounds", SUFFIXES, ", or files named CLASS_SPEAKER_NUMBER.wav")
 FLAT = re.compile(r"(?P<label>[^_]+)_(?P<speaker>[^_]+)_(?P<number>\d+)$")
 INSIDE = re.compile(r"(?P<speaker>[A-Za-z0-9]+)(?:_nohash_|-)\d+$")
-HIGHEST_RATE = 16_000
+LOWEST_RATE, HIGHEST_RATE = 100, 16_000
 OFFICIAL_TEST = range(5)
 """Of the Free Spoken Digit Dataset: recordings 0 to 4 of each speaker and digit are its test set."""
 
@@ -129,7 +129,7 @@ def load(
         name = folder.resolve().name
         classes, train, test, given = *split_folder(folder, SOUNDS, seed), True
         listing = Listing(train.paths + test.paths, train.labels + test.labels)
-    rate = rate or usual_rate(listing.paths)
+    rate = rate_of(listing.paths, rate)
     waves, skipped = decode_all(
         listing.paths, lambda path: decode(path, rate), f"sounds {rate}", "sounds", skip_bad=skip_bad, progress=progress
     )
@@ -195,8 +195,19 @@ def _official(sounds: Sounds) -> tuple[set[int], str]:
     return {k for k, number in enumerate(numbers) if number in OFFICIAL_TEST}, "the official one, recordings 0 to 4"
 
 
-def usual_rate(paths: Sequence[Path]) -> int:
-    """That of the first sound that can be read, at most 16,000 samples a second."""
+def rate_of(paths: Sequence[Path], rate: int | None = None) -> int:
+    """What all sounds are brought to: what is said, or the rate of the first that can be read, at most 16,000.
+
+    Raises:
+        InputError: fewer than 100 samples a second, not one for each step of 10 ms.
+    """
+    rate = _usual_rate(paths) if rate is None else rate
+    if rate < LOWEST_RATE:
+        raise InputError("rate", came=rate, wanted=f"{LOWEST_RATE} samples a second or more, such as 8000")
+    return rate
+
+
+def _usual_rate(paths: Sequence[Path]) -> int:
     soundfile = needed("soundfile")
 
     def known(path: Path) -> int | None:

@@ -17,7 +17,7 @@ from recorrente.data.decoded import decode_all
 from recorrente.data.folder import Wanted
 from recorrente.data.imageset import hold_out
 from recorrente.data.progress import Progress
-from recorrente.data.sound import SUFFIXES, Sounds, decode, needed, usual_rate
+from recorrente.data.sound import SUFFIXES, Sounds, decode, needed, rate_of
 from recorrente.data.source import locate, of_known
 from recorrente.data.transcripts import Transcribed, TranscribedData, divided, list_transcribed
 from recorrente.errors import InputError
@@ -66,7 +66,7 @@ def load(
         return _strings_of("fsdd", rate, leave_out, validation, seed, progress)
     place = locate(source)
     listed = list_transcribed(place, SOUNDS, encoding=encoding, skip_bad=skip_bad)
-    rate = rate or usual_rate(listed.paths)
+    rate = rate_of(listed.paths, rate)
     waves, skipped = decode_all(
         listed.paths, lambda path: decode(path, rate), f"sounds {rate}", "sounds", skip_bad=skip_bad, progress=progress
     )

@@ -259,7 +259,8 @@ def _refuse_targets(path: Path, frame: pl.DataFrame, targets: Sequence[str], num
         raise InputError(str(path), came="no column of numbers", wanted="one that changes over time, to be foretold")
     for name in targets:
         if _numbers(frame[name]).count() < max(1, NUMERIC * _present(frame[name]).count()):
-            came = f"column {name!r}, whose values are such as {_first(frame[name])!r}"
+            shown = f", whose values are such as {_first(frame[name])!r}" if _present(frame[name]).count() else ""
+            came = f"column {name!r}{shown or ', in which no cell has a value'}"
             raise InputError("target", came=came, wanted=f"numbers: {', '.join(numbers) or 'there is no such column'}")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
+from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -27,6 +28,7 @@ TAGGED = (".conll", ".conllu", ".tagged", ".pos")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 TRIED = 5
 """GIFs or arrays that are opened, for the first may be broken."""
+WANTED = "pictures, texts, sounds (.wav, .flac, .ogg), clips (.mp4, ...) or series (.csv, .npy), in class folders"
 LOOKED_AT = 1 << 16
 """Bytes of a file that are looked at."""
 ROWS = 200
@@ -94,7 +96,20 @@ def _of_folder(folder: Path) -> Found:
                 "language", f"a folder of {loose} text files; give --kind text if each is a class, a line an item"
             )
         return Found("text", "class folders of text files")
+    if files and not pictures:
+        raise InputError(str(folder), came=f"a folder of {_suffixes(files)}", wanted=WANTED, cure=_cure(folder, files))
     return Found("image", "a folder of pictures")
+
+
+def _suffixes(files: list[Path]) -> str:
+    """The commonest endings of names, and how many files have each."""
+    counted = Counter(path.suffix or "files without a suffix" for path in files)
+    return ", ".join(f"{suffix} ({number})" for suffix, number in counted.most_common(NAMED))
+
+
+def _cure(folder: Path, files: list[Path]) -> str:
+    tables = [path for path in files if path.suffix.lower() in (*TABLES, *PARQUET)]
+    return f"A table is given itself: {tables[0]}" if tables else "Is it of these? Then say so with --kind"
 
 
 def _of_transcribed(folder: Path, files: list[Path]) -> Found | None:
@@ -102,11 +117,11 @@ def _of_transcribed(folder: Path, files: list[Path]) -> Found | None:
     names = {path.with_suffix("") for path in files if path.suffix.lower() == ".txt"}
     told = [path for path in files if path.with_suffix("") in names]
     sounds = [path for path in told if path.suffix.lower() in SOUNDS]
-    clips = [path for path in told if path.suffix.lower() in VIDEOS and path.parent == folder]
+    clips = [path for path in told if path.parent == folder and _is_clip(path)]
     tables = [path for path in files if path.parent == folder and path.suffix.lower() in TABLES]
     if sounds and 2 * len(sounds) >= sum(path.suffix.lower() in SOUNDS for path in files):
         return Found("speech", "sounds with transcripts beside them")
-    if clips and 2 * len(clips) >= sum(path.suffix.lower() in VIDEOS for path in files):
+    if clips and 2 * len(clips) >= sum(path.suffix.lower() in (*VIDEOS, ".gif") for path in files):
         return Found("visual-speech", "clips with transcripts beside them")
     return _of_transcripts(tables[0]) if len(tables) == 1 and len(tables) < len(files) else None
 
@@ -134,6 +149,11 @@ def _of_clips(files: list[Path]) -> str:
         if len(alike) * 2 > len(files) and any(map(moves, alike[:TRIED])):
             return why
     return ""
+
+
+def _is_clip(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    return suffix in VIDEOS or (suffix == ".gif" and _moves(path))
 
 
 def _moves(path: Path) -> bool:
@@ -196,7 +216,7 @@ def _of_table(path: Path) -> Found:
     """Texts with a class, or numbers over time: by what most cells of each column are."""
     columns = _columns(path)
     numbers = [name for name, cells in columns.items() if _most(NUMBER, cells)]
-    times = [name for name, cells in columns.items() if _most(DATE, cells)]
+    times = [name for name, cells in columns.items() if _most(DATE, cells) and name not in numbers]  # 9.782 is none
     times += [name for name in numbers if name.strip().lower() in TIMES]
     prose = [name for name, cells in columns.items() if name not in times and _words(cells) >= PROSE]
     values = [name for name in numbers if name not in times and name.strip().lower() not in PARTS]

@@ -47,12 +47,14 @@ class Image(Classified):
         return Plan(**defaults | dict(given))
 
     def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> ImageData:
-        reading.only(self.name, "order", "size")
-        return image.load(source, size=reading.size, seed=plan.seed, progress=progress)
+        reading.only(self.name, "order", "size", "skip_bad")
+        skip_bad = bool(reading.skip_bad)
+        return image.load(source, size=reading.size, skip_bad=skip_bad, seed=plan.seed, progress=progress)
 
     def again(self, recipe: Recipe, source: str | Path, progress: Progress) -> ImageData:
         reader: Reader = recipe.reader
-        return image.load(source, size=(reader.height, reader.width), seed=recipe.plan.seed, progress=progress)
+        size, skip_bad = (reader.height, reader.width), bool(recipe.reading.skip_bad)
+        return image.load(source, size=size, skip_bad=skip_bad, seed=recipe.plan.seed, progress=progress)
 
     def reader(self, data: ImageData, reading: Reading, plan: Plan) -> Reader:
         known = KNOWN.get(data.name)
@@ -85,7 +87,7 @@ class Image(Classified):
         return image.batches(part, recipe.reader, self.together)
 
     def beside(self, recipe: Recipe, data: ImageData, predictions: Predictions) -> dict[str, Any]:
-        return {}
+        return {"skipped": list(data.skipped)} if data.skipped else {}
 
     def observe(
         self, recipe: Recipe, network: Network, data: ImageData, predictions: Predictions

@@ -113,7 +113,8 @@ class TranscribedKind(Ragged):
                 parts[name] = part.subset(good)
         if short and not reading.skip_bad:
             came = f"{len(short)} transcripts too long for their {self.counted} ({', '.join(short[:LEFT_OUT_TOLD])})"
-            cure = "Is it the right transcript? Leave them out with --skip-bad, or learn words with --units words"
+            fewer = "" if units.name == "words" else ", or learn words with --units words"
+            cure = f"Is it the right transcript? Leave them out with --skip-bad{fewer}"
             raise InputError(data.name, came=came, wanted=f"more {self.measure} than {units.name}", cure=cure)
         told = tuple(f"{name}: too short for its transcript" for name in short)
         return replace(data, **parts, skipped=(*data.skipped, *told))

@@ -24,6 +24,11 @@ COLOURS = (BLUE, ORANGE, GREEN, RED, GREY)  # of layers
 CELLS_WITH_NUMBERS = 20  # a confusion matrix of more classes than this is shown by colour alone
 STRIP = 8  # frames of a clip that are shown
 CLASSES_NAMED = 5  # curves of probability that are named; the others stay grey
+ACCURACY = {
+    "forecast": "share inside the interval",
+    "speech": "symbol accuracy",
+    "visual-speech": "symbol accuracy",
+}  # what the accuracy of an epoch is, where it is not the share of right answers
 
 
 def png(figure: Figure) -> bytes:
@@ -56,14 +61,13 @@ def mistakes(content: Content) -> Figure:
 
 
 def learning(content: Content) -> Figure:
-    """Loss and accuracy over the epochs, on the training and the validation set; of forecasts, the share inside."""
+    """Loss and accuracy over the epochs, on the training and the validation set, called as each kind calls it."""
     figure = Figure(figsize=(8, 3), layout="constrained")
-    titles = {"accuracy": "share inside the interval"} if content.kind == "forecast" else {}
     for axes, score in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for part, colour in (("train", GREY), ("validation", BLUE)):
             epochs, values = content.history["epoch"], content.history[f"{part}_{score}"]
             axes.plot(epochs, values, "o-", ms=3, color=colour, label=part)
-        axes.set(xlabel="epoch", title=titles.get(score, score))
+        axes.set(xlabel="epoch", title=ACCURACY.get(content.kind, score) if score == "accuracy" else score)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False)
         _quiet(axes)

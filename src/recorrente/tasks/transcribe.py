@@ -50,6 +50,9 @@ class Transcribe:
         1.0986
     """
 
+    score = "symbol accuracy"
+    """What 1 minus the error rate of the symbols is called; below 0 where more is written than was said."""
+
     aligned: float = 6.0
 
     @staticmethod
