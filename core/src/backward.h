@@ -108,20 +108,7 @@ class BackwardThread {
   }
 
   void sweep() {
-    Meetings meetings(m_.barrier);
-    for (std::int64_t end = m_.steps.count(); end > 0;) {
-      const std::int64_t first = end > m_.tile_steps ? end - m_.tile_steps : 0;
-      for (std::int64_t s = end - 1; s >= first; --s) {
-        step(s);
-        if (part_.by_units && !meetings.wait()) {
-          if (!part_.take_over()) return;
-          blocks_ = part_.blocks(layout_.hidden_blocks());
-        }
-      }
-      if (call_.dx.data) multiply_dx(first, end);
-      end = first;
-    }
-    if ((call_.dh0.data || call_.dh_restart.data) && m_.steps.count() > 0) multiply_state(-1, blocks_.first, blocks_.end);
+    part_.each_group(layout_.far(), [this](Share rows) { rows_ = rows, sweep_rows(); });
   }
 
   // The gradients of the initial states, and zeros in dx past each row's end.
@@ -142,6 +129,23 @@ class BackwardThread {
   }
 
  private:
+  void sweep_rows() {
+    Meetings meetings(m_.barrier);
+    for (std::int64_t end = m_.steps.count(); end > 0;) {
+      const std::int64_t first = end > m_.tile_steps ? end - m_.tile_steps : 0;
+      for (std::int64_t s = end - 1; s >= first; --s) {
+        step(s);
+        if (part_.by_units && !meetings.wait()) {
+          if (!part_.take_over()) return;
+          blocks_ = part_.blocks(layout_.hidden_blocks());
+        }
+      }
+      if (call_.dx.data) multiply_dx(first, end);
+      end = first;
+    }
+    if ((call_.dh0.data || call_.dh_restart.data) && m_.steps.count() > 0) multiply_state(-1, blocks_.first, blocks_.end);
+  }
+
   T* slots_of(std::int64_t s, std::int64_t position) const {
     return static_cast<T*>(call_.saved) + (m_.steps.first(s) + position) * layout_.slots;
   }
@@ -452,7 +456,7 @@ class BackwardThread {
   const BackwardMemory<Cell, T>& m_;
   const Layout<Cell, T>& layout_;
   Part part_;
-  const Share rows_;
+  Share rows_;
   Range blocks_;
   T *edge_, *dinput_;
   const T **next_, **old_, **dy_, **tile_slots_, **drop_;

@@ -96,19 +96,7 @@ class ForwardThread {
   }
 
   void sweep() {
-    Meetings meetings(m_.barrier);
-    for (std::int64_t s = 0; s < m_.steps.count(); s += m_.tile_steps) {
-      const std::int64_t end = std::min(s + m_.tile_steps, m_.steps.count());
-      multiply_input(s, end);
-      T* const* slots = slots_;
-      for (std::int64_t i = s; i < end; ++i) {
-        slots += step(i, slots);
-        if (part_.by_units && !meetings.wait()) {
-          if (!part_.take_over()) return;
-          blocks_ = part_.blocks(layout_.forward_blocks());
-        }
-      }
-    }
+    part_.each_group(layout_.far(), [this](Share rows) { rows_ = rows, sweep_rows(); });
   }
 
   // The final states, and zeros in y past each row's end.
@@ -126,6 +114,22 @@ class ForwardThread {
   }
 
  private:
+  void sweep_rows() {
+    Meetings meetings(m_.barrier);
+    for (std::int64_t s = 0; s < m_.steps.count(); s += m_.tile_steps) {
+      const std::int64_t end = std::min(s + m_.tile_steps, m_.steps.count());
+      multiply_input(s, end);
+      T* const* slots = slots_;
+      for (std::int64_t i = s; i < end; ++i) {
+        slots += step(i, slots);
+        if (part_.by_units && !meetings.wait()) {
+          if (!part_.take_over()) return;
+          blocks_ = part_.blocks(layout_.forward_blocks());
+        }
+      }
+    }
+  }
+
   T* slots_of(std::int64_t s, std::int64_t position) const {
     if (call_.saved) return static_cast<T*>(call_.saved) + (m_.steps.first(s) + position) * layout_.slots;
     return m_.slots + (s % m_.tile_steps * p_.B + position) * layout_.slots;
@@ -333,7 +337,7 @@ class ForwardThread {
   const ForwardMemory<Cell, T>& m_;
   const Layout<Cell, T>& layout_;
   Part part_;
-  const Share rows_;
+  Share rows_;
   Range blocks_;
   const T **x_, **h_, **before_, **gated_;
   T **slots_, **y_, **carry_;

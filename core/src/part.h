@@ -18,6 +18,18 @@ struct Part {
     return thread == 0;
   }
 
+  // Calls sweep(rows) for groups of the rows of this thread, one after the other through all of time: what a step leaves of a
+  // group is then still near when the step goes on with it. Rows that need far weights, or meet at every step, stay together.
+  template <class Sweep>
+  void each_group(bool far, const Sweep& sweep) const {
+    const std::int64_t groups = by_units || far ? 1 : rows.count / kRowsTogether;
+    if (groups < 2) return sweep(rows);
+    for (std::int64_t g = 0; g < groups; ++g) {
+      const Range group = part_of(rows.count, g, groups);
+      sweep(Share{rows.position(group.first), rows.stride, group.end - group.first});
+    }
+  }
+
   // Of n blocks, those of this thread.
   Range blocks(std::int64_t n) const { return by_units ? part_of(n, thread, threads) : Range{0, n}; }
 
@@ -28,6 +40,8 @@ struct Part {
   std::int64_t first_row;  // how many rows the threads before it sweep
 
  private:
+  static constexpr std::int64_t kRowsTogether = 96;  // at least
+
   static std::int64_t rows_before(const Problem& p, std::int64_t thread, std::int64_t threads) {
     const std::int64_t larger = p.B % threads;
     return thread * (p.B / threads) + (thread < larger ? thread : larger);

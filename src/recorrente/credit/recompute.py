@@ -17,6 +17,7 @@ from recorrente import native
 from recorrente.cells import Cell
 from recorrente.credit.checkpointed import Checkpointed, borders
 from recorrente.errors import InputError
+from recorrente.memory import buffer
 from recorrente.notation import State, Weights
 from recorrente.sweep import Along, Sweep, said
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Recompute"]
 
-PIECES, ROWS = 8, 1024  # at least so many pieces, of about so many rows where there are enough
+PIECES, ROWS = 8, 2048  # at least so many pieces, of about so many rows where there are enough
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Recompute:
     """The gradient of `Full` from h and c alone: of T B (G + 1) H values the c of an LSTM stays, T B H; h is y.
 
     Once all states are known, no step has to wait for another: forward keeps them, and backward computes the gates of
-    some 1024 rows, or of an eighth of the sequence, as one product, then goes back through them.
+    some 2048 rows, or of an eighth of the sequence, as one product, then goes back through them.
     `benchmarks/credit.py` measures it beside `Checkpointed`.
 
     The bits are those of `Checkpointed` with the same pieces. On the core only, and without `lengths`, resets, masks,
@@ -79,14 +80,13 @@ class _Function(torch.autograd.Function):
     def forward(ctx: Any, code: int, reverse: bool, n: int, *inputs: Any) -> tuple[Tensor, ...]:
         whole = native.Inputs(*inputs)
         x, state = whole.x, (whole.h0, whole.c0)
-        y, c = x.new_empty(*x.shape[:2], whole.h0.shape[1]), None
+        y, c, room = x.new_empty(*x.shape[:2], whole.h0.shape[1]), None, native.Room()
         if whole.c0 is not None:
-            c = torch.empty_like(y)
+            c = buffer(y.nbytes)[: y.nbytes].view(y.dtype).view(y.shape)
         for first, end in borders(len(x), n, {"reverse": reverse}):
             piece = whole._replace(x=x[first:end], h0=state[0], c0=state[1])
-            y[first:end], h_n, c_n, saved = native.forward(
-                piece, native.Way(cell=code, reverse=reverse), saving=c is not None
-            )
+            way = native.Way(cell=code, reverse=reverse)
+            _, h_n, c_n, saved = native.forward(piece, way, saving=c is not None, y=y[first:end], room=room)
             if c is not None:
                 kept = _carried(saved, code, piece, end - first)
                 c[first:end] = kept.flip(0) if reverse else kept
@@ -110,14 +110,15 @@ class _Function(torch.autograd.Function):
         dh, dc = (*dstate, None)[:2]
         dweights: list[Tensor | None] = [None] * 4
         onto: list[Tensor | None] | None = None
+        room = native.Room()
         for first, end in borders(len(whole.x), n, {"reverse": reverse})[::-1]:
-            piece, piece_y, gates = _again(whole, y, c, first, end, code, reverse)
+            piece, piece_y, gates = _again(whole, y, c, first, end, code, reverse, room)
             coming = None if dy is None else _ordered(dy[first:end], reverse), dh, dc
             way = native.Way(cell=code)
-            dpiece, *dweights, dh, dc = native.backward(coming, piece, way, piece_y, gates, wanted, onto=onto)[:7]
+            found = native.backward(coming, piece, way, piece_y, gates, wanted, onto=onto, room=room)
+            dpiece, *dweights, dh, dc = found[:7]
             if dx is not None and dpiece is not None:
                 dx[first:end] = _ordered(dpiece, reverse)
-            del gates, piece, piece_y  # before the next are made
             onto = [None, *dweights, *[None] * (n_in - 5)]
         start = (dh,) if whole.c0 is None else (dh, dc)
         return None, None, None, dx, *dweights, *start
@@ -128,11 +129,20 @@ def _ordered(part: Tensor, reverse: bool) -> Tensor:
 
 
 def _again(
-    whole: native.Inputs, y: Tensor, c: Tensor | None, first: int, end: int, code: int, reverse: bool
+    whole: native.Inputs,
+    y: Tensor,
+    c: Tensor | None,
+    first: int,
+    end: int,
+    code: int,
+    reverse: bool,
+    room: native.Room,
 ) -> tuple[native.Inputs, Tensor, Tensor]:
     """A piece in the order in which it is read, its y, and what a forward pass over it would have saved."""
 
     def before(kept: Tensor, start: Tensor) -> Tensor:  # the state before each step of the piece, (n, B, H)
+        if first > 0 and not reverse:
+            return kept[first - 1 : end - 1]
         at = end if reverse else first - 1
         given = kept[at] if 0 <= at < len(kept) else start
         inner = kept[first + 1 : end].flip(0) if reverse else kept[first : end - 1]
@@ -144,7 +154,7 @@ def _again(
     rows = whole._replace(
         x=x.flatten(0, 1)[None], h0=h.flatten(0, 1), c0=None if cells is None else cells.flatten(0, 1)
     )
-    _, _, _, saved = native.forward(rows, native.Way(cell=code), saving=True)
+    _, _, _, saved = native.forward(rows, native.Way(cell=code), saving=True, room=room)
     return piece, _ordered(y[first:end], reverse), saved
 
 
