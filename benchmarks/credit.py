@@ -1,11 +1,12 @@
 """What each credit rule costs in time and in memory, measured.
 
-    python benchmarks/credit.py [--T 100000] [--H 128] [--C 128] [--rounds 3] [--threads 1]
+    python benchmarks/credit.py [--T 100000] [--H 128] [--C 128] [--rounds 3] [--threads 1] [--dropped]
 
 Each rule runs in a process of its own: a forward and a backward pass of one LSTM, B 1, once to warm up with few steps
 and then `rounds` times. Time is that of the process on the processors, the least of the rounds. Memory is the peak of
 the resident set during them, less that of the same process when it had made x, dy and the layer, and had run a forward
-pass without gradient: `extra`, what going back costs beside y. The rules' processes are run in turn.
+pass without gradient: `extra`, what going back costs beside y. With `--dropped` nobody but the layer holds y (but y times 1) when backward
+begins. The rules' processes are run in turn.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ def measure(rule: str, words: argparse.Namespace) -> dict[str, float]:
         started = time.process_time()
         y, _ = layer(x)
         forward = time.process_time()
+        if words.dropped:
+            y = y * 1  # the multiplication keeps a number, not what it multiplied
         y.backward(dy)
         seconds.append((time.process_time() - started, forward - started))
         del y
@@ -69,6 +72,7 @@ def main() -> None:
     for name, value in {"T": 100_000, "B": 1, "C": 128, "H": 128, "rounds": 3, "threads": 1}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--cell", default="LSTM", choices=("RNN", "GRU", "LSTM"))
+    parser.add_argument("--dropped", action="store_true", help="y is not held by anybody")
     parser.add_argument("--dx", action="store_true", help="the gradient of x too")
     parser.add_argument("--rule", choices=list(RULES), help="only this one, in this process")
     words = parser.parse_args()

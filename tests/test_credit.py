@@ -191,6 +191,55 @@ def test_gates_computed_again_for_many_steps_at_once_have_the_same_bits(name, dt
         assert all(torch.equal(came[part], truth[part]) for part in truth), how
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("name", EVERY_CELL)
+def test_what_becomes_of_y_changes_no_bit_of_a_gradient(name, dtype):
+    """Held, dropped, or changed in place, before a backward pass that would make the gates from it."""
+    cell, (x, state, weights) = EVERY_CELL[name], problem(EVERY_CELL[name], (60, 5, C, 17), dtype)
+    zone, drop = torch.rand(60, 5, 17, dtype=dtype), torch.rand(5, 17, dtype=dtype)
+    ways = [{}, {"reverse": True, "lengths": torch.tensor([60, 0, 9, 33, 1])}, {"reset": torch.rand(60, 5) < 0.2}]
+    ways += [{"drop": drop}] + ([{"zone": (zone,) * len(state)}] if name != "peephole" else [])
+    asked = [t for t in (x, *state, *weights) if t is not None]
+    for way, rule in product(ways, (Checkpointed(4), Recompute())):
+        found = []
+        for fate in ("held", "dropped", "changed"):
+            y, final = rule.through(native.automatic)(cell, x, state, weights, **way)
+            total = y.square().sum() if fate == "held" else (y * 1).square().sum()
+            if fate == "dropped" or (fate == "changed" and isinstance(rule, Recompute)):  # it keeps y: torch refuses
+                y = None
+            elif fate == "changed":
+                y.detach().mul_(-3)
+            total = total + sum(part.sum() for part in final)
+            found.append(torch.autograd.grad(total, asked, allow_unused=True))
+        for other in found[1:]:
+            for one, two in zip(found[0], other, strict=True):
+                assert (one is None and two is None) or torch.equal(one, two), (way.keys(), rule)
+
+
+@pytest.mark.parametrize(
+    ("rule", "dropped", "replays"),
+    [(Checkpointed(4), False, True), (Checkpointed(4), True, False), (Recompute(), True, True)],
+    ids=repr,
+)
+def test_gates_are_made_from_y_where_it_is_there(rule, dropped, replays, monkeypatch):
+    layer, told, forward = recorrente.GRU(C, H, credit=rule), [], native.forward
+    y, h = layer(torch.randn(40, B, C))
+    if dropped:
+        del y
+    monkeypatch.setattr(native, "forward", lambda *a, **k: told.append(k["replay"]) or forward(*a, **k))
+    h.sum().backward()
+    assert told
+    assert set(told) == {replays}
+
+
+def test_recompute_keeps_y_and_torch_refuses_that_it_be_changed():
+    layer = recorrente.LSTM(C, H, credit=Recompute())
+    y, _ = layer(torch.randn(40, B, C))
+    y.detach().mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
 @pytest.mark.parametrize("rule", [Full(), Truncated(50), Checkpointed(3), Checkpointed(), Recompute()], ids=repr)
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_layer_with_all_there_is(name, rule):

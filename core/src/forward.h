@@ -31,7 +31,7 @@ struct ForwardMemory {
     barrier = arena.take<Barrier>(1);
   }
 
-  std::int64_t pointers_a_row() const { return 2 * tile_steps + 4 + Cell::kGates; }
+  std::int64_t pointers_a_row() const { return 4 * tile_steps + 2 + Cell::kGates; }
 
   Layout<Cell, T> layout;
   Steps steps;
@@ -63,7 +63,7 @@ class ForwardThread {
     PointerSlice slice(memory.pointers + part_.first_row * memory.pointers_a_row());
     slice.take(x_, rows_.count * m_.tile_steps), slice.take(slots_, rows_.count * m_.tile_steps);
     slice.take(h_, rows_.count * Cell::kGates), slice.take(y_, rows_.count), slice.take(carry_, rows_.count);
-    slice.take(before_, rows_.count), slice.take(gated_, rows_.count);
+    slice.take(before_, rows_.count * m_.tile_steps), slice.take(gated_, rows_.count * m_.tile_steps);
   }
 
   void pack() {
@@ -109,7 +109,7 @@ class ForwardThread {
       }
       if (Cell::kCarry == Carry::cell && call_.c_n.data)
         std::copy_n(m_.carry + b * layout_.units, p_.H, at<T>(call_.c_n, b));
-      for (std::int64_t t = L; t < p_.T; ++t) std::fill_n(at<T>(call_.y, t, b), p_.H, T(0));
+      for (std::int64_t t = L; t < p_.T && !call_.replay; ++t) std::fill_n(at<T>(call_.y, t, b), p_.H, T(0));
     }
   }
 
@@ -119,6 +119,10 @@ class ForwardThread {
     for (std::int64_t s = 0; s < m_.steps.count(); s += m_.tile_steps) {
       const std::int64_t end = std::min(s + m_.tile_steps, m_.steps.count());
       multiply_input(s, end);
+      if (call_.replay) {
+        replay(s, end);
+        continue;
+      }
       T* const* slots = slots_;
       for (std::int64_t i = s; i < end; ++i) {
         slots += step(i, slots);
@@ -154,6 +158,22 @@ class ForwardThread {
         std::copy_n(m_.constants + first, units, slots_[j] + Cell::kGates * layout_.units + first);
   }
 
+  // Steps [s, end) where y is known already: their products are made at once, and no thread waits for another.
+  void replay(std::int64_t s, std::int64_t end) {
+    std::int64_t n = 0;
+    for (std::int64_t i = s; i < end; ++i)
+      for (std::int64_t j = 0, active = rows_.active(m_.steps.rows(i)); j < active; ++j)
+        before_[n++] = state_before(i, m_.steps.batch(rows_.position(j)));
+    if constexpr (kSecond) open_gates(n, slots_);
+    multiply_last(n, slots_, blocks_.first, blocks_.end);
+    T* const* slots = slots_;
+    for (; s < end; ++s, slots += n) {
+      n = rows_.active(m_.steps.rows(s));
+      point_rows(s, n);
+      apply_blocks(s, n, slots, blocks_.first, blocks_.end);
+    }
+  }
+
   std::int64_t step(std::int64_t s, T* const* slots) {
     const std::int64_t n = rows_.active(m_.steps.rows(s));
     point_rows(s, n);
@@ -163,12 +183,8 @@ class ForwardThread {
     const std::int64_t group = Cell::kNormed || n <= kTileRows<W> ? blocks_.end - blocks_.first : kBlocksAtOnce<W>;
     for (std::int64_t block = blocks_.first, end; block < blocks_.end; block = end) {
       end = std::min(block + group, blocks_.end);
-      if constexpr (kSecond) multiply<T, 1, kUnits>(n, gated_, slots, block, end, second_product());
-      else multiply_state(n, slots, block, end);
-      if constexpr (Cell::kNormed)
-        zoned() ? apply_normed<true>(s, n, slots) : apply_normed<false>(s, n, slots);
-      else
-        zoned() ? apply<true>(s, n, slots, block * kBlock, end * kBlock) : apply<false>(s, n, slots, block * kBlock, end * kBlock);
+      multiply_last(n, slots, block, end);
+      apply_blocks(s, n, slots, block, end);
     }
     if (dropping())
       for (std::int64_t j = 0; j < n; ++j)
@@ -176,9 +192,24 @@ class ForwardThread {
     return n;
   }
 
+  // The product after which the gates are known.
+  void multiply_last(std::int64_t n, T* const* slots, std::int64_t block, std::int64_t end) {
+    if constexpr (kSecond) multiply<T, 1, kUnits>(n, gated_, slots, block, end, second_product());
+    else multiply_state(n, slots, block, end);
+  }
+
+  void apply_blocks(std::int64_t s, std::int64_t n, T* const* slots, std::int64_t block, std::int64_t end) {
+    if constexpr (Cell::kNormed)
+      zoned() ? apply_normed<true>(s, n, slots) : apply_normed<false>(s, n, slots);
+    else if (call_.replay)
+      zoned() ? apply<true, true>(s, n, slots, block * kBlock, end * kBlock) : apply<false, true>(s, n, slots, block * kBlock, end * kBlock);
+    else
+      zoned() ? apply<true, false>(s, n, slots, block * kBlock, end * kBlock) : apply<false, false>(s, n, slots, block * kBlock, end * kBlock);
+  }
+
   // h times W_hh; where each gate has a mask, gate by gate, for none sees the same h.
   void multiply_state(std::int64_t n, T* const* slots, std::int64_t block, std::int64_t end) {
-    if (masks() == 1) return multiply<T, kStateGates, kUnits>(n, h_, slots, block, end, state_product());
+    if (masks() == 1) return multiply<T, kStateGates, kUnits>(n, h_of(0), slots, block, end, state_product());
     for (int g = 0; g < kStateGates; ++g) multiply<T, 1, kUnits>(n, h_of(g), slots, block, end, gate_product(g));
   }
 
@@ -217,22 +248,29 @@ class ForwardThread {
       const std::int64_t b = m_.steps.batch(rows_.position(j)), L = length(p_, b), t = time_of(p_, s, L);
       carry_[j] = m_.carry + b * layout_.units;
       y_[j] = at<T>(call_.y, t, b);
-      before_[j] = s > 0 ? at<T>(call_.y, time_of(p_, s - 1, L), b) : call_.h0.data ? at<T>(call_.h0, b) : m_.zeros;
+      before_[j] = state_before(s, b);
       if (is_reset(p_, t, b)) {
-        before_[j] = call_.restart.h.data ? at<T>(call_.restart.h, b) : m_.zeros;
         const ConstState from = Cell::kCarry == Carry::cell ? call_.restart.c : call_.restart.h;
         const std::int64_t first = blocks_.first * kBlock, units = blocks_.end * kBlock - first;
         copy_padded(from.data ? at<T>(from, b) + first : nullptr, std::clamp<std::int64_t>(p_.H - first, 0, units), carry_[j] + first, units);
       }
-      for (int m = 0; m < masks(); ++m) h_of(m)[j] = dropping() ? dropped(s - 1, b, m) : before_[j];
+      for (int m = 0; dropping() && m < masks(); ++m) h_of(m)[j] = dropped(s - 1, b, m);
     }
+  }
+
+  const T* state_before(std::int64_t s, std::int64_t b) const {
+    const std::int64_t L = length(p_, b);
+    const bool restarts = is_reset(p_, time_of(p_, s, L), b);
+    if (s > 0 && !restarts) return at<T>(call_.y, time_of(p_, s - 1, L), b);
+    const ConstState from = restarts ? call_.restart.h : call_.h0;
+    return from.data ? at<T>(from, b) : m_.zeros;
   }
 
   bool dropping() const { return call_.regularisation.drop.data; }
   bool zoned() const { return call_.regularisation.zone_h.data || call_.regularisation.zone_c.data; }
   int masks() const { return call_.regularisation.drop_gate && dropping() ? Cell::kGates : 1; }
   // The h that the rows of gate g see, g in the order of the products.
-  const T** h_of(int g) const { return h_ + g * rows_.count; }
+  const T** h_of(int g) const { return dropping() ? h_ + g * rows_.count : before_; }
   T* dropped(std::int64_t s, std::int64_t b, int mask) const {
     return m_.dropped + (((s & 1) * p_.B + b) * masks() + mask) * layout_.units;
   }
@@ -252,8 +290,8 @@ class ForwardThread {
     }
   }
 
-  // Units [first, end) of all rows of step s. kZoned: some of the old state stays.
-  template <bool kZoned>
+  // Units [first, end) of all rows of step s. kZoned: some of the old state stays. kAgain: h is known.
+  template <bool kZoned, bool kAgain>
   void apply(std::int64_t s, std::int64_t n, T* const* rows, std::int64_t first, std::int64_t end) {
     for (std::int64_t j = 0; j < n; ++j) {
       const T *zone_h = nullptr, *zone_c = nullptr;
@@ -279,7 +317,7 @@ class ForwardThread {
         if constexpr (Cell::kCarry != Carry::none) store(carry, c);
         if (call_.saved)
           for (int i = 0; i < kKept; ++i) store(slots + i * layout_.units, a[i]);
-        store_up_to(y_[j] + unit, h, left);
+        if constexpr (!kAgain) store_up_to(y_[j] + unit, h, left);
       }
     }
   }
@@ -329,7 +367,7 @@ class ForwardThread {
     if (kZoned && zones.c && Cell::kCarry == Carry::cell) c = fma(load_up_to(zones.c + unit, left), load(carry_[j] + unit) - c, c);
     store(carry_[j] + unit, Cell::kCarry == Carry::hidden ? h : c);
     if (Cell::kCarry == Carry::cell && call_.saved) store(slots + (Layout<Cell, T>::kGatesAt + Cell::kLoaded) * layout_.units + unit, c);
-    store_up_to(y_[j] + unit, h, left);
+    if (!call_.replay) store_up_to(y_[j] + unit, h, left);
   }
 
   const Forward& call_;

@@ -55,6 +55,8 @@ Status check(const Forward& call) {
   if (Status status = check(p); status != Status::ok) return status;
   if (!call.workspace) return Status::null_pointer;
   if (has_steps(p) && (!call.y.data || (p.C > 0 && !call.x.data))) return Status::null_pointer;
+  if (call.replay && has_steps(p) && !call.saved) return Status::null_pointer;
+  if (call.replay && call.regularisation.drop.data) return Status::unsupported;
   if (Status status = check_regularisation(p, call.regularisation); status != Status::ok) return status;
   return check_weights(p, call.weights);
 }

@@ -42,18 +42,20 @@ class Case {
     for (std::int64_t i = 0; i < TB; ++i) reset_.push_back(random_() % 4 == 0);
   }
 
-  // Outputs by name, of forward and backward; `inference` has the outputs of a forward that saves nothing.
-  Arrays run(Engine engine, int threads, Arrays* inference = nullptr) {
+  // Outputs by name, of forward and backward; `inference` has the outputs of a forward that saves nothing, `replayed` those of
+  // both passes where forward is given its own y.
+  Arrays run(Engine engine, int threads, Arrays* inference = nullptr, Arrays* replayed = nullptr) {
     const Problem p = problem(engine, threads);
     std::size_t forward_bytes = 0, saving_bytes = 0, backward_bytes = 0, saved_bytes = 0;
     bool ok = forward_workspace_bytes(p, false, &forward_bytes) == Status::ok;
     ok &= forward_workspace_bytes(p, true, &saving_bytes) == Status::ok && backward_workspace_bytes(p, &backward_bytes) == Status::ok;
     ok &= recorrente::saved_bytes(p, &saved_bytes) == Status::ok;
-    std::vector<char> saved(saved_bytes + 1, kFill);
+    std::vector<char> saved(saved_bytes + 1, kFill), again = saved;
     Arrays outputs;
     if (inference) ok &= run_forward(p, nullptr, forward_bytes, *inference);
     ok &= run_forward(p, saved.data(), saving_bytes, outputs);
     ok &= run_backward(p, saved.data(), backward_bytes, outputs);
+    if (replayed) ok &= run_forward(p, again.data(), saving_bytes, *replayed, true) && run_backward(p, again.data(), backward_bytes, *replayed);
     if (!ok) outputs["status"] = {std::nan("")};
     return outputs;
   }
@@ -108,15 +110,15 @@ class Case {
     return values;
   }
 
-  bool run_forward(const Problem& p, void* saved, std::size_t bytes, Arrays& outputs) {
+  bool run_forward(const Problem& p, void* saved, std::size_t bytes, Arrays& outputs, bool replay = false) {
     const std::int64_t TB = o_.T * o_.B;
     std::vector<char> workspace(bytes, kFill);
-    std::vector<T> y = fresh(TB * (o_.H + kGap)), h_n = fresh(o_.B * (o_.H + kGap)), c_n = h_n;
+    std::vector<T> y = replay ? y_ : fresh(TB * (o_.H + kGap)), h_n = fresh(o_.B * (o_.H + kGap)), c_n = h_n;
     Forward call;
     call.problem = p, call.weights = weights(), call.x = sequence(x_, o_.C), call.h0 = state(h0_), call.c0 = state(c0_);
     call.y = {y.data(), o_.H + kGap, o_.T * (o_.H + kGap)};
     call.h_n = {h_n.data(), o_.H + kGap}, call.c_n = {c_n.data(), o_.H + kGap};
-    call.saved = saved, call.workspace = workspace.data();
+    call.saved = saved, call.workspace = workspace.data(), call.replay = replay;
     regularise(call);
     const bool ok = forward(call, &ran) == Status::ok;
     outputs["y"] = rows_of(y, TB, o_.H), outputs["h_n"] = rows_of(h_n, o_.B, o_.H);

@@ -68,7 +68,7 @@ struct Further {
   rc::Regularisation regularisation;
   rc::Restart restart;
   rc::State dh_restart, dc_restart;
-  bool add = false;
+  bool add = false, replay = false;
 };
 
 template <class Call>
@@ -97,7 +97,7 @@ int forward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address 
   call.h0 = {in(h0), h0_row}, call.c0 = {in(c0), c0_row};
   call.y = {out(y), y_step, y_row};
   call.h_n = {out(h_n), h_n_row}, call.c_n = {out(c_n), c_n_row};
-  call.saved = out(saved), call.workspace = out(workspace);
+  call.saved = out(saved), call.workspace = out(workspace), call.replay = further.replay;
   return run(rc::forward, call);
 }
 
@@ -196,7 +196,7 @@ NB_MODULE(_core, m) {
            [](Further* self, AddressRow drop, AddressStepRow zone_h, AddressStepRow zone_c, AddressRow restart_h,
               AddressRow restart_c, AddressRow dh_restart, AddressRow dc_restart, Address peephole, Address norm_ih,
               Address norm_hh, Address norm_c, Address dpeephole, Address dnorm_ih, Address dnorm_hh, Address dnorm_c, bool add,
-              Stride drop_gate) {
+              Stride drop_gate, bool replay) {
              const auto state = [](AddressRow s) { return rc::ConstState{in(std::get<0>(s)), std::get<1>(s)}; };
              const auto gradient = [](AddressRow s) { return rc::State{out(std::get<0>(s)), std::get<1>(s)}; };
              const auto sequence = [](AddressStepRow s) {
@@ -204,12 +204,12 @@ NB_MODULE(_core, m) {
              };
              new (self) Further{peephole, norm_ih, norm_hh, norm_c, dpeephole, dnorm_ih, dnorm_hh, dnorm_c,
                                 {state(drop), drop_gate, sequence(zone_h), sequence(zone_c)},
-                                {state(restart_h), state(restart_c)}, gradient(dh_restart), gradient(dc_restart), add};
+                                {state(restart_h), state(restart_c)}, gradient(dh_restart), gradient(dc_restart), add, replay};
            },
            "drop"_a = AddressRow(), "zone_h"_a = AddressStepRow(), "zone_c"_a = AddressStepRow(), "restart_h"_a = AddressRow(),
            "restart_c"_a = AddressRow(), "dh_restart"_a = AddressRow(), "dc_restart"_a = AddressRow(), "peephole"_a = 0,
            "norm_ih"_a = 0, "norm_hh"_a = 0, "norm_c"_a = 0, "dpeephole"_a = 0, "dnorm_ih"_a = 0, "dnorm_hh"_a = 0,
-           "dnorm_c"_a = 0, "add"_a = false, "drop_gate"_a = 0);
+           "dnorm_c"_a = 0, "add"_a = false, "drop_gate"_a = 0, "replay"_a = false);
   m.def("take", &take, "size"_a);
   m.def("idle_bytes", &rc::idle_bytes);
   m.def("empty_cache", &rc::drop_blocks);

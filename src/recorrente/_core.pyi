@@ -95,6 +95,7 @@ class Further:
 
     add: backward adds to the gradients of weights and biases, instead of writing them.
     drop_gate: elements from one gate's mask in `drop` to the next; 0: one mask for all gates.
+    replay: forward finds y as an earlier call left it, and makes the rest again from it; not with `drop`.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Further:
         dnorm_c: int = 0,
         add: bool = False,
         drop_gate: int = 0,
+        replay: bool = False,
     ) -> None: ...
 
 def forward(

@@ -219,6 +219,7 @@ if BUILT:
         _core.GRU_NORM: NormGRU(),
         _core.LSTM_NORM: NormLSTM(),
     }
+    _STRETCHES = {dtype: _core.gradient_stretch(code) for dtype, code in _DTYPES.items()}
     _CODES = {type(cell): code for code, cell in _CELLS.items() if not isinstance(cell, Elman)}
 
 
@@ -243,7 +244,7 @@ def code_of(cell: Cell, sweep: object, x: Tensor, weights: Weights, along: Along
 
 def gradient_stretch(dtype: torch.dtype) -> int:
     """Over so many rows at a time the core sums the gradients of weights; 1 where there is no core."""
-    return _core.gradient_stretch(_DTYPES[dtype]) if BUILT and dtype in _DTYPES else 1
+    return _STRETCHES.get(dtype, 1) if BUILT else 1
 
 
 # From tensors to the core's integers. A list holds what was made on the way until the call has returned.
@@ -303,10 +304,15 @@ def _problem(inputs: Inputs, way: Way) -> _core.Problem:
 
 
 def _further(
-    inputs: Inputs, way: Way, d: Sequence[Tensor | None] = (None,) * N_INPUTS, *, add: bool = False
+    inputs: Inputs,
+    way: Way,
+    d: Sequence[Tensor | None] = (None,) * N_INPUTS,
+    *,
+    add: bool = False,
+    replay: bool = False,
 ) -> _core.Further | None:
     """What most calls do without, as an argument of its own; `d`: the gradients of `inputs`."""
-    if not add and way[1:5] == (None,) * 4 and inputs[7:] == (None,) * (N_INPUTS - 7):
+    if not (add or replay) and way[1:5] == (None,) * 4 and inputs[7:] == (None,) * (N_INPUTS - 7):
         return None
     peephole, norm_ih, norm_hh, norm_c = map(_pointer, tuple(inputs)[OWN])
     dpeephole, dnorm_ih, dnorm_hh, dnorm_c = map(_pointer, d[OWN])
@@ -329,6 +335,7 @@ def _further(
         dnorm_hh=dnorm_hh,
         dnorm_c=dnorm_c,
         add=add,
+        replay=replay,
     )
 
 
@@ -361,11 +368,18 @@ def _dense(way: Way) -> Way:
 
 
 def forward(
-    inputs: Inputs, way: Way, saving: bool, *, y: Tensor | None = None, room: Room | None = None
+    inputs: Inputs,
+    way: Way,
+    saving: bool,
+    *,
+    y: Tensor | None = None,
+    replay: bool = False,
+    room: Room | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The outputs, and the bytes that `backward` reads: none unless `saving`.
 
-    Where `y` is given, y is written there; where `room` is, the bytes are its own.
+    Where `y` is given, y is written there, or with `replay` read, which takes no `drop`: it is what this call gave
+    before, and the bytes are made again from it, for many steps at once. Where `room` is given, the bytes are its own.
     """
     _refuse(inputs, way)
     inputs, way = _readable(inputs), _dense(way)
@@ -375,7 +389,7 @@ def forward(
     saved = room.take("saved", problem.saved_bytes()) if saving else none
     workspace = room.take("forward", problem.forward_workspace_bytes(saving))
     out = [*_sequence(y), *_state(h_n), *_state(c_n), _pointer(saved), _pointer(workspace)]
-    call: list[Any] = [*_pointers(inputs), *out, _further(inputs, way)]
+    call: list[Any] = [*_pointers(inputs), *out, _further(inputs, way, replay=replay)]
     _core.forward(problem, *call)
     return y, h_n, c_n, saved
 

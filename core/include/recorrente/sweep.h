@@ -135,6 +135,7 @@ struct Forward {
   State h_n;                    // (B, H); null: not wanted
   State c_n;                    // (B, H), LSTM only; null: not wanted
   void* saved = nullptr;        // saved_bytes; null: no backward will follow, and nothing is saved
+  bool replay = false;          // y holds what this call gave; `saved`, h_n and c_n are made again from it. Not with `drop`
   void* workspace = nullptr;    // forward_workspace_bytes
 };
 

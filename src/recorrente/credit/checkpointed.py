@@ -1,6 +1,6 @@
 """The whole gradient in little memory: states kept at borders, each segment run again on the way back.
 
-Knows segments. It takes any sweep, and hands it one segment at a time.
+Knows segments. `by_segments` takes any sweep, and hands it one segment at a time.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.utils.weak import TensorWeakRef
 
 from recorrente import native
 from recorrente.cells import Cell
@@ -39,7 +40,8 @@ class Checkpointed:
 
     values instead of T B (G + 1) H, and is least near k = sqrt(T (G + 3 + C/H) / S). With layer norm, a unit
     saves 2 G + 1 values more at a step: for G + 3 read 3 G + 4. Time grows by one forward sweep, and by a little for
-    each segment.
+    each segment. On the core it grows by less where few rows leave the sweep waiting at each step: if y is still there,
+    unchanged, when backward begins, no step has to wait for the one before it. `Recompute` keeps y for that.
 
     On the C++ core every gradient has the bits of `Full`, where the rows of a segment, n B, are a multiple of the
     stretch of rows over which the core sums the gradients of weights (192 to 768), and all rows have T steps. n is
@@ -104,12 +106,9 @@ class Checkpointed:
     def steps_for(self, k: int, T: int, B: int, dtype: torch.dtype) -> int:
         """N, so that segments end where the core's sums of gradients do, as far as that is near."""
         n = max(1, -(-T // k))
-        stretch = native.gradient_stretch(dtype)
-        whole = stretch // math.gcd(stretch, max(B, 1))
-        if self.memory is not None:
-            return n // whole * whole or n
-        up = -(-n // whole) * whole
-        return up if up <= min(2 * n, T) else n
+        if self.memory is None:
+            return whole_stretches(n, T, B, dtype)
+        return n // (whole := _stretch(B, dtype)) * whole or n
 
     def through(self, sweep: Sweep) -> Sweep:
         """`sweep`, segment by segment, and once more on the way back."""
@@ -118,23 +117,39 @@ class Checkpointed:
             cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpack[Along]
         ) -> tuple[Tensor, State]:
             k = self.segments_for(cell, *_sizes(x, state), x.element_size())
-            needed = any(
-                t is not None and t.requires_grad for t in (x, *state, *weights, *(along.get("restart") or ()))
-            )
-            if k == 1 or not (torch.is_grad_enabled() and needed):
-                return sweep(cell, x, state, weights, **along)
-            if torch.compiler.is_compiling():
-                raise NotImplementedError("Checkpointed under torch.compile: take Full or Truncated, or do not compile")
-            n = self.steps_for(k, len(x), x.shape[1], x.dtype)
-            code = native.code_of(cell, sweep, x, weights, along)
-            if code is None:
-                y, *final = _Function.apply(Segments(sweep, cell, along, n), x, *weights, *state)
-            else:
-                inputs = native.given(x, state, weights, along)
-                y, *final = _OnCore.apply(code, along, n, *inputs)
-            return y, tuple(final)
+            n = len(x) if k == 1 else self.steps_for(k, len(x), x.shape[1], x.dtype)
+            return by_segments(sweep, n, cell, x, state, weights, along)
 
         return checkpointed
+
+
+def by_segments(
+    sweep: Sweep, n: int, cell: Cell, x: Tensor, state: State, weights: Weights, along: Along, *, keep: bool = False
+) -> tuple[Tensor, State]:
+    """`sweep` in segments of n steps, each run again on the way back; `keep`: y is kept for that."""
+    needed = any(t is not None and t.requires_grad for t in (x, *state, *weights, *(along.get("restart") or ())))
+    if n >= len(x) or not (torch.is_grad_enabled() and needed):
+        return sweep(cell, x, state, weights, **along)
+    if torch.compiler.is_compiling():
+        raise NotImplementedError("Checkpointed under torch.compile: take Full or Truncated, or do not compile")
+    code = native.code_of(cell, sweep, x, weights, along)
+    if code is None:
+        y, *final = _Function.apply(Segments(sweep, cell, along, n), x, *weights, *state)
+    else:
+        y, *final = _OnCore.apply(code, along, n, keep, *native.given(x, state, weights, along))
+    return y, tuple(final)
+
+
+def whole_stretches(n: int, T: int, B: int, dtype: torch.dtype) -> int:
+    """N rounded up, so that segments end where the core's sums of gradients do; as it was where that is far."""
+    up = -(-n // (whole := _stretch(B, dtype))) * whole
+    return up if up <= min(2 * n, T) else n
+
+
+def _stretch(B: int, dtype: torch.dtype) -> int:
+    """Steps of B rows that are whole stretches of those sums."""
+    rows = native.gradient_stretch(dtype)
+    return rows // math.gcd(rows, max(B, 1))
 
 
 def _sizes(x: Tensor, state: State) -> tuple[int, int, int, int]:
@@ -165,11 +180,11 @@ class Segments:
 class _OnCore(torch.autograd.Function):
     """Segments on the core, which adds the gradients of the weights up, from the last segment to the first.
 
-    Its inputs after the third are the core's.
+    Its inputs after the fourth are the core's.
     """
 
     @staticmethod
-    def forward(ctx: Any, code: int, along: Along, n: int, *tensors: Any) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, code: int, along: Along, n: int, keep: bool, *tensors: Any) -> tuple[Tensor, ...]:
         whole = native.Inputs(*tensors)
         x, state = whole.x, [part for part in (whole.h0, whole.c0) if part is not None]
         pairs, room = borders(len(x), n, along), native.Room()
@@ -181,17 +196,18 @@ class _OnCore(torch.autograd.Function):
             piece, way = _piece(whole, kept, i, code, along, first, end)
             _, *ends = native.forward(piece, way, saving=False, y=y[first:end], room=room)
             state = ends[: len(kept)]
-        ctx.call = code, along, n
-        ctx.save_for_backward(*whole, *kept)
+        ctx.call, ctx.y = (code, along, n, len(kept)), TensorWeakRef(y)
+        ctx.save_for_backward(*whole, *kept, *([y] if keep else []))
         ctx.set_materialize_grads(False)
         return y, *state
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor | None, *dstate: Tensor | None) -> tuple[Any, ...]:
         _refuse_again()
-        (code, along, n), saved = ctx.call, ctx.saved_tensors
-        whole, kept = native.Inputs(*saved[: native.N_INPUTS]), saved[native.N_INPUTS :]
-        asked = ctx.needs_input_grad[3:]
+        (code, along, n, parts), saved = ctx.call, ctx.saved_tensors
+        whole, kept = native.Inputs(*saved[: native.N_INPUTS]), saved[native.N_INPUTS :][:parts]
+        y = saved[-1] if len(saved) > native.N_INPUTS + parts else _there(ctx.y, along)
+        asked = ctx.needs_input_grad[4:]
         wanted = [
             want or at in (5, 6) for at, want in enumerate(asked)
         ]  # a segment hands the state's to the one before
@@ -199,11 +215,13 @@ class _OnCore(torch.autograd.Function):
         d: list[Tensor | None] = [None] * native.N_INPUTS
         d[5 : 5 + len(kept)] = dstate
         onto, room = None, native.Room()
-        pairs, y = borders(len(whole.x), n, along), whole.x.new_empty(n, *whole.h0.shape)
+        pairs = borders(len(whole.x), n, along)
+        scratch = whole.x.new_empty(n if y is None else 0, *whole.h0.shape)
         for i in range(len(pairs) - 1, -1, -1):
             first, end = pairs[i]
             piece, way = _piece(whole, kept, i, code, along, first, end)
-            again, _, _, gates = native.forward(piece, way, saving=True, y=y[: end - first], room=room)
+            again = scratch[: end - first] if y is None else y[first:end]
+            gates = native.forward(piece, way, saving=True, y=again, replay=y is not None, room=room)[3]
             coming, d_piece = (None if of is None else of[first:end] for of in (dy, dx))
             found = native.backward(
                 (coming, d[5], d[6]), piece, way, again, gates, wanted, dx=d_piece, onto=onto, room=room
@@ -211,7 +229,14 @@ class _OnCore(torch.autograd.Function):
             pairs_of = zip(d[native.RESTARTS], found[native.RESTARTS], strict=True)
             restarts = [a if b is None else b if a is None else a + b for a, b in pairs_of]
             d = onto = [None, *found[1 : native.RESTARTS.start], *restarts]
-        return None, None, None, dx, *(part if want else None for part, want in zip(d[1:], asked[1:], strict=True))
+        rest = (part if want else None for part, want in zip(d[1:], asked[1:], strict=True))
+        return None, None, None, None, dx, *rest
+
+
+def _there(y: TensorWeakRef, along: Along) -> Tensor | None:
+    """Y, where somebody still has it as forward left it, and it is enough to make the gates from."""
+    there = None if along.get("drop") is not None else y()
+    return None if there is None or there._version else there
 
 
 def _piece(
