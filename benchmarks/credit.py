@@ -5,8 +5,8 @@
 Each rule runs in a process of its own: a forward and a backward pass of one LSTM, B 1, once to warm up with few steps
 and then `rounds` times. Time is that of the process on the processors, the least of the rounds. Memory is the peak of
 the resident set during them, less that of the same process when it had made x, dy and the layer, and had run a forward
-pass without gradient: `extra`, what going back costs beside y. With `--dropped` nobody but the layer holds y (but y times 1) when backward
-begins. The rules' processes are run in turn.
+pass without gradient: `extra`, what going back costs beside y. With `--dropped` nobody but the layer holds y when
+backward begins, and `extra` has y times 1 in it. The rules' processes are run in turn.
 """
 
 from __future__ import annotations
