@@ -36,6 +36,19 @@ def test_a_block_is_used_again_for_sizes_near_its_own():
     assert _core.take(40 * MIB).data_ptr() != place  # that one is in use
 
 
+def test_batches_of_other_lengths_take_the_same_block_unless_it_is_much_too_large():
+    first = _core.take(40 * MIB)
+    place = first.data_ptr()
+    del first
+    half = _core.take(17 * MIB)
+    assert half.data_ptr() == place
+    assert len(half) == 17 * MIB
+    del half
+    assert _core.take(5 * MIB).data_ptr() != place
+    assert _core.idle_bytes() >= 40 * MIB  # the whole block is idle again, not 17 MiB of it
+    assert _core.take(40 * MIB).data_ptr() == place
+
+
 def test_empty_cache_gives_back_what_is_idle_and_nothing_else():
     kept, gone = _core.take(8 * MIB), _core.take(8 * MIB)
     kept.fill_(3)

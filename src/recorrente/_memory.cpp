@@ -15,6 +15,9 @@ namespace {
 
 constexpr std::size_t kPage = std::size_t{2} << 20, kMostIdle = std::size_t{1} << 30;
 
+// A block may be so many times what is asked for: batches that differ in length then share one, not one for each length.
+constexpr std::size_t kLargest = 4;
+
 // Sizes come in steps of at most an eighth, so that batches of slightly different lengths share blocks.
 std::size_t rounded(std::size_t bytes) {
   std::size_t step = kPage;
@@ -32,10 +35,10 @@ class Pool {
   void* take(std::size_t bytes) {
     const std::size_t size = rounded(bytes);
     const std::lock_guard<std::mutex> locked(mutex_);
-    if (const auto found = idle_.find(size); found != idle_.end()) {
+    if (const auto found = idle_.lower_bound(size); found != idle_.end() && found->first <= kLargest * size) {
       void* block = found->second;
-      idle_.erase(found), idle_bytes_ -= size;
-      return sizes_[block] = size, block;
+      idle_bytes_ -= found->first, sizes_[block] = found->first;
+      return idle_.erase(found), block;
     }
     void* block = std::aligned_alloc(kPage, size);
     if (!block && idle_bytes_ > 0) drop(0), block = std::aligned_alloc(kPage, size);
