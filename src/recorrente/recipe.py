@@ -7,6 +7,7 @@ texts is told by `recorrente.kinds`.
 from __future__ import annotations
 
 import io
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -206,14 +207,14 @@ def resume(
 def of_run(folder: str | Path) -> Recipe:
     """The recipe that a run folder followed."""
     run = Run.open(folder)
-    return _from_config(run.config, str(run / "config.json"))
+    return _from_config(run.config, run.folder)
 
 
 def load(folder: str | Path) -> Trained:
     """The trained model of a run folder, with its preprocessing.
 
     Raises:
-        RunError: no run folder, one of a newer version, or one whose weights are missing or cut off.
+        RunError: no run folder, one of another version, or one whose weights are missing or cut off.
     """
     run, recipe = Run.open(folder), of_run(folder)
     path = run / "model.safetensors"
@@ -221,10 +222,7 @@ def load(folder: str | Path) -> Trained:
         cure = f"Go on with it: recorrente train --resume {folder}"
         raise RunError(str(folder), came="a training that did not end", wanted="a finished run", cure=cure)
     network = _network(recipe)
-    try:
-        network.load_state_dict(weights.from_bytes(run.read_bytes(path.name), str(path)))
-    except RuntimeError as error:
-        raise RunError(str(path), came="weights of other shapes", wanted="those that config.json tells of") from error
+    _fill(network, weights.from_bytes(run.read_bytes(path.name), str(path)), run.folder, recipe.source)
     network.eval()
     return Trained(run, recipe, network)
 
@@ -261,8 +259,8 @@ def _kind(recipe: Recipe) -> Kind:
     return chosen
 
 
-def _from_config(config: dict[str, Any], path: str) -> Recipe:
-    """The recipe that `Recipe.to_config` wrote; `path` is named in the error."""
+def _from_config(config: dict[str, Any], folder: Path) -> Recipe:
+    """The recipe that `Recipe.to_config` wrote into the `config.json` of a folder."""
     try:
         data, task = config["data"], dict(config["task"])
         task.pop("name")
@@ -280,8 +278,32 @@ def _from_config(config: dict[str, Any], path: str) -> Recipe:
             plan=Plan(**config["training"]),
             reading=Reading(**reading),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(path, came=f"a broken configuration ({error})", wanted="what a training wrote") from error
+    except KeyError as error:
+        source = config.get("data", {}).get("source", "DATA")
+        raise _too_old(folder, f"a config.json without {error.args[0]}", source) from error
+    except (TypeError, ValueError) as error:
+        came, wanted = f"a broken configuration ({error})", "what a training wrote"
+        raise RunError(str(folder / "config.json"), came=came, wanted=wanted) from error
+
+
+def _fill(network: Network, held: dict[str, torch.Tensor], folder: Path, source: str) -> None:
+    """Puts a run's weights into the network that its config tells of; those that do not fit are named."""
+    own = network.state_dict()
+    told = {
+        "without": sorted(own.keys() - held.keys()),
+        "with": sorted(held.keys() - own.keys()),
+        "of other shapes:": [name for name in own.keys() & held.keys() if own[name].shape != held[name].shape],
+    }
+    if odd := [f"{how} {', '.join(sorted(names))}" for how, names in told.items() if names]:
+        raise _too_old(folder, f"weights {', '.join(odd)}", source)
+    network.load_state_dict(held)
+
+
+def _too_old(folder: Path, came: str, source: str) -> RunError:
+    """A run of a version that built its network otherwise."""
+    again = f"recorrente train {shlex.quote(source)} --out {shlex.quote(str(folder))} --overwrite"
+    cure = f"It was trained with an older version and must be trained again, with the options it had: {again}"
+    return RunError(str(folder), came=came, wanted="what this version builds from config.json", cure=cure)
 
 
 def _network(recipe: Recipe) -> Network:
