@@ -266,9 +266,6 @@ def train(
         _tell_run(trained)
         return
     assert data is not None
-    found = kinds.Found(kind, "as --kind says") if kind else kinds.find(data)
-    chosen = kinds.of_name(found.kind)
-    cell = cell or chosen.cell
     reading = recipe.Reading(
         order=order,
         size=_size(size),
@@ -292,6 +289,9 @@ def train(
         shortest=shortest,
         skip_bad=skip_bad,
     )
+    found = kinds.Found(kind, "as --kind says") if kind else kinds.find(data, reading.said)
+    chosen = kinds.of_name(found.kind)
+    cell = cell or chosen.cell
     plan = chosen.plan(
         data,
         cell,

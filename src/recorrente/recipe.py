@@ -172,8 +172,8 @@ def train(
         ['history.csv', 'predictions.csv']
     """
     _check_device(device)
-    chosen: Kind = kinds.of_name(kind or kinds.find(data).kind)
     reading = reading or Reading()
+    chosen: Kind = kinds.of_name(kind or kinds.find(data, reading.said).kind)
     shape = shape or chosen.shape(chosen.cell, reading, {})
     plan = plan or chosen.plan(str(data), shape.cell, {})
     task = task or chosen.task({})

@@ -31,6 +31,7 @@ class Image(Classified):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
     name = "image"
+    counted = "pictures"
 
     def shape(self, cell: str, reading: Reading, given: Mapping[str, Any]) -> Shape:
         """An Elman network is wider, and starts from an orthogonal W_hh."""
