@@ -28,7 +28,7 @@ from recorrente.layers import Network
 from recorrente.runs import Run, write_bytes, write_text
 from recorrente.shape import Shape
 from recorrente.tasks.classify import Classify
-from recorrente.training import Plan, Task, Watcher
+from recorrente.training import Feed, Plan, Task, Watcher
 from recorrente.watch import GradientWatch, Told
 
 __all__ = [
@@ -184,9 +184,10 @@ def train(
     source = str(Path(data).resolve()) if Path(data).exists() and not of_known(data) else str(data)
     reader = chosen.reader(loaded, reading, plan)
     recipe = Recipe(source, chosen.name, chosen.classes(loaded), reader, shape, task, plan, reading)
+    feed = chosen.feed(recipe, loaded)  # it refuses what is too little, before a folder is made or replaced
     folder = new_folder(data, shape.cell) if out is None else out
     run = Run.create(folder, recipe.to_config(chosen.task_config(task)), overwrite=overwrite)
-    return _follow(recipe, loaded, run, device, watcher, watch_gradient)
+    return _follow(recipe, loaded, feed, run, device, watcher, watch_gradient)
 
 
 def resume(
@@ -200,8 +201,9 @@ def resume(
     """Goes on with an interrupted training, and ends where it would have ended."""
     _check_device(device)
     run, recipe = Run.open(folder), of_run(folder)
-    data = _kind(recipe).again(recipe, recipe.source, progress)
-    return _follow(recipe, data, run, device, watcher, watch_gradient)
+    kind = _kind(recipe)
+    data = kind.again(recipe, recipe.source, progress)
+    return _follow(recipe, data, kind.feed(recipe, data), run, device, watcher, watch_gradient)
 
 
 def of_run(folder: str | Path) -> Recipe:
@@ -322,10 +324,9 @@ def _check_device(device: str) -> None:
 
 
 def _follow(
-    recipe: Recipe, data: Any, run: Run, device: str, watcher: Watcher | None, watch_gradient: Told | bool
+    recipe: Recipe, data: Any, feed: Feed, run: Run, device: str, watcher: Watcher | None, watch_gradient: Told | bool
 ) -> Trained:
     network, kind = _network(recipe), _kind(recipe)
-    feed = kind.feed(recipe, data)
     told = watch_gradient if callable(watch_gradient) else None
     onlooker = GradientWatch(recipe.task, told) if watch_gradient else None
     history = training.train(

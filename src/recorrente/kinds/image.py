@@ -82,7 +82,7 @@ class Image(Classified):
         return Feed(shuffled, lambda: self.in_order(recipe, validation), steps=-(-len(fit) // plan.batch))
 
     def divide(self, plan: Plan, data: ImageData) -> tuple[ImageSet, ImageSet]:
-        return image.split_validation(data.train, plan.validation, plan.seed)
+        return image.split_validation(data.train, plan.validation, plan.seed, data.classes)
 
     def in_order(self, recipe: Recipe, part: ImageSet) -> Iterator[Batch]:
         return image.batches(part, recipe.reader, self.together)
