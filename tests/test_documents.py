@@ -17,6 +17,7 @@ from sklearn.datasets import load_digits
 
 from recorrente import kinds
 from recorrente.cli import app
+from recorrente.data.catalogue import KNOWN
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"<!-- example: (\w+) -->\n```python\n(.*?)```", re.DOTALL)
@@ -176,6 +177,15 @@ def understood(command, words: list[str]) -> None:
     if hasattr(command, "resolve_command"):
         _, inner, rest = command.resolve_command(context, [*context._protected_args, *context.args])
         understood(inner, rest)
+
+
+def test_the_page_of_scores_has_a_row_for_every_known_set_with_a_command_that_is_understood():
+    cells = re.findall(r"^\| `recorrente (train [^`]*)`", (ROOT / "docs" / "scores.md").read_text(), re.MULTILINE)
+    shown = [shlex.split(cell) for cell in cells]
+    for words in shown:
+        understood(typer.main.get_command(app), words)
+    alike = {"grid-command"}  # of grid
+    assert {words[1] for words in shown} | alike == {*KNOWN}
 
 
 def test_the_page_on_data_tells_of_every_kind_and_shows_the_same_commands_in_both_languages():
