@@ -193,6 +193,9 @@ def test_times_off_any_grid_are_refused(tmp_path):
     times = sorted(START + timedelta(seconds=int(s)) for s in random.integers(0, 10**6, 50))
     with pytest.raises(InputError, match="not evenly spaced"):
         read(csv(tmp_path, ["when,value", *(f"{time},{k}.5" for k, time in enumerate(times))]), Asked())
+    days = [f"{START + timedelta(days=k * k):%Y-%m-%d},{k}.5" for k in range(30)]
+    with pytest.raises(InputError, match=r"do not fit, such as \d{4}-\d\d-\d\d, wanted"):
+        read(csv(tmp_path, ["when,value", *days], "days.csv"), Asked())
 
 
 def test_times_a_little_off_are_put_on_the_grid(tmp_path):
