@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from safetensors.torch import load_file
 from sklearn.datasets import load_digits
 
 import recorrente
+from recorrente.errors import InputError
 
 COMMANDS = ("train", "evaluate", "predict", "generate", "inspect", "data", "info")
 
@@ -271,6 +273,20 @@ def test_a_folder_of_ones_own_pictures(command, tmp_path):
     assert metrics["accuracy"] > 0.8
     evaluated = json.loads(command("evaluate", "run", "--json").stdout)
     assert evaluated["accuracy"] == metrics["accuracy"]
+
+
+def test_too_few_pictures_are_refused_before_a_run_is_made_or_replaced(run_folder, tmp_path):
+    for number in range(4):
+        path = tmp_path / "few" / ("zero", "one")[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8), 50 * number, np.uint8)).save(path)
+    shutil.copytree(run_folder, tmp_path / "run")
+    with pytest.raises(InputError, match=r"pictures to learn from: got a single one of class (zero|one), wanted two"):
+        recorrente.train(tmp_path / "few", out=tmp_path / "new")
+    with pytest.raises(InputError, match="a single one of class"):
+        recorrente.train(tmp_path / "few", out=tmp_path / "run", overwrite=True)
+    assert not (tmp_path / "new").exists()
+    assert recorrente.load(tmp_path / "run").recipe.source == "digits"
 
 
 @pytest.mark.parametrize("more", [{"bidirectional": True, "layers": 2}, {"cell": "lstm"}, {"cell": "elman"}])

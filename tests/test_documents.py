@@ -4,14 +4,20 @@ import ast
 import json
 import re
 import runpy
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 from PIL import Image
 from sklearn.datasets import load_digits
+
+from recorrente import kinds
+from recorrente.cli import app
+from recorrente.data.catalogue import KNOWN
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"<!-- example: (\w+) -->\n```python\n(.*?)```", re.DOTALL)
@@ -132,3 +138,58 @@ def test_the_recipe_for_a_cell_works(tmp_path):
     )
     outcome = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert outcome.returncode == 0, outcome.stderr
+
+
+@pytest.mark.parametrize("name", ["texts", "forecast"])
+def test_the_page_on_data_runs_and_says_what_it_says(name, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = examples("docs/guide/data.md")[name]
+    assert examples("docs/guia/data.md")[name] == code
+    exec(compile(code, "docs/guide/data.md", "exec"), {})
+    assert capsys.readouterr().out.split("\n")[:-1] == re.findall(r"^print\(.*# (.*)$", code, re.MULTILINE)
+
+
+def commands(document: str) -> list[list[str]]:
+    """The words of every line of a document that calls the command, without what a shell takes for a remark."""
+    lines = re.findall(r"^recorrente .*", (ROOT / document).read_text(), re.MULTILINE)
+    return [shlex.split(line, comments=True)[1:] for line in lines]
+
+
+@pytest.mark.parametrize("document", ["README.md", "LEIAME.md", "docs/guide/data.md", "docs/guia/data.md"])
+def test_every_command_shown_is_one_that_the_command_understands(document):
+    """Through its own parser: an option that there is not, or a number that is none, fails here."""
+    shown = commands(document)
+    assert len(shown) > 15
+    for words in shown:
+        understood(typer.main.get_command(app), words)
+
+
+@pytest.mark.parametrize(
+    "words", [["train", "x", "--horizn", "3"], ["train", "x", "--horizon", "far"], ["data", "all"]]
+)
+def test_a_command_that_there_is_not_would_be_found(words):
+    with pytest.raises(Exception, match=r"horizn|integer|all"):
+        understood(typer.main.get_command(app), words)
+
+
+def understood(command, words: list[str]) -> None:
+    context = command.make_context("recorrente", list(words))
+    if hasattr(command, "resolve_command"):
+        _, inner, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+        understood(inner, rest)
+
+
+def test_the_page_of_scores_has_a_row_for_every_known_set_with_a_command_that_is_understood():
+    cells = re.findall(r"^\| `recorrente (train [^`]*)`", (ROOT / "docs" / "scores.md").read_text(), re.MULTILINE)
+    shown = [shlex.split(cell) for cell in cells]
+    for words in shown:
+        understood(typer.main.get_command(app), words)
+    alike = {"grid-command"}  # of grid
+    assert {words[1] for words in shown} | alike == {*KNOWN}
+
+
+def test_the_page_on_data_tells_of_every_kind_and_shows_the_same_commands_in_both_languages():
+    assert commands("docs/guide/data.md") == commands("docs/guia/data.md")
+    for document in ("docs/guide/data.md", "docs/guia/data.md"):
+        told = re.findall(r"^\| \[`([\w-]+)`\]", (ROOT / document).read_text(), re.MULTILINE)
+        assert {*told, "probe"} == {*kinds.NAMES}

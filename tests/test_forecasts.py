@@ -1,7 +1,10 @@
 """Forecasts: measures and windows against slow definitions, and a training from a table to what comes after it."""
 
 import csv
+import json
 import math
+import re
+import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from recorrente import forecasts, recipe
 from recorrente.baselines import LinearForecast, seasonal_naive
@@ -335,6 +339,44 @@ def test_evaluate_says_the_same_again(trained):
     copy.write_bytes(Path(trained.recipe.source).read_bytes())
     for scores in (again.evaluate(), again.evaluate(copy)):
         assert scores["mse"] == pytest.approx(metrics["mse"], rel=1e-5)
+
+
+def test_a_run_from_before_the_intervals_were_calibrated_says_what_it_lacks(trained, command, tmp_path):
+    run = Path(shutil.copytree(trained.run.folder, tmp_path / "an old run"))
+    held = load_file(run / "model.safetensors")
+    (lost,) = (name for name in held if name.endswith("widening"))
+    kept = {name: weight for name, weight in held.items() if name != lost}
+    source, told = trained.recipe.source, rf"an old run: got weights without {lost}, wanted .* older version"
+    again = re.escape(f"recorrente train {source} --out '{run}' --overwrite")
+    save_file(kept, run / "model.safetensors")
+    with pytest.raises(InputError, match=f"{told}.*{again}"):
+        recipe.load(run)
+    for words in (("evaluate", run), ("predict", run, source), ("inspect", run)):
+        outcome = command(*words)
+        assert outcome.returncode == 1
+        assert re.search(told, outcome.stderr), outcome.stderr
+        assert "Traceback" not in outcome.stderr
+    save_file({**kept, "head.widen": held[lost], lost: torch.zeros(3)}, run / "model.safetensors")
+    with pytest.raises(InputError, match=f"got weights with head.widen, of other shapes: {lost}, wanted"):
+        recipe.load(run)
+
+
+def test_a_run_from_before_logarithms_is_refused_as_old_too(trained, tmp_path):
+    run = Path(shutil.copytree(trained.run.folder, tmp_path / "run"))
+    config = json.loads((run / "config.json").read_text())
+    del config["data"]["reader"]["proportion"]
+    (run / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"a config.json without proportion, .* older version .*--overwrite"):
+        recipe.load(run)
+
+
+def test_an_old_checkpoint_is_not_gone_on_with(trained, tmp_path):
+    run = Path(shutil.copytree(trained.run.folder, tmp_path / "run"))
+    content = torch.load(run / "checkpoint.pt", weights_only=True)
+    content["network"].popitem()
+    torch.save(content, run / "checkpoint.pt")
+    with pytest.raises(InputError, match=r"checkpoint.pt: got .*older version.*Delete it to start this run over"):
+        recipe.resume(run)
 
 
 def test_inspect_reads_the_segments(trained):

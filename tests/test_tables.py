@@ -140,6 +140,17 @@ def test_the_same_row_twice_counts_once_and_another_value_is_refused(tmp_path):
     assert kept.tracks[0].targets[5, 0] == 5.5
 
 
+def test_series_that_were_not_told_apart_are_no_bad_rows(tmp_path):
+    """Two shops, and one row that is there twice with another value, so that nothing keeps equal times apart."""
+    head, *rows = by_hour()
+    shops = [f"{row},{shop}" for shop in ("Centro", "Lapa") for row in rows]
+    path = csv(tmp_path, [f"{head},shop", *shops, shops[5].replace(".5", ".75")])
+    for asked in (Asked(), Asked(skip_bad=True)):
+        with pytest.raises(InputError, match=r"there twice with other values.*Are they several series\? --group NAME"):
+            read(path, asked)
+    assert len(read(path, Asked(group="shop", skip_bad=True)).tracks) == 2
+
+
 def test_gaps_are_steps_of_which_nothing_is_known(tmp_path):
     head, *rows = by_hour()
     table = read(csv(tmp_path, [head, *rows[:20], *rows[25:]]), Asked())
@@ -182,6 +193,9 @@ def test_times_off_any_grid_are_refused(tmp_path):
     times = sorted(START + timedelta(seconds=int(s)) for s in random.integers(0, 10**6, 50))
     with pytest.raises(InputError, match="not evenly spaced"):
         read(csv(tmp_path, ["when,value", *(f"{time},{k}.5" for k, time in enumerate(times))]), Asked())
+    days = [f"{START + timedelta(days=k * k):%Y-%m-%d},{k}.5" for k in range(30)]
+    with pytest.raises(InputError, match=r"do not fit, such as \d{4}-\d\d-\d\d, wanted"):
+        read(csv(tmp_path, ["when,value", *days], "days.csv"), Asked())
 
 
 def test_times_a_little_off_are_put_on_the_grid(tmp_path):
@@ -295,6 +309,18 @@ def test_find_tells_texts_from_numbers_over_time(tmp_path, name, lines, kind, wh
     found = kinds.find(csv(tmp_path, lines, name))
     assert found.kind == kind
     assert why in found.why
+
+
+def test_what_is_said_of_a_table_tells_its_kind(tmp_path, command):
+    noted = ["date,sold,note", *[f"2024-01-{day:02},{day},it was a day of rain" for day in range(1, 20)]]
+    path = csv(tmp_path, noted)
+    assert kinds.find(path).kind == "text"
+    for name in ("target", "time", "known", "horizon", "context", "season"):
+        assert kinds.find(path, (name, "skip_bad")) == kinds.Found("forecast", f"a table, with --{name}")
+    assert kinds.find(csv(tmp_path, ["date,sold", *["2024-01-01,5"] * 5], "b.csv"), ("label",)).kind == "text"
+    outcome = command("train", path, "--target", "sold", "--horizon", "15")
+    assert "forecast (a table, with --target)" in outcome.stderr
+    assert "longer table, or a shorter --horizon" in outcome.stderr
 
 
 def test_find_knows_parquet_by_its_name_and_by_what_is_in_it(tmp_path):

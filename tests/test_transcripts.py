@@ -9,7 +9,7 @@ from PIL import Image
 
 import recorrente
 from recorrente import Plan, Shape
-from recorrente.data import lips, speech, transcripts
+from recorrente.data import groups, lips, speech, transcripts
 from recorrente.data.progress import silent
 from recorrente.data.sound import Sounds
 from recorrente.data.transcripts import Units, plain, slots_of
@@ -318,3 +318,17 @@ def test_no_recording_is_in_two_parts_of_the_strings(monkeypatch):
     assert sum(map(len, used)) == len(set.union(*used)) == 3000
     assert all("theo" in name for name in used[2])
     assert not any("theo" in name for name in used[0] | used[1])
+
+
+@pytest.mark.parametrize(
+    ("who", "why"),
+    [
+        ([""] * 10, ""),
+        (["ana", "bia"] * 5, ", for there are fewer than 5 speakers"),
+        ([*"abcdefghi", ""], ", for not all sounds tell the speaker"),
+    ],
+)
+def test_it_is_told_why_no_group_is_tested_on_as_a_whole(who, why):
+    tested, split = groups.tested(who, [0] * 10, ["a"], given=None, leave_out=None, seed=0, who="speaker", of="sounds")
+    assert len(tested) == 2
+    assert split == f"at random, a fifth of each class{why}"

@@ -197,17 +197,19 @@ def train(
         str | None, typer.Option(help="cross_entropy or half_square.", show_default="cross_entropy")
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data.", show_default="by kind")] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Sequences in a step.", show_default="32")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Sequences in a step.", show_default="by kind")] = None,
     window: Annotated[
         int | None, typer.Option(min=1, help="Running text: steps that the gradient goes back.", show_default="64")
     ] = None,
     learning_rate: Annotated[float | None, typer.Option(help="The highest one.", show_default="by kind")] = None,
     clip: Annotated[float | None, typer.Option(help="The largest norm of the gradient.", show_default="1")] = None,
     validation: Annotated[
-        float | None, typer.Option(help="Share kept to validate on.", show_default="0.05; running text 0.1")
+        float | None,
+        typer.Option(help="Share kept to validate on.", show_default="0.05; running text and tables of numbers 0.1"),
     ] = None,
     shift: Annotated[
-        int | None, typer.Option(min=0, help="Move training pictures by up to so many pixels.", show_default="1")
+        int | None,
+        typer.Option(min=0, help="Move training pictures and clips by up to so many pixels.", show_default="by kind"),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of all that is random.", show_default="0")] = None,
     credit: Annotated[
@@ -266,9 +268,6 @@ def train(
         _tell_run(trained)
         return
     assert data is not None
-    found = kinds.Found(kind, "as --kind says") if kind else kinds.find(data)
-    chosen = kinds.of_name(found.kind)
-    cell = cell or chosen.cell
     reading = recipe.Reading(
         order=order,
         size=_size(size),
@@ -292,6 +291,9 @@ def train(
         shortest=shortest,
         skip_bad=skip_bad,
     )
+    found = kinds.Found(kind, "as --kind says") if kind else kinds.find(data, reading.said)
+    chosen = kinds.of_name(found.kind)
+    cell = cell or chosen.cell
     plan = chosen.plan(
         data,
         cell,

@@ -7,6 +7,7 @@ texts is told by `recorrente.kinds`.
 from __future__ import annotations
 
 import io
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -27,7 +28,7 @@ from recorrente.layers import Network
 from recorrente.runs import Run, write_bytes, write_text
 from recorrente.shape import Shape
 from recorrente.tasks.classify import Classify
-from recorrente.training import Plan, Task, Watcher
+from recorrente.training import Feed, Plan, Task, Watcher
 from recorrente.watch import GradientWatch, Told
 
 __all__ = [
@@ -171,8 +172,8 @@ def train(
         ['history.csv', 'predictions.csv']
     """
     _check_device(device)
-    chosen: Kind = kinds.of_name(kind or kinds.find(data).kind)
     reading = reading or Reading()
+    chosen: Kind = kinds.of_name(kind or kinds.find(data, reading.said).kind)
     shape = shape or chosen.shape(chosen.cell, reading, {})
     plan = plan or chosen.plan(str(data), shape.cell, {})
     task = task or chosen.task({})
@@ -183,9 +184,10 @@ def train(
     source = str(Path(data).resolve()) if Path(data).exists() and not of_known(data) else str(data)
     reader = chosen.reader(loaded, reading, plan)
     recipe = Recipe(source, chosen.name, chosen.classes(loaded), reader, shape, task, plan, reading)
+    feed = chosen.feed(recipe, loaded)  # it refuses what is too little, before a folder is made or replaced
     folder = new_folder(data, shape.cell) if out is None else out
     run = Run.create(folder, recipe.to_config(chosen.task_config(task)), overwrite=overwrite)
-    return _follow(recipe, loaded, run, device, watcher, watch_gradient)
+    return _follow(recipe, loaded, feed, run, device, watcher, watch_gradient)
 
 
 def resume(
@@ -199,21 +201,22 @@ def resume(
     """Goes on with an interrupted training, and ends where it would have ended."""
     _check_device(device)
     run, recipe = Run.open(folder), of_run(folder)
-    data = _kind(recipe).again(recipe, recipe.source, progress)
-    return _follow(recipe, data, run, device, watcher, watch_gradient)
+    kind = _kind(recipe)
+    data = kind.again(recipe, recipe.source, progress)
+    return _follow(recipe, data, kind.feed(recipe, data), run, device, watcher, watch_gradient)
 
 
 def of_run(folder: str | Path) -> Recipe:
     """The recipe that a run folder followed."""
     run = Run.open(folder)
-    return _from_config(run.config, str(run / "config.json"))
+    return _from_config(run.config, run.folder)
 
 
 def load(folder: str | Path) -> Trained:
     """The trained model of a run folder, with its preprocessing.
 
     Raises:
-        RunError: no run folder, one of a newer version, or one whose weights are missing or cut off.
+        RunError: no run folder, one of another version, or one whose weights are missing or cut off.
     """
     run, recipe = Run.open(folder), of_run(folder)
     path = run / "model.safetensors"
@@ -221,10 +224,7 @@ def load(folder: str | Path) -> Trained:
         cure = f"Go on with it: recorrente train --resume {folder}"
         raise RunError(str(folder), came="a training that did not end", wanted="a finished run", cure=cure)
     network = _network(recipe)
-    try:
-        network.load_state_dict(weights.from_bytes(run.read_bytes(path.name), str(path)))
-    except RuntimeError as error:
-        raise RunError(str(path), came="weights of other shapes", wanted="those that config.json tells of") from error
+    _fill(network, weights.from_bytes(run.read_bytes(path.name), str(path)), run.folder, recipe.source)
     network.eval()
     return Trained(run, recipe, network)
 
@@ -261,8 +261,8 @@ def _kind(recipe: Recipe) -> Kind:
     return chosen
 
 
-def _from_config(config: dict[str, Any], path: str) -> Recipe:
-    """The recipe that `Recipe.to_config` wrote; `path` is named in the error."""
+def _from_config(config: dict[str, Any], folder: Path) -> Recipe:
+    """The recipe that `Recipe.to_config` wrote into the `config.json` of a folder."""
     try:
         data, task = config["data"], dict(config["task"])
         task.pop("name")
@@ -280,8 +280,32 @@ def _from_config(config: dict[str, Any], path: str) -> Recipe:
             plan=Plan(**config["training"]),
             reading=Reading(**reading),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(path, came=f"a broken configuration ({error})", wanted="what a training wrote") from error
+    except KeyError as error:
+        source = config.get("data", {}).get("source", "DATA")
+        raise _too_old(folder, f"a config.json without {error.args[0]}", source) from error
+    except (TypeError, ValueError) as error:
+        came, wanted = f"a broken configuration ({error})", "what a training wrote"
+        raise RunError(str(folder / "config.json"), came=came, wanted=wanted) from error
+
+
+def _fill(network: Network, held: dict[str, torch.Tensor], folder: Path, source: str) -> None:
+    """Puts a run's weights into the network that its config tells of; those that do not fit are named."""
+    own = network.state_dict()
+    told = {
+        "without": sorted(own.keys() - held.keys()),
+        "with": sorted(held.keys() - own.keys()),
+        "of other shapes:": [name for name in own.keys() & held.keys() if own[name].shape != held[name].shape],
+    }
+    if odd := [f"{how} {', '.join(sorted(names))}" for how, names in told.items() if names]:
+        raise _too_old(folder, f"weights {', '.join(odd)}", source)
+    network.load_state_dict(held)
+
+
+def _too_old(folder: Path, came: str, source: str) -> RunError:
+    """A run of a version that built its network otherwise."""
+    again = f"recorrente train {shlex.quote(source)} --out {shlex.quote(str(folder))} --overwrite"
+    cure = f"It was trained with an older version and must be trained again, with the options it had: {again}"
+    return RunError(str(folder), came=came, wanted="what this version builds from config.json", cure=cure)
 
 
 def _network(recipe: Recipe) -> Network:
@@ -300,10 +324,9 @@ def _check_device(device: str) -> None:
 
 
 def _follow(
-    recipe: Recipe, data: Any, run: Run, device: str, watcher: Watcher | None, watch_gradient: Told | bool
+    recipe: Recipe, data: Any, feed: Feed, run: Run, device: str, watcher: Watcher | None, watch_gradient: Told | bool
 ) -> Trained:
     network, kind = _network(recipe), _kind(recipe)
-    feed = kind.feed(recipe, data)
     told = watch_gradient if callable(watch_gradient) else None
     onlooker = GradientWatch(recipe.task, told) if watch_gradient else None
     history = training.train(

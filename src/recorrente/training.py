@@ -238,6 +238,8 @@ class _Trainer:
         """Takes up a checkpoint; the history that it carries."""
         try:
             content: dict[str, Any] = torch.load(io.BytesIO(run.read_bytes("checkpoint.pt")), weights_only=True)
+            if content["network"].keys() != self.network.state_dict().keys():
+                raise ValueError("the weights of another network, as an older version built it")
             for name in STATEFUL:
                 getattr(self, name).load_state_dict(content[name])
         except RunError:

@@ -63,7 +63,9 @@ def tested(
         shown = ", ".join(held[:5]) + (" and others" if len(held) > 5 else "")
         return {k for k, group in enumerate(groups) if group in held}, f"by {who}: {shown}"
     _, out = hold_out(np.array(labels), HELD_OUT, seed, classes, of=of)
-    return set(out.tolist()), "at random, a fifth of each class"
+    few = f", for there are fewer than {FEWEST_GROUPS} {who}s" if len(everyone) < FEWEST_GROUPS else ""
+    why = few or f", for not all {of} tell the {who}"
+    return set(out.tolist()), "at random, a fifth of each class" + (why if everyone else "")
 
 
 def held_groups(everyone: Sequence[str], share: float, seed: int) -> list[str]:

@@ -116,13 +116,16 @@ def _extent(images: ImageSet) -> str:
     return f"{width}x{height}"
 
 
-def split_validation(train: ImageSet, fraction: float, seed: int) -> tuple[ImageSet, ImageSet]:
+def split_validation(
+    train: ImageSet, fraction: float, seed: int, names: Sequence[str] | None = None
+) -> tuple[ImageSet, ImageSet]:
     """Cuts a validation part from the training pictures, with the same share of every class.
 
     Args:
         train: what the two parts are cut from; the test pictures are not involved.
         fraction: the share that is held out, 0 or more and less than 1; 0 holds out nothing.
         seed: which pictures; the same seed, the same split.
+        names: of the classes, for the error.
 
     Returns:
         What is left to train on, and the validation part, each in the order of `train`.
@@ -140,7 +143,7 @@ def split_validation(train: ImageSet, fraction: float, seed: int) -> tuple[Image
         raise InputError("validation", came=fraction, wanted="a fraction of 0 or more and less than 1")
     if fraction == 0:
         return train, train.subset(slice(0, 0))
-    kept, held = hold_out(train.labels, fraction, seed)
+    kept, held = hold_out(train.labels, fraction, seed, names, of="pictures to learn from")
     return train.subset(kept), train.subset(held)
 
 

@@ -42,6 +42,8 @@ NUMERIC = 0.9
 """The share of a column's values that must be numbers for it to be a column of numbers."""
 LEVELS = 20
 """A column of words with no more different ones is told to the network, a channel for each."""
+FEW_TWICE = 0.1
+"""The share of a series' rows up to which `skip_bad` leaves out those whose time is there already."""
 NAMED = 5
 """Bad cells that an error names; the others are counted."""
 
@@ -494,10 +496,12 @@ def _in_order(
         return rows
     table = np.concatenate([cells[name] for name in (*columns.targets, *columns.past, *columns.known)], axis=1)
     same = np.array([np.array_equal(table[rows[k]], table[rows[k - 1]], equal_nan=True) for k in twice])
-    if not same.all() and not skip_bad:
+    several = (~same).sum() > FEW_TWICE * len(rows)  # no fault in a few rows
+    if several or not (same.all() or skip_bad):
         k = twice[~same][0]
         came = f"{int((~same).sum())} times that are there twice{of} with other values, first in row {rows[k] + 2}"
-        cure = "Are they several series? --group NAME tells them apart. --skip-bad keeps the first row of each time"
+        cure = "Are they several series? --group NAME tells them apart"
+        cure += "" if several else ". --skip-bad keeps the first row of each time"
         raise InputError(str(path), came=came, wanted="one row for each time", cure=cure)
     notes.append(f"left out: {len(twice)} rows{of} whose time was there already, {int(same.sum())} of them the same")
     return np.delete(rows, twice)

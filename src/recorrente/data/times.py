@@ -349,4 +349,7 @@ def _refuse_uneven(name: str, spacing: Spacing, series: Sequence[NDArray[np.int6
 
 
 def _shown(spacing: Spacing, value: int) -> str:
-    return str(value) if spacing.unit == "number" else str(np.datetime64(int(value), "us")).replace("T", " ")
+    if spacing.unit == "number":
+        return str(value)
+    text = str(np.datetime64(int(value), "us")).replace("T", " ").removesuffix(".000000")
+    return text.removesuffix(" 00:00:00")

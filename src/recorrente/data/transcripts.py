@@ -316,7 +316,7 @@ def divided(
         who="group",
         of="transcripts",
     )
-    split = split.removesuffix(" of each class")
+    split = split.replace(" of each class", "")
     train = every.subset(k for k in range(len(every)) if k not in tested)
     told = (*listed.skipped, *skipped)
     return TranscribedData(source.resolve().name, train, every.subset(sorted(tested)), how, split, skipped=told)

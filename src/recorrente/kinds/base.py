@@ -69,13 +69,18 @@ class Reading:
     season: int | None = None
     skip_bad: bool | None = None
 
+    @property
+    def said(self) -> tuple[str, ...]:
+        """The names of what was said."""
+        return tuple(one.name for one in fields(self) if getattr(self, one.name) is not None)
+
     def only(self, kind: str, *allowed: str) -> None:
         """Refuses what was said but means nothing for a kind."""
-        for one in fields(self):
-            if getattr(self, one.name) is not None and one.name not in allowed:
-                came = f"{getattr(self, one.name)!r} for data of the kind {kind}"
+        for name in self.said:
+            if name not in allowed:
+                came = f"{getattr(self, name)!r} for data of the kind {kind}"
                 wanted = f"one of {', '.join(allowed)}" if allowed else "nothing said of how it is read"
-                raise InputError(one.name, came=came, wanted=wanted, cure="Another kind is chosen with --kind")
+                raise InputError(name, came=came, wanted=wanted, cure="Another kind is chosen with --kind")
 
 
 class Reader(Protocol):

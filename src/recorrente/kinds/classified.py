@@ -165,7 +165,7 @@ class Ragged(Classified):
     def divide(self, plan: Plan, data: Any) -> tuple[Any, Any]:
         """The training part as two, every class in both in its own share: to fit, and to validate on."""
         labels = np.array(data.train.labels)
-        kept, held = hold_out(labels, plan.validation, plan.seed, data.classes, of=self.counted)
+        kept, held = hold_out(labels, plan.validation, plan.seed, data.classes, of=f"{self.counted} to learn from")
         return data.train.subset(kept), data.train.subset(held)
 
     def varied(

@@ -9,6 +9,7 @@ import codecs
 import csv
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -46,6 +47,11 @@ NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
 TIMES = ("date", "data", "time", "tempo", "datetime", "timestamp", "year", "ano")
 """What a column of whole numbers is called that holds times."""
 PARTS = ("month", "mes", "mês", "day", "dia", "hour", "hora", "minute", "minuto")
+OF_TABLES = {
+    "forecast": ("target", "time", "known", "horizon", "context", "season"),
+    "text": ("text", "label"),
+}
+"""What is said of a table of one kind alone."""
 FEW_LABELS = 0.2
 """Labels are few: at most one different for every five lines."""
 
@@ -58,8 +64,12 @@ class Found:
     why: str
 
 
-def find(source: str | Path) -> Found:
+def find(source: str | Path, said: Collection[str] = ()) -> Found:
     """The kind of a known set, a file or a folder.
+
+    Args:
+        source: where it is.
+        said: the names of what was said of how it is read: who names the target of a table means a forecast.
 
     Raises:
         InputError: there is nothing there, or nothing in it that is known.
@@ -67,7 +77,7 @@ def find(source: str | Path) -> Found:
     if of_known(source):
         return Found(KNOWN[str(source)].kind, "a known set")
     path = locate(source)
-    return _of_folder(path) if path.is_dir() else _of_file(path)
+    return _of_folder(path) if path.is_dir() else _of_file(path, said)
 
 
 def _of_folder(folder: Path) -> Found:
@@ -182,14 +192,14 @@ def _shape(path: Path) -> list[int]:
     return [int(part) for part in shape.split(",") if part.strip().isdecimal()]
 
 
-def _of_file(path: Path) -> Found:
+def _of_file(path: Path, said: Collection[str] = ()) -> Found:
     suffix = path.suffix.lower()
     if suffix == ".ts" or (suffix in (".txt", ".tsv") and path.stem.endswith(("_TRAIN", "_TEST"))):
         return Found("series", "a file of labelled series")
     if suffix in PARQUET or _begins(path, b"PAR1"):
         return Found("forecast", "a Parquet table")
     if suffix in TABLES:
-        return _of_transcripts(path) or _of_table(path)
+        return _of_transcripts(path) or _as_said(said) or _of_table(path)
     if suffix in TAGGED or suffix == ".zip":
         return Found("tags", "a file of tagged words")
     if suffix in PICTURES:
@@ -205,6 +215,14 @@ def _of_file(path: Path) -> Found:
         beginning = file.read(LOOKED_AT)
     lines = beginning.decode("latin-1").splitlines()[: -1 if len(beginning) == LOOKED_AT else None]
     return _of_lines(lines)
+
+
+def _as_said(said: Collection[str]) -> Found | None:
+    """What a table is by the options that mean something for one kind of table alone."""
+    for kind, options in OF_TABLES.items():
+        if meant := [name for name in options if name in said]:
+            return Found(kind, f"a table, with --{meant[0]}")
+    return None
 
 
 def _begins(path: Path, mark: bytes) -> bool:

@@ -31,6 +31,7 @@ class Image(Classified):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
     name = "image"
+    counted = "pictures"
 
     def shape(self, cell: str, reading: Reading, given: Mapping[str, Any]) -> Shape:
         """An Elman network is wider, and starts from an orthogonal W_hh."""
@@ -81,7 +82,7 @@ class Image(Classified):
         return Feed(shuffled, lambda: self.in_order(recipe, validation), steps=-(-len(fit) // plan.batch))
 
     def divide(self, plan: Plan, data: ImageData) -> tuple[ImageSet, ImageSet]:
-        return image.split_validation(data.train, plan.validation, plan.seed)
+        return image.split_validation(data.train, plan.validation, plan.seed, data.classes)
 
     def in_order(self, recipe: Recipe, part: ImageSet) -> Iterator[Batch]:
         return image.batches(part, recipe.reader, self.together)
