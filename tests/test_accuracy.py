@@ -112,6 +112,14 @@ def test_long(kind, T, B, H):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_sums_over_many_rows(kind):
+    """53,248 rows: the gradients of weights and biases add them up."""
+    errors = Errors()
+    errors.add(kind, 4096, 13, 3, 48)
+    errors.check()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("weights", "inputs"), [(8.0, 1.0), (1.0, 100.0), (1.0, 1e15), (1.0, 1e-6), (1.0, 1e-30), (1e-3, 1.0)]
 )

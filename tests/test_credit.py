@@ -175,9 +175,13 @@ def in_segments(n):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("name", CELLS)
 def test_running_a_segment_again_changes_no_bit_of_any_gradient(name, dtype):
+    """But of the biases', which are carried from segment to segment with more digits than autograd has for its sums."""
     cell, single = CELLS[name], problem(CELLS[name], (40, B, C, 33), dtype)
     came, truth = (run(sweep, cell, *single) for sweep in (Checkpointed(6).through(native.automatic), in_segments(7)))
-    assert all(torch.equal(came[part], truth[part]) for part in truth)
+    carried = {part for part in truth if part.startswith("dw bias")}
+    assert all(torch.equal(came[part], truth[part]) for part in truth.keys() - carried)
+    for part in carried:
+        assert torch.allclose(came[part], truth[part], rtol=8 * torch.finfo(dtype).eps, atol=8 * torch.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("hidden", [1, 7, 16, 65, 256])

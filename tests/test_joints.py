@@ -11,8 +11,10 @@ from recorrente import Plan, Shape
 from recorrente.data import joints
 from recorrente.data.joints import Posture
 from recorrente.data.progress import silent
+from recorrente.data.series import Series
 from recorrente.errors import InputError
-from recorrente.kinds import find
+from recorrente.kinds import find, of_name
+from recorrente.kinds.base import Reading, Recipe
 
 REAL = Path(os.environ.get("RECORRENTE_DATA", "")) / "jhmdb"
 HEIGHTS = np.array([2.0, 1.0, 0.0, 1.5])  # head, hip, foot, hand
@@ -82,6 +84,20 @@ def test_a_varied_body_is_still_one():
         assert all(sides) != mirror
         assert any(sides)
         assert len({len(each) for each in made}) > 3
+
+
+@pytest.mark.parametrize(
+    ("source", "said", "mirrored"),
+    [("jhmdb", None, True), ("jhmdb", False, False), ("poses", None, False), ("poses", True, True)],
+)
+def test_a_set_that_is_known_to_have_no_sides_is_mirrored_unasked(source, said, mirrored, monkeypatch):
+    told = []
+    monkeypatch.setattr(joints, "varied", lambda one, random, *, mirror: told.append(mirror) or one)
+    pose = body(True, 12, np.random.default_rng(1)).reshape(12, -1)
+    reader, reading = Posture.of([pose]), Reading(mirror=said)
+    recipe = Recipe(source, "joints", ("a", "b"), reader, Shape("gru"), None, Plan(), reading)
+    of_name("joints").varied(recipe, Series((pose,), (0,)), [reader(pose)], np.random.default_rng(0))
+    assert told == [mirrored]
 
 
 def _hand_at_right(mean: np.ndarray) -> bool:

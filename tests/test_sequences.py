@@ -66,20 +66,22 @@ def problems(draw):
     cell = draw(st.sampled_from(list(ON_CORE)))
     noise = draw(st.sampled_from([n for n in NOISE if not (cell == "lstm_peephole" and n in ("zoneout", "all"))]))
     T, B = draw(st.integers(0, 9)), draw(st.integers(1, 6))
+    # Norms over few values, or where there is no bias over zeros alone, may multiply a gradient and its roundings by
+    # 1/sqrt(1e-5) in each layer and step: the core's own tests have such widths, one layer deep.
+    normed = cell in ("gru_norm", "lstm_norm")
     return {
         "cell": cell,
         "noise": noise,
         "T": T,
         "B": B,
         "C": draw(st.integers(1, 9)),
-        "H": draw(st.sampled_from([1, 2, 7, 9, 17])),
+        "H": draw(st.sampled_from([7, 9, 17] if normed else [1, 2, 7, 9, 17])),
         "lengths": draw(st.none() | st.lists(st.integers(0, T), min_size=B, max_size=B)),
         "reset": draw(st.sampled_from(["no", "zero", "restart"])),
         "layers": draw(st.integers(1, 3)),
         "both": draw(st.booleans()),
         "batch_first": draw(st.booleans()),
-        # Without one, where all is zero, each step multiplies the gradient by 1/sqrt(1e-5), up to infinity.
-        "bias": cell in ("gru_norm", "lstm_norm") or draw(st.booleans()),
+        "bias": normed or draw(st.booleans()),
         "residual": draw(st.booleans()),
         "learned": draw(st.booleans()),
         "single": draw(st.booleans()),

@@ -66,6 +66,7 @@ Status check(const Backward& call) {
   if (Status status = check(p); status != Status::ok) return status;
   if (!call.workspace) return Status::null_pointer;
   if (has_steps(p) && (!call.y.data || !call.saved || (p.C > 0 && !call.x.data))) return Status::null_pointer;
+  if (call.bias_sums && (is_normed(p.cell) || p.engine == Engine::reference)) return Status::unsupported;
   if (Status status = check_regularisation(p, call.regularisation); status != Status::ok) return status;
   return check_weights(p, call.weights);
 }

@@ -25,6 +25,7 @@ struct GradientMemory {
     edge = arena.take<T>(kSlab * kBlock);
     before_norm = arena.take<T>(Cell::kNormed ? kLanes<T> * kSlab : 0);
     zeros = arena.take<T>(std::max(layout.input_blocks() * kBlock, layout.units));
+    sums = arena.take<double>(2 * Cell::kGates * p.H);
     gates = arena.take<const T*>(kStretch), x = arena.take<const T*>(kStretch), h = arena.take<const T*>(kStretch);
     drop = arena.take<const T*>(kStretch), c = arena.take<const T*>(kStretch), gated = arena.take<const T*>(kStretch);
     slab_rows = arena.take<const T*>(kSlab), out = arena.take<T*>(kSlab);
@@ -33,6 +34,7 @@ struct GradientMemory {
   Layout<Cell, T> layout;
   bool far;                         // whether the panels are more than kNearBytes
   T *panels, *slab, *edge, *zeros;  // (blocks, kStretch, kBlock); (kSlab, kStretch); (kSlab, kBlock)
+  double* sums;                     // (2, kGates * H): of the biases, where the caller has no place for them
   T* before_norm;                   // (lanes, kSlab): gradients of products under a norm, until they are transposed
   const T **gates, **x, **h, **drop, **c, **gated, **slab_rows;  // of each row of a stretch; c: the old one, for peepholes
   T** out;
@@ -47,7 +49,8 @@ class GradientThread {
  public:
   GradientThread(const Backward& call, const Steps& steps, const Memory& memory, int thread, int threads)
       : call_(call), p_(call.problem), steps_(steps), m_(memory), layout_(memory.layout),
-        units_(part_of(p_.H, thread, threads)) {
+        units_(part_of(p_.H, thread, threads)), sums_(call.bias_sums ? call.bias_sums : memory.sums) {
+    if (!call.bias_sums) std::fill_n(sums_, 2 * Cell::kGates * p_.H, 0.0);
     std::fill_n(m_.zeros, std::max(layout_.input_blocks() * kBlock, layout_.units), T(0));
     for (std::int64_t i = 0; i < kSlab; ++i) m_.slab_rows[i] = m_.slab + i * kStretch;
   }
@@ -66,6 +69,7 @@ class GradientThread {
       }
       add_stretch(n);
     }
+    if (N > 0 && !Cell::kNormed) write_sums(0, call_.dbias_ih), write_sums(1, call_.dbias_hh);
   }
 
  private:
@@ -129,13 +133,13 @@ class GradientThread {
           const std::int64_t row = Cell::kInputGate[slot] * p_.H + unit;
           if constexpr (Cell::kNormed) under_norm(kInputNorm, slot, slot, unit, row, rows, n);
           if (input_gradient()) add_product(rows, n, m_.panels, p_.C, input_gradient() + row * p_.C);
-          if (call_.dbias_ih && !Cell::kNormed) add_sums(rows, n, static_cast<T*>(call_.dbias_ih) + row);
+          if (call_.dbias_ih && !Cell::kNormed) add_sums(rows, n, sums_ + row);
         }
         if (gate >= 0) {
           const std::int64_t row = gate * p_.H + unit;
           if constexpr (Cell::kNormed) under_norm(kStateNorm, slot, Layout<Cell, T>::kStateAt + slot - Cell::kStateSlot, unit, row, rows, n);
           if (state_gradient()) add_product(rows, n, second ? second_panels : state_panels, p_.H, state_gradient() + row * p_.H);
-          if (call_.dbias_hh && !Cell::kNormed) add_sums(rows, n, static_cast<T*>(call_.dbias_hh) + row);
+          if (call_.dbias_hh && !Cell::kNormed) add_sums(rows, n, sums_ + Cell::kGates * p_.H + row);
         }
       }
     }
@@ -237,15 +241,24 @@ class GradientThread {
       for (std::int64_t j = 0; j < rest; ++j) set_or_add(gradient[i * columns + whole * kBlock + j], m_.edge[i * kBlock + j]);
   }
 
-  void add_sums(std::int64_t rows, std::int64_t n, T* gradient) {
+  void add_sums(std::int64_t rows, std::int64_t n, double* sums_of_rows) {
     for (std::int64_t i = 0; i < rows; ++i) {
       Vec<T> sums{};
       for (std::int64_t k = 0; k < n; k += kLane) sums += load_up_to(m_.slab + i * kStretch + k, n - k);
       T lanes[kLane], sum = 0;
       store(lanes, sums);
       for (int lane = 0; lane < kLane; ++lane) sum += lanes[lane];
-      set_or_add(gradient[i], sum);
+      sums_of_rows[i] += static_cast<double>(sum);
     }
+  }
+
+  void write_sums(int which, void* dbias) {
+    const bool add = call_.add && !call_.bias_sums;
+    for (int g = 0; dbias && g < Cell::kGates; ++g)
+      for (std::int64_t row = g * p_.H + units_.first; row < g * p_.H + units_.end; ++row) {
+        T& to = static_cast<T*>(dbias)[row];
+        to = static_cast<T>(sums_[which * Cell::kGates * p_.H + row] + (add ? static_cast<double>(to) : 0.0));
+      }
   }
 
   void set_or_add(T& to, T value) { to = first_ ? value : to + value; }
@@ -257,6 +270,7 @@ class GradientThread {
   const Memory& m_;
   const Layout<Cell, T>& layout_;
   const Range units_;  // of every gate
+  double* const sums_;
   bool first_ = !call_.add;
 };
 

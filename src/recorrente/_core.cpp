@@ -64,7 +64,7 @@ std::size_t backward_workspace_bytes(const rc::Problem& p) {
 // What most calls do without.
 struct Further {
   Address peephole = 0, norm_ih = 0, norm_hh = 0, norm_c = 0;
-  Address dpeephole = 0, dnorm_ih = 0, dnorm_hh = 0, dnorm_c = 0;
+  Address dpeephole = 0, dnorm_ih = 0, dnorm_hh = 0, dnorm_c = 0, bias_sums = 0;
   rc::Regularisation regularisation;
   rc::Restart restart;
   rc::State dh_restart, dc_restart;
@@ -114,7 +114,7 @@ int backward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address
                   in(further.norm_ih), in(further.norm_hh), in(further.norm_c)};
   call.restart = further.restart, call.regularisation = further.regularisation;
   call.dh_restart = further.dh_restart, call.dc_restart = further.dc_restart;
-  call.add = further.add, call.dpeephole = out(further.dpeephole);
+  call.add = further.add, call.dpeephole = out(further.dpeephole), call.bias_sums = static_cast<double*>(out(further.bias_sums));
   call.dnorm_ih = out(further.dnorm_ih), call.dnorm_hh = out(further.dnorm_hh), call.dnorm_c = out(further.dnorm_c);
   call.x = {in(x), x_step, x_row};
   call.h0 = {in(h0), h0_row}, call.c0 = {in(c0), c0_row};
@@ -195,21 +195,21 @@ NB_MODULE(_core, m) {
       .def("__init__",
            [](Further* self, AddressRow drop, AddressStepRow zone_h, AddressStepRow zone_c, AddressRow restart_h,
               AddressRow restart_c, AddressRow dh_restart, AddressRow dc_restart, Address peephole, Address norm_ih,
-              Address norm_hh, Address norm_c, Address dpeephole, Address dnorm_ih, Address dnorm_hh, Address dnorm_c, bool add,
-              Stride drop_gate, bool replay) {
+              Address norm_hh, Address norm_c, Address dpeephole, Address dnorm_ih, Address dnorm_hh, Address dnorm_c,
+              Address bias_sums, bool add, Stride drop_gate, bool replay) {
              const auto state = [](AddressRow s) { return rc::ConstState{in(std::get<0>(s)), std::get<1>(s)}; };
              const auto gradient = [](AddressRow s) { return rc::State{out(std::get<0>(s)), std::get<1>(s)}; };
              const auto sequence = [](AddressStepRow s) {
                return rc::ConstSequence{in(std::get<0>(s)), std::get<1>(s), std::get<2>(s)};
              };
-             new (self) Further{peephole, norm_ih, norm_hh, norm_c, dpeephole, dnorm_ih, dnorm_hh, dnorm_c,
+             new (self) Further{peephole, norm_ih, norm_hh, norm_c, dpeephole, dnorm_ih, dnorm_hh, dnorm_c, bias_sums,
                                 {state(drop), drop_gate, sequence(zone_h), sequence(zone_c)},
                                 {state(restart_h), state(restart_c)}, gradient(dh_restart), gradient(dc_restart), add, replay};
            },
            "drop"_a = AddressRow(), "zone_h"_a = AddressStepRow(), "zone_c"_a = AddressStepRow(), "restart_h"_a = AddressRow(),
            "restart_c"_a = AddressRow(), "dh_restart"_a = AddressRow(), "dc_restart"_a = AddressRow(), "peephole"_a = 0,
            "norm_ih"_a = 0, "norm_hh"_a = 0, "norm_c"_a = 0, "dpeephole"_a = 0, "dnorm_ih"_a = 0, "dnorm_hh"_a = 0,
-           "dnorm_c"_a = 0, "add"_a = false, "drop_gate"_a = 0, "replay"_a = false);
+           "dnorm_c"_a = 0, "bias_sums"_a = 0, "add"_a = false, "drop_gate"_a = 0, "replay"_a = false);
   m.def("take", &take, "size"_a);
   m.def("idle_bytes", &rc::idle_bytes);
   m.def("empty_cache", &rc::drop_blocks);

@@ -95,6 +95,7 @@ class Further:
 
     add: backward adds to the gradients of weights and biases, instead of writing them.
     drop_gate: elements from one gate's mask in `drop` to the next; 0: one mask for all gates.
+    bias_sums: (2, G*H) float64 of backward, which the gradients of biases are added to and written from.
     replay: forward finds y as an earlier call left it, and makes the rest again from it; not with `drop`.
     """
 
@@ -115,6 +116,7 @@ class Further:
         dnorm_ih: int = 0,
         dnorm_hh: int = 0,
         dnorm_c: int = 0,
+        bias_sums: int = 0,
         add: bool = False,
         drop_gate: int = 0,
         replay: bool = False,

@@ -310,9 +310,10 @@ def _further(
     *,
     add: bool = False,
     replay: bool = False,
+    sums: Tensor | None = None,
 ) -> _core.Further | None:
     """What most calls do without, as an argument of its own; `d`: the gradients of `inputs`."""
-    if not (add or replay) and way[1:5] == (None,) * 4 and inputs[7:] == (None,) * (N_INPUTS - 7):
+    if not (add or replay or sums is not None) and way[1:5] == (None,) * 4 and inputs[7:] == (None,) * (N_INPUTS - 7):
         return None
     peephole, norm_ih, norm_hh, norm_c = map(_pointer, tuple(inputs)[OWN])
     dpeephole, dnorm_ih, dnorm_hh, dnorm_c = map(_pointer, d[OWN])
@@ -334,6 +335,7 @@ def _further(
         dnorm_ih=dnorm_ih,
         dnorm_hh=dnorm_hh,
         dnorm_c=dnorm_c,
+        bias_sums=_pointer(sums),
         add=add,
         replay=replay,
     )
@@ -404,12 +406,14 @@ def backward(
     *,
     dx: Tensor | None = None,
     onto: Sequence[Tensor | None] | None = None,
+    sums: Tensor | None = None,
     room: Room | None = None,
 ) -> list[Tensor | None]:
     """The gradients of `inputs`, None where not wanted, from those of y, h_n and c_n. Uses `saved` up.
 
     Where `dx` is given, that of x is written there; `onto` holds, in the places of the weights, gradients of an earlier
-    call to which this one's are added; where `room` is given, the bytes on the way are its own.
+    call to which this one's are added; `sums` is the `bias_sums` of such calls; where `room` is given, the bytes on the
+    way are its own.
     """
     inputs, way = _readable(inputs), _dense(way)
     problem, room = _problem(inputs, way), room or Room()
@@ -422,9 +426,16 @@ def backward(
     workspace = room.take("backward", problem.backward_workspace_bytes())
     coming = [*_sequence(y), _pointer(saved), *_sequence(dy), *_state(dh_n), *_state(dc_n)]
     out = [*_sequence(dx), *_state(dh0), *_state(dc0), *map(_pointer, dweights), _pointer(workspace)]
-    call: list[Any] = [*_pointers(inputs), *coming, *out, _further(inputs, way, d, add=onto is not None)]
+    call: list[Any] = [*_pointers(inputs), *coming, *out, _further(inputs, way, d, add=onto is not None, sums=sums)]
     _core.backward(problem, *call)
     return d
+
+
+def bias_sums(inputs: Inputs) -> Tensor | None:
+    """Zeros for `backward`, which carries the gradients of biases in them from call to call; None where it cannot."""
+    if inputs.norm_ih is not None:
+        return None
+    return torch.zeros(2, len(inputs.weight_hh), dtype=torch.float64)
 
 
 def _made(dx: Tensor | None, onto: Sequence[Tensor | None] | None) -> list[Tensor | None]:

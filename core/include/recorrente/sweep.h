@@ -37,8 +37,9 @@
 //
 // Numbers. A pre-activation is its bias, plus one FMA chain for each 64 inputs, then for each 64 units, in ascending order.
 // A sum of a norm over a row adds vectors of each gate in ascending order, then the gates, then the lanes.
-// The gradient of a weight is a sum over stretches of `gradient_stretch` of the N steps, from the last to the first: a
-// sequence that is cut at such borders and gone through from its last piece, adding, has the bits of the whole.
+// The gradient of a weight or bias is a sum over stretches of `gradient_stretch` of the N steps, from the last to the first: a
+// sequence that is cut at such borders and gone through from its last piece, adding, has the bits of the whole. Stretches of
+// a bias, which are many rows and no product, are added in double; `bias_sums` carries them from piece to piece.
 // Denormals are flushed to zero in the core's threads during a call, and the caller's floating-point environment is as it
 // was afterwards (the reference engine leaves denormals alone). NaN and Inf propagate.
 //
@@ -165,6 +166,8 @@ struct Backward {
   void* dweight_hh = nullptr;   // (G*H, H)
   void* dbias_ih = nullptr;     // (G*H)
   void* dbias_hh = nullptr;     // (G*H); differs from dbias_ih in the n gate of the GRUs only
+  double* bias_sums = nullptr;  // (2, G*H), zeros before the first piece: added to, and what dbias_ih and dbias_hh are written
+                                // from, whatever `add`. Null: nothing is carried. Not of cells with layer norm
   void* dpeephole = nullptr;    // (3*H)
   void* dnorm_ih = nullptr;     // (G*H)
   void* dnorm_hh = nullptr;     // (G*H)

@@ -214,7 +214,7 @@ class _OnCore(torch.autograd.Function):
         dx = torch.empty_like(whole.x) if asked[0] else None
         d: list[Tensor | None] = [None] * native.N_INPUTS
         d[5 : 5 + len(kept)] = dstate
-        onto, room = None, native.Room()
+        onto, room, sums = None, native.Room(), native.bias_sums(whole)
         pairs = borders(len(whole.x), n, along)
         scratch = whole.x.new_empty(n if y is None else 0, *whole.h0.shape)
         for i in range(len(pairs) - 1, -1, -1):
@@ -224,7 +224,7 @@ class _OnCore(torch.autograd.Function):
             gates = native.forward(piece, way, saving=True, y=again, replay=y is not None, room=room)[3]
             coming, d_piece = (None if of is None else of[first:end] for of in (dy, dx))
             found = native.backward(
-                (coming, d[5], d[6]), piece, way, again, gates, wanted, dx=d_piece, onto=onto, room=room
+                (coming, d[5], d[6]), piece, way, again, gates, wanted, dx=d_piece, onto=onto, sums=sums, room=room
             )
             pairs_of = zip(d[native.RESTARTS], found[native.RESTARTS], strict=True)
             restarts = [a if b is None else b if a is None else a + b for a, b in pairs_of]
