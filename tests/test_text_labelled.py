@@ -234,3 +234,39 @@ def test_no_text_that_is_validated_on_is_learnt_from():
         zip(texts, every.labels, strict=True)
     )
     assert len(set(held.texts)) == pytest.approx(12, abs=2)
+
+
+def test_what_repeats_is_thinned_and_the_classes_get_their_shares_again():
+    texts = ("ana",) * 9 + ("rui",) * 2 + ("eva", "ana", "ana", "ivo")
+    every = labelled.Texts(texts, (0,) * 9 + (1,) * 2 + (1, 1, 1, 1))
+    thin = labelled.thinned(every)
+    assert thin == labelled.Texts(("ana", "ana", "ana", "rui", "eva", "ana", "ivo"), (0, 0, 0, 1, 1, 1, 1))
+    once = labelled.Texts(("ana", "rui", "ana"), (0, 0, 1))  # with another class it is another thing
+    assert labelled.thinned(once) == once
+    by = labelled.thinning(every, thin, 3)
+    learnt = np.log([3 / 7, 4 / 7])  # what a model without eyes learns from those that are left
+    shares = np.exp(learnt + by[:2])
+    np.testing.assert_allclose(shares / shares.sum(), [9 / 15, 6 / 15], rtol=1e-6)
+    assert by[2] == 0
+
+
+def names(folder: Path, repeated: int) -> Path:
+    """A class of a few texts that stand there again and again, and one of many that stand there once."""
+    folder.mkdir()
+    (folder / "poucos.txt").write_text("\n".join(f"{a}{b}u" for a in "abcd" for b in "rs" for _ in range(repeated)))
+    (folder / "muitos.txt").write_text("\n".join(f"{a}{b}{c}" for a in "abcd" for b in "rst" for c in "oei"))
+    return folder
+
+
+@pytest.mark.parametrize("repeated", [1, 9])
+def test_the_last_layer_knows_how_often_texts_repeat(tmp_path, repeated):
+    shape, plan = Shape("gru", hidden=4, layers=1, embedding=4, dropout=0.1), Plan(epochs=2, validation=0.2)
+    source = names(tmp_path / "nomes", repeated)
+    trained = recorrente.train(source, kind="text", out=tmp_path / "run", shape=shape, plan=plan)
+    learnt = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["network"]
+    moved = {name: kept - learnt[name] for name, kept in trained.network.state_dict().items()}
+    by = torch.tensor([0.0, np.log(repeated / np.sqrt(repeated))], dtype=torch.float32)  # classes: muitos, poucos
+    torch.testing.assert_close(moved.pop("head.1.bias"), by)
+    assert not any(change.any() for change in moved.values())
+    again = recorrente.resume(tmp_path / "run").network.state_dict()
+    assert all(torch.equal(kept, again[name]) for name, kept in trained.network.state_dict().items())
