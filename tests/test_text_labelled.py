@@ -13,6 +13,7 @@ from recorrente.data import labelled, ragged
 from recorrente.data.progress import silent
 from recorrente.data.words import WordFeatures, split_words
 from recorrente.errors import InputError
+from recorrente.evaluation import loss_of_states, step_by_step
 from recorrente.kinds import find
 from recorrente.recipe import Reading
 from recorrente.tasks.classify import Classify
@@ -270,3 +271,30 @@ def test_the_last_layer_knows_how_often_texts_repeat(tmp_path, repeated):
     assert not any(change.any() for change in moved.values())
     again = recorrente.resume(tmp_path / "run").network.state_dict()
     assert all(torch.equal(kept, again[name]) for name, kept in trained.network.state_dict().items())
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_head_that_reads_all_steps(bidirectional):
+    shape = Shape("gru", hidden=6, layers=2, bidirectional=bidirectional, embedding=5)
+    network = shape.build_for_ids((9,), 3, pooled=True).double().eval()
+    sequences = [np.random.default_rng(k).integers(9, size=length) for k, length in enumerate((2, 8, 1))]
+    batch = ragged.one(sequences, [0, 1, 2])
+    together = network.last(batch.x, lengths=batch.lengths)
+    for row, sequence in enumerate(sequences):
+        h, final = network.hidden(torch.from_numpy(sequence)[:, None])
+        ends = [part[0] for part in (final[-2:] if bidirectional else final[-1:])]
+        mean, largest = sum(h[:, 0]) / len(h), torch.stack([max(h[:, 0, unit]) for unit in range(h.shape[2])])
+        by_hand = network.head(torch.cat([*ends, mean, largest]))
+        torch.testing.assert_close(together[row], by_hand, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(network.last(torch.from_numpy(sequence)[:, None])[0], by_hand)
+    with pytest.raises(InputError, match="pooled: got True, and a y of every step is asked"):
+        network(batch.x)
+    arriving = step_by_step(network, batch.x[:, 1:2]).probabilities[-1]  # the longest
+    torch.testing.assert_close(torch.from_numpy(arriving), together[1].detach().softmax(-1))
+    loss = loss_of_states(network, Classify(), batch)
+    h, _ = network.hidden(batch.x, lengths=batch.lengths)
+    h = h.detach().requires_grad_()
+    value = loss(h)
+    torch.testing.assert_close(value, 3 * Classify().loss_of(together[None], batch.target))
+    (dh,) = torch.autograd.grad(value, h)
+    assert dh[:2, 0].any(dim=-1).all() and not dh[2:, 0].any() and not dh[1:, 2].any()  # noqa: PT018

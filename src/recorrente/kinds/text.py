@@ -122,7 +122,9 @@ class Text(Ragged):
         return LabelledReader.from_config(config)
 
     def network(self, recipe: Recipe) -> Network:
-        return recipe.shape.build_for_ids(recipe.reader.sizes, len(recipe.classes))
+        """Of letters the head reads all steps; for words that was not tried, and it reads where they end."""
+        letters = not recipe.reader.words
+        return recipe.shape.build_for_ids(recipe.reader.sizes, len(recipe.classes), pooled=letters)
 
     def divide(self, plan: Plan, data: LabelledTexts) -> tuple[Texts, Texts]:
         """No text that is validated on is learnt from, however often it stands in the set; what repeats is thinned."""
