@@ -259,14 +259,15 @@ def names(folder: Path, repeated: int) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("repeated", [1, 9])
-def test_the_last_layer_knows_how_often_texts_repeat(tmp_path, repeated):
+@pytest.mark.parametrize(("repeated", "units", "more"), [(1, None, 1), (9, None, 3), (9, "words", 1)])
+def test_the_last_layer_knows_how_often_texts_repeat(tmp_path, repeated, units, more):
     shape, plan = Shape("gru", hidden=4, layers=1, embedding=4, dropout=0.1), Plan(epochs=2, validation=0.2)
     source = names(tmp_path / "nomes", repeated)
-    trained = recorrente.train(source, kind="text", out=tmp_path / "run", shape=shape, plan=plan)
+    reading = Reading(units=units)
+    trained = recorrente.train(source, kind="text", reading=reading, out=tmp_path / "run", shape=shape, plan=plan)
     learnt = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["network"]
     moved = {name: kept - learnt[name] for name, kept in trained.network.state_dict().items()}
-    by = torch.tensor([0.0, np.log(repeated / np.sqrt(repeated))], dtype=torch.float32)  # classes: muitos, poucos
+    by = torch.tensor([0.0, np.log(more)], dtype=torch.float32)  # classes: muitos, poucos
     torch.testing.assert_close(moved.pop("head.1.bias"), by)
     assert not any(change.any() for change in moved.values())
     again = recorrente.resume(tmp_path / "run").network.state_dict()

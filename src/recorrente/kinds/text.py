@@ -127,17 +127,19 @@ class Text(Ragged):
         return recipe.shape.build_for_ids(recipe.reader.sizes, len(recipe.classes), pooled=letters)
 
     def divide(self, plan: Plan, data: LabelledTexts) -> tuple[Texts, Texts]:
-        """No text that is validated on is learnt from, however often it stands in the set; what repeats is thinned."""
-        kept, held = labelled.divided(data.train, plan.validation, plan.seed, data.classes)
-        return labelled.thinned(kept), held
+        """No text that is validated on is learnt from, however often it stands in the set."""
+        return labelled.divided(data.train, plan.validation, plan.seed, data.classes)
+
+    def learnt(self, recipe: Recipe, fit: Texts) -> Texts:
+        """Of letters what repeats is thinned: names do, and are learnt by heart. Of words all is read."""
+        return fit if recipe.reader.words else labelled.thinned(fit)
 
     def feed(self, recipe: Recipe, data: LabelledTexts) -> Feed:
         """In the end the classes get the shares that they had before what repeats was thinned."""
-        plan = recipe.plan
 
         def finish(network: Network) -> None:
-            kept, _ = labelled.divided(data.train, plan.validation, plan.seed, data.classes)
-            by = labelled.thinning(kept, labelled.thinned(kept), len(data.classes))
+            fit, _ = self.divide(recipe.plan, data)
+            by = labelled.thinning(fit, self.learnt(recipe, fit), len(data.classes))
             last = cast(nn.Linear, [*network.head.modules()][-1])
             last.bias.data += torch.from_numpy(by)
 
