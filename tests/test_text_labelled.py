@@ -13,6 +13,7 @@ from recorrente.data import labelled, ragged
 from recorrente.data.progress import silent
 from recorrente.data.words import WordFeatures, split_words
 from recorrente.errors import InputError
+from recorrente.evaluation import loss_of_states, step_by_step
 from recorrente.kinds import find
 from recorrente.recipe import Reading
 from recorrente.tasks.classify import Classify
@@ -234,3 +235,67 @@ def test_no_text_that_is_validated_on_is_learnt_from():
         zip(texts, every.labels, strict=True)
     )
     assert len(set(held.texts)) == pytest.approx(12, abs=2)
+
+
+def test_what_repeats_is_thinned_and_the_classes_get_their_shares_again():
+    texts = ("ana",) * 9 + ("rui",) * 2 + ("eva", "ana", "ana", "ivo")
+    every = labelled.Texts(texts, (0,) * 9 + (1,) * 2 + (1, 1, 1, 1))
+    thin = labelled.thinned(every)
+    assert thin == labelled.Texts(("ana", "ana", "ana", "rui", "eva", "ana", "ivo"), (0, 0, 0, 1, 1, 1, 1))
+    once = labelled.Texts(("ana", "rui", "ana"), (0, 0, 1))  # with another class it is another thing
+    assert labelled.thinned(once) == once
+    by = labelled.thinning(every, thin, 3)
+    learnt = np.log([3 / 7, 4 / 7])  # what a model without eyes learns from those that are left
+    shares = np.exp(learnt + by[:2])
+    np.testing.assert_allclose(shares / shares.sum(), [9 / 15, 6 / 15], rtol=1e-6)
+    assert by[2] == 0
+
+
+def names(folder: Path, repeated: int) -> Path:
+    """A class of a few texts that stand there again and again, and one of many that stand there once."""
+    folder.mkdir()
+    (folder / "poucos.txt").write_text("\n".join(f"{a}{b}u" for a in "abcd" for b in "rs" for _ in range(repeated)))
+    (folder / "muitos.txt").write_text("\n".join(f"{a}{b}{c}" for a in "abcd" for b in "rst" for c in "oei"))
+    return folder
+
+
+@pytest.mark.parametrize(("repeated", "units", "more"), [(1, None, 1), (9, None, 3), (9, "words", 1)])
+def test_the_last_layer_knows_how_often_texts_repeat(tmp_path, repeated, units, more):
+    shape, plan = Shape("gru", hidden=4, layers=1, embedding=4, dropout=0.1), Plan(epochs=2, validation=0.2)
+    source = names(tmp_path / "nomes", repeated)
+    reading = Reading(units=units)
+    trained = recorrente.train(source, kind="text", reading=reading, out=tmp_path / "run", shape=shape, plan=plan)
+    learnt = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["network"]
+    moved = {name: kept - learnt[name] for name, kept in trained.network.state_dict().items()}
+    by = torch.tensor([0.0, np.log(more)], dtype=torch.float32)  # classes: muitos, poucos
+    torch.testing.assert_close(moved.pop("head.1.bias"), by)
+    assert not any(change.any() for change in moved.values())
+    again = recorrente.resume(tmp_path / "run").network.state_dict()
+    assert all(torch.equal(kept, again[name]) for name, kept in trained.network.state_dict().items())
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_head_that_reads_all_steps(bidirectional):
+    shape = Shape("gru", hidden=6, layers=2, bidirectional=bidirectional, embedding=5)
+    network = shape.build_for_ids((9,), 3, pooled=True).double().eval()
+    sequences = [np.random.default_rng(k).integers(9, size=length) for k, length in enumerate((2, 8, 1))]
+    batch = ragged.one(sequences, [0, 1, 2])
+    together = network.last(batch.x, lengths=batch.lengths)
+    for row, sequence in enumerate(sequences):
+        h, final = network.hidden(torch.from_numpy(sequence)[:, None])
+        ends = [part[0] for part in (final[-2:] if bidirectional else final[-1:])]
+        mean, largest = sum(h[:, 0]) / len(h), torch.stack([max(h[:, 0, unit]) for unit in range(h.shape[2])])
+        by_hand = network.head(torch.cat([*ends, mean, largest]))
+        torch.testing.assert_close(together[row], by_hand, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(network.last(torch.from_numpy(sequence)[:, None])[0], by_hand)
+    with pytest.raises(InputError, match="pooled: got True, and a y of every step is asked"):
+        network(batch.x)
+    arriving = step_by_step(network, batch.x[:, 1:2]).probabilities[-1]  # the longest
+    torch.testing.assert_close(torch.from_numpy(arriving), together[1].detach().softmax(-1))
+    loss = loss_of_states(network, Classify(), batch)
+    h, _ = network.hidden(batch.x, lengths=batch.lengths)
+    h = h.detach().requires_grad_()
+    value = loss(h)
+    torch.testing.assert_close(value, 3 * Classify().loss_of(together[None], batch.target))
+    (dh,) = torch.autograd.grad(value, h)
+    assert dh[:2, 0].any(dim=-1).all() and not dh[2:, 0].any() and not dh[1:, 2].any()  # noqa: PT018

@@ -108,11 +108,11 @@ class StepByStep:
 def step_by_step(network: Network, x: Tensor) -> StepByStep:
     """What the network holds and says after each step of `x`, one sequence: `(T, 1, C)`, or ids.
 
-    A network that reads both ways reads every beginning of the sequence anew.
+    A network that reads both ways, or all steps together, reads every beginning of the sequence anew.
     """
     network.eval()
     hidden, _ = network.hidden(x)
-    if getattr(network.recurrence, "directions", 1) == 1:
+    if getattr(network.recurrence, "directions", 1) == 1 and not network.pooled:
         y = network.head(hidden)
     else:
         y = torch.stack([network.last(x[: t + 1]) for t in range(len(x))])
@@ -142,7 +142,8 @@ def loss_of_states(network: Network, task: Task, batch: Batch) -> Callable[[Tens
     task = copy.copy(task)  # one that carries a state keeps its own
 
     def loss(h: Tensor) -> Tensor:
-        read = Network(_Read(h, getattr(network.recurrence, "directions", 1)), network.head)
+        through = _Read(h, getattr(network.recurrence, "directions", 1))
+        read = Network(through, network.head, pooled=network.pooled)
         return task.loss_of(task.logits(read, batch), batch.target) * len(batch)
 
     return loss

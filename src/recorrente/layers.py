@@ -576,6 +576,8 @@ class Network(nn.Module):
         recurrence: a layer of this file, or any module that maps `(x, state)` to `(h, state)`.
         head: from h_t to y_t; a `torch.nn.Linear` of H inputs (2H when bidirectional).
         encoder: what x goes through first, step by step: an embedding, say; None leaves it as it is.
+        pooled: the head reads the final state, the mean and the maximum of h over a row's steps side by side, three
+            times as many inputs. Then `last` alone can be asked.
 
     Example:
         >>> net = Network(GRU(28, 16), nn.Linear(16, 10))
@@ -584,9 +586,11 @@ class Network(nn.Module):
         (torch.Size([28, 4, 10]), torch.Size([4, 10]))
     """
 
-    def __init__(self, recurrence: nn.Module, head: nn.Module, encoder: nn.Module | None = None) -> None:
+    def __init__(
+        self, recurrence: nn.Module, head: nn.Module, encoder: nn.Module | None = None, *, pooled: bool = False
+    ) -> None:
         super().__init__()
-        self.recurrence, self.head = recurrence, head
+        self.recurrence, self.head, self.pooled = recurrence, head, pooled
         self.encoder = nn.Identity() if encoder is None else encoder
 
     def hidden(self, x: Tensor, state: State | None = None, *, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
@@ -595,13 +599,32 @@ class Network(nn.Module):
         return self.recurrence(self.encoder(x), state, **ragged)
 
     def forward(self, x: Tensor, state: State | None = None, *, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """Y of every step, `(T, B, K)`, and the final state."""
+        """Y of every step, `(T, B, K)`, and the final state.
+
+        Raises:
+            InputError: the head reads all steps together, and has nothing to say of one.
+        """
+        if self.pooled:
+            raise InputError("pooled", came="True, and a y of every step is asked", wanted="last(), or pooled=False")
         h, state = self.hidden(x, state, lengths=lengths)
         return self.head(h), state
 
     def last(self, x: Tensor, state: State | None = None, *, lengths: Tensor | None = None) -> Tensor:
-        """Y of the top layer's final state, `(B, K)`: after each row's last step, and in reverse after the first."""
-        _, final = self.hidden(x, state, lengths=lengths)
-        h = final[0] if isinstance(final, tuple) else final  # (L*directions, B, H)
-        y: Tensor = self.head(torch.cat(tuple(h[-getattr(self.recurrence, "directions", 1) :]), dim=-1))
+        """Y of the top layer's final state, `(B, K)`: after each row's last step, and in reverse after the first.
+
+        Where `pooled`, of the mean and the maximum over its steps, too; then every row has a step at least.
+        """
+        h, final = self.hidden(x, state, lengths=lengths)
+        last = final[0] if isinstance(final, tuple) else final  # (L*directions, B, H)
+        read = tuple(last[-getattr(self.recurrence, "directions", 1) :])
+        y: Tensor = self.head(torch.cat(read + (_over_steps(h, lengths) if self.pooled else ()), dim=-1))
         return y
+
+
+def _over_steps(h: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The mean and the maximum of h `(T, B, H)` over the steps of each row, each `(B, H)`."""
+    if lengths is None:
+        return h.mean(0), h.amax(0)
+    lengths = lengths.to(h.device)
+    past = (torch.arange(len(h), device=h.device)[:, None] >= lengths)[..., None]  # (T, B, 1)
+    return h.masked_fill(past, 0).sum(0) / lengths[:, None], h.masked_fill(past, -math.inf).amax(0)

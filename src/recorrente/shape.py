@@ -65,13 +65,13 @@ class Shape:
         recurrence = self._recurrence(inputs)
         return Network(recurrence, self._head(self.hidden * recurrence.directions, outputs))
 
-    def build_for_ids(self, sizes: Sequence[int], outputs: int) -> Network:
-        """The same for steps of ids, each of F features with so many values."""
+    def build_for_ids(self, sizes: Sequence[int], outputs: int, *, pooled: bool = False) -> Network:
+        """The same for steps of ids, each of F features with so many values; `pooled` as in `layers.Network`."""
         encoder = Embedding(sizes, self.embedding, dropout=self.dropout)
         recurrence = self._recurrence(self.embedding)
-        width = self.hidden * recurrence.directions
+        width = self.hidden * recurrence.directions * (3 if pooled else 1)
         head = nn.Sequential(nn.Dropout(self.dropout), TiedHead(width, encoder)) if self.tied else None
-        return Network(recurrence, head or self._head(width, outputs), encoder)
+        return Network(recurrence, head or self._head(width, outputs), encoder, pooled=pooled)
 
     def build_for_pictures(self, colours: int, size: tuple[int, int], outputs: int) -> Network:
         """The same for a picture of C `colours` a step."""

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recorrente.data.folder import Listing, Wanted, each_good, refuse_lost, split_folder
 from recorrente.data.imageset import hold_out
@@ -27,7 +29,7 @@ from recorrente.data.reading import read_text
 from recorrente.data.source import locate, of_known
 from recorrente.errors import InputError
 
-__all__ = ["LabelledTexts", "Texts", "divided", "load", "rows_of", "split"]
+__all__ = ["LabelledTexts", "Texts", "divided", "load", "rows_of", "split", "thinned", "thinning"]
 
 HELD_OUT = 0.2
 TEXT_FILES = Wanted("texts", (".txt",))
@@ -139,6 +141,35 @@ def divided(every: Texts, share: float, seed: int, classes: Sequence[str]) -> tu
     inside = [text in kept_out for text in every.texts]
     kept, out = (every.subset(k for k, there in enumerate(inside) if there is wanted) for wanted in (False, True))
     return kept, out
+
+
+def thinned(every: Texts) -> Texts:
+    """Of a text that stands n times with the same class, sqrt(n) of them; what stands once is left as it is.
+
+    A text that is read again and again is learnt by heart, and what it has in common with others is not.
+
+    Example:
+        >>> thinned(Texts(("Nassar",) * 16 + ("Silva",), (0,) * 16 + (1,))).labels
+        (0, 0, 0, 0, 1)
+    """
+    pairs = list(zip(every.texts, every.labels, strict=True))
+    left = {pair: round(math.sqrt(count)) for pair, count in Counter(pairs).items()}
+    chosen = []
+    for k, pair in enumerate(pairs):
+        if left[pair]:
+            left[pair] -= 1
+            chosen.append(k)
+    return every.subset(chosen)
+
+
+def thinning(every: Texts, thin: Texts, classes: int) -> NDArray[np.float32]:
+    """`(K,)`: log of how many times as many texts each class has in `every` as in `thin`; 0 for a class without any.
+
+    Added to what was learnt from `thin`, it gives the classes the shares that they have in `every`: by Bayes' rule, and
+    as the logit adjustment of Menon et al., arXiv 2007.07314.
+    """
+    before, after = (np.bincount(part.labels, minlength=classes) for part in (every, thin))
+    return np.log(np.maximum(before, 1) / np.maximum(after, 1)).astype(np.float32)
 
 
 def _known(name: str, paths: Sequence[Path]) -> LabelledTexts:

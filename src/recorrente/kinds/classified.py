@@ -168,6 +168,10 @@ class Ragged(Classified):
         kept, held = hold_out(labels, plan.validation, plan.seed, data.classes, of=f"{self.counted} to learn from")
         return data.train.subset(kept), data.train.subset(held)
 
+    def learnt(self, recipe: Recipe, fit: Any) -> Any:
+        """What an epoch reads of the part to fit: all of it, where a kind does not say otherwise."""
+        return fit
+
     def varied(
         self, recipe: Recipe, part: Any, sequences: ragged.Sequences, random: np.random.Generator
     ) -> ragged.Sequences:
@@ -185,6 +189,7 @@ class Ragged(Classified):
     def feed(self, recipe: Recipe, data: Any) -> Feed:
         plan = recipe.plan
         fit, validation = self.divide(plan, data)
+        fit = self.learnt(recipe, fit)
         sequences, targets = self.encode(recipe, fit)
 
         def once(number: int) -> Iterator[Batch]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from recorrente import baselines
 from recorrente.data import labelled, ragged, units
@@ -26,7 +27,7 @@ from recorrente.evaluation import Predictions, gradient_norms, step_by_step
 from recorrente.kinds.base import Prediction, Reading, Recipe
 from recorrente.kinds.classified import Ragged
 from recorrente.layers import Network
-from recorrente.training import Plan
+from recorrente.training import Feed, Plan
 
 __all__ = ["LabelledReader", "Text"]
 
@@ -121,11 +122,28 @@ class Text(Ragged):
         return LabelledReader.from_config(config)
 
     def network(self, recipe: Recipe) -> Network:
-        return recipe.shape.build_for_ids(recipe.reader.sizes, len(recipe.classes))
+        """Of letters the head reads all steps; for words that was not tried, and it reads where they end."""
+        letters = not recipe.reader.words
+        return recipe.shape.build_for_ids(recipe.reader.sizes, len(recipe.classes), pooled=letters)
 
     def divide(self, plan: Plan, data: LabelledTexts) -> tuple[Texts, Texts]:
         """No text that is validated on is learnt from, however often it stands in the set."""
         return labelled.divided(data.train, plan.validation, plan.seed, data.classes)
+
+    def learnt(self, recipe: Recipe, fit: Texts) -> Texts:
+        """Of letters what repeats is thinned: names do, and are learnt by heart. Of words all is read."""
+        return fit if recipe.reader.words else labelled.thinned(fit)
+
+    def feed(self, recipe: Recipe, data: LabelledTexts) -> Feed:
+        """In the end the classes get the shares that they had before what repeats was thinned."""
+
+        def finish(network: Network) -> None:
+            fit, _ = self.divide(recipe.plan, data)
+            by = labelled.thinning(fit, self.learnt(recipe, fit), len(data.classes))
+            last = cast(nn.Linear, [*network.head.modules()][-1])
+            last.bias.data += torch.from_numpy(by)
+
+        return replace(super().feed(recipe, data), finish=finish)
 
     def encode(self, recipe: Recipe, part: Texts) -> tuple[list[NDArray[np.int64]], tuple[int, ...]]:
         return [recipe.reader(text) for text in part.texts], part.labels
