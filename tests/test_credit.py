@@ -206,13 +206,15 @@ def test_what_becomes_of_y_changes_no_bit_of_a_gradient(name, dtype):
     asked = [t for t in (x, *state, *weights) if t is not None]
     for way, rule in product(ways, (Checkpointed(4), Recompute())):
         found = []
-        for fate in ("held", "dropped", "changed"):
+        for fate in ("held", "dropped", "changed", "halved", "freed"):
             y, final = rule.through(native.automatic)(cell, x, state, weights, **way)
             total = y.square().sum() if fate == "held" else (y * 1).square().sum()
             if fate == "dropped" or (fate == "changed" and isinstance(rule, Recompute)):  # it keeps y: torch refuses
                 y = None
             elif fate == "changed":
                 y.detach().mul_(-3)
+            elif fate != "held":
+                y.data = y.data.half() if fate == "halved" else torch.empty(1, dtype=dtype)
             total = total + sum(part.sum() for part in final)
             found.append(torch.autograd.grad(total, asked, allow_unused=True))
         for other in found[1:]:

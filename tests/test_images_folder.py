@@ -232,9 +232,12 @@ def test_unreadable_pictures_are_left_out_and_named_where_that_is_asked(tmp_path
     write(tmp_path, digits)
     whole = load(tmp_path)
     (tmp_path / "1" / "a broken one.PNG").write_bytes(b"no picture")  # the first in order, by which the size is found
-    (tmp_path / "zero" / "empty.png").write_bytes(b"")
+    for name in ("zero", "1"):
+        (tmp_path / name / "empty.png").write_bytes(b"")
+    with pytest.raises(InputError, match="or leave it out with --skip-bad"):
+        load(tmp_path)
     data = load(tmp_path, skip_bad=True)
-    assert [line.partition(":")[0] for line in data.skipped] == ["a broken one.PNG", "empty.png"]
+    assert [line.partition(":")[0] for line in data.skipped] == ["1/empty.png", "a broken one.PNG", "zero/empty.png"]
     assert len(data.train) + len(data.test) == 50
     assert data.size == (8, 8)
     assert sorted(map(bytes, [*data.train.images, *data.test.images])) == sorted(
@@ -242,7 +245,7 @@ def test_unreadable_pictures_are_left_out_and_named_where_that_is_asked(tmp_path
     )
     for path in (tmp_path / "zero").iterdir():
         path.write_bytes(b"")
-    with pytest.raises(InputError, match="no pictures of class zero that can be read"):
+    with pytest.raises(InputError, match=r"no pictures to learn from of class zero that can be .*left out: 1/e"):
         load(tmp_path, skip_bad=True)
 
 

@@ -56,7 +56,7 @@ Status check(const Forward& call) {
   if (!call.workspace) return Status::null_pointer;
   if (has_steps(p) && (!call.y.data || (p.C > 0 && !call.x.data))) return Status::null_pointer;
   if (call.replay && has_steps(p) && !call.saved) return Status::null_pointer;
-  if (call.replay && call.regularisation.drop.data) return Status::unsupported;
+  if (call.replay && (call.regularisation.drop.data || p.engine == Engine::reference)) return Status::unsupported;
   if (Status status = check_regularisation(p, call.regularisation); status != Status::ok) return status;
   return check_weights(p, call.weights);
 }

@@ -49,7 +49,8 @@ def main() -> None:
     try:
         app()
     except InputError as error:
-        if sys.argv[1:2] == ["train"] and error.argument in signature(train).parameters:
+        options = signature(train).parameters.keys() - set(sys.argv)  # a folder may be called as an option is
+        if sys.argv[1:2] == ["train"] and error.argument in options:
             _fail(f"--{str(error).replace('_', '-', error.argument.count('_'))}\nTry: recorrente train --help", code=2)
         _fail(str(error))
     except FloatingPointError as error:
@@ -132,7 +133,9 @@ def train(
     frames: Annotated[int | None, typer.Option(help="Of clips: the most frames read.", show_default="64")] = None,
     mirror: Annotated[
         bool | None,
-        typer.Option("--mirror", help="Of clips and joints: learn them with left and right changed as well."),
+        typer.Option(
+            "--mirror/--no-mirror", help="Of clips and joints: learn left as right, too.", show_default="jhmdb"
+        ),
     ] = None,
     group: Annotated[
         str | None,

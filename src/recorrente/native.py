@@ -432,7 +432,7 @@ def backward(
 
 
 def bias_sums(inputs: Inputs) -> Tensor | None:
-    """Zeros for `backward`, which carries the gradients of biases in them from call to call; None where it cannot."""
+    """Zeros in which `backward` carries the gradients of biases from call to call; None with layer norm."""
     if inputs.norm_ih is not None:
         return None
     return torch.zeros(2, len(inputs.weight_hh), dtype=torch.float64)

@@ -37,9 +37,9 @@
 //
 // Numbers. A pre-activation is its bias, plus one FMA chain for each 64 inputs, then for each 64 units, in ascending order.
 // A sum of a norm over a row adds vectors of each gate in ascending order, then the gates, then the lanes.
-// The gradient of a weight or bias is a sum over stretches of `gradient_stretch` of the N steps, from the last to the first: a
-// sequence that is cut at such borders and gone through from its last piece, adding, has the bits of the whole. Stretches of
-// a bias, which are many rows and no product, are added in double; `bias_sums` carries them from piece to piece.
+// The gradient of a weight is a sum over stretches of `gradient_stretch` of the N steps, from the last to the first: a
+// sequence that is cut at such borders and gone through from its last piece, adding, has the bits of the whole. So has
+// that of a bias where `bias_sums` is carried from piece to piece: its stretches are added in double (not under layer norm).
 // Denormals are flushed to zero in the core's threads during a call, and the caller's floating-point environment is as it
 // was afterwards (the reference engine leaves denormals alone). NaN and Inf propagate.
 //
@@ -136,7 +136,8 @@ struct Forward {
   State h_n;                    // (B, H); null: not wanted
   State c_n;                    // (B, H), LSTM only; null: not wanted
   void* saved = nullptr;        // saved_bytes; null: no backward will follow, and nothing is saved
-  bool replay = false;          // y holds what this call gave; `saved`, h_n and c_n are made again from it. Not with `drop`
+  bool replay = false;          // y holds what this call gave; `saved`, h_n and c_n are made again from it. Not with `drop`, and
+                                // not by the reference engine
   void* workspace = nullptr;    // forward_workspace_bytes
 };
 

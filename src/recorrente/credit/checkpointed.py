@@ -40,8 +40,9 @@ class Checkpointed:
 
     values instead of T B (G + 1) H, and is least near k = sqrt(T (G + 3 + C/H) / S). With layer norm, a unit
     saves 2 G + 1 values more at a step: for G + 3 read 3 G + 4. Time grows by one forward sweep, and by a little for
-    each segment. On the core it grows by less where few rows leave the sweep waiting at each step: if y is still there,
-    unchanged, when backward begins, no step has to wait for the one before it. `Recompute` keeps y for that.
+    each segment. On the core it grows by less where few rows leave the sweep waiting at each step: if somebody still
+    holds y as it was when backward comes to this layer, no step has to wait for the one before it. A variable of yours
+    does; what comes after the layer mostly has let go of it by then. `Recompute` keeps y for that.
 
     On the C++ core every gradient has the bits of `Full`, where the rows of a segment, n B, are a multiple of the
     stretch of rows over which the core sums the gradients of weights (192 to 768), and all rows have T steps. n is
@@ -56,7 +57,7 @@ class Checkpointed:
         segments: k, about, at most T; more are T.
         memory: bytes that one layer and direction may hold beside y and dx, by the formula above; as few segments as
             that allows. It is the C++ core's; the reference, which runs other cells, keeps some three times as much.
-        Neither: 64 segments, or the k of least memory where that is fewer: some 3 % of what `Full` keeps.
+        Neither: 64 segments, or the k of least memory where that is fewer: some 5 % of what `Full` keeps.
 
     Raises:
         InputError: both, or a number under 1; on the first call, less memory than the least.
@@ -131,7 +132,8 @@ def by_segments(
     if n >= len(x) or not (torch.is_grad_enabled() and needed):
         return sweep(cell, x, state, weights, **along)
     if torch.compiler.is_compiling():
-        raise NotImplementedError("Checkpointed under torch.compile: take Full or Truncated, or do not compile")
+        name = "Recompute" if keep else "Checkpointed"
+        raise NotImplementedError(f"{name} under torch.compile: take Full or Truncated, or do not compile")
     code = native.code_of(cell, sweep, x, weights, along)
     if code is None:
         y, *final = _Function.apply(Segments(sweep, cell, along, n), x, *weights, *state)
@@ -196,7 +198,7 @@ class _OnCore(torch.autograd.Function):
             piece, way = _piece(whole, kept, i, code, along, first, end)
             _, *ends = native.forward(piece, way, saving=False, y=y[first:end], room=room)
             state = ends[: len(kept)]
-        ctx.call, ctx.y = (code, along, n, len(kept)), TensorWeakRef(y)
+        ctx.call, ctx.y = (code, along, n, len(kept)), _Lent(y)
         ctx.save_for_backward(*whole, *kept, *([y] if keep else []))
         ctx.set_materialize_grads(False)
         return y, *state
@@ -206,7 +208,9 @@ class _OnCore(torch.autograd.Function):
         _refuse_again()
         (code, along, n, parts), saved = ctx.call, ctx.saved_tensors
         whole, kept = native.Inputs(*saved[: native.N_INPUTS]), saved[native.N_INPUTS :][:parts]
-        y = saved[-1] if len(saved) > native.N_INPUTS + parts else _there(ctx.y, along)
+        y = saved[-1] if len(saved) > native.N_INPUTS + parts else None
+        if y is None and along.get("drop") is None:
+            y = ctx.y.back()
         asked = ctx.needs_input_grad[4:]
         wanted = [
             want or at in (5, 6) for at, want in enumerate(asked)
@@ -233,10 +237,21 @@ class _OnCore(torch.autograd.Function):
         return None, None, None, None, dx, *rest
 
 
-def _there(y: TensorWeakRef, along: Along) -> Tensor | None:
-    """Y, where somebody still has it as forward left it, and it is enough to make the gates from."""
-    there = None if along.get("drop") is not None else y()
-    return None if there is None or there._version else there
+class _Lent:
+    """A tensor that others may drop, change or give another memory."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._tensor, self._as_it_was = TensorWeakRef(tensor), self._state_of(tensor)
+
+    @staticmethod
+    def _state_of(tensor: Tensor) -> tuple[object, ...]:
+        storage = tensor.untyped_storage()
+        return tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride(), storage.nbytes(), tensor._version
+
+    def back(self) -> Tensor | None:
+        """It, where it is as it was; what goes past torch's count of changes, as `y.data.mul_`, is not seen."""
+        tensor = self._tensor()
+        return tensor if tensor is not None and self._state_of(tensor) == self._as_it_was else None
 
 
 def _piece(
@@ -250,7 +265,7 @@ def _piece(
 def _refuse_again() -> None:
     if torch.is_grad_enabled():
         cure = "Full() can be differentiated again"
-        raise InputError("create_graph", came="True, through Checkpointed", wanted="False", cure=cure)
+        raise InputError("create_graph", came="True, through Checkpointed or Recompute", wanted="False", cure=cure)
 
 
 class _Function(torch.autograd.Function):

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Recompute"]
 
-PIECES, ROWS = 8, 2048  # at least so many pieces, of about so many rows where there are enough
+PIECES, ROWS = 8, 2048  # about so many pieces or more, of about so many rows where there are enough
 
 
 @dataclass(frozen=True)
 class Recompute:
-    """The gradient of `Full` from h alone: of T B (G + 1) H values that it keeps beside y, some hundredths stay.
+    """The gradient of `Full` from h alone: of T B (G + 1) H values that it keeps beside y, those of a piece stay.
 
     Once all h are known, no step has to wait for another: forward keeps y, and backward computes the gates of some 2048
-    rows, or of an eighth of the sequence, as one product, then goes back through them. It is `Checkpointed` with
+    rows, or about an eighth of the sequence, as one product, then goes back through them. It is `Checkpointed` with
     segments chosen for speed, and with y kept until then whoever else drops it; `benchmarks/credit.py` measures both.
 
     The bits are those of `Checkpointed` with the same segments. Under recurrent dropout, and on what the core lacks,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 HELD_OUT = 0.2
+REPLACE = "Replace or remove what cannot be read"
 LARGEST_KEPT = 64
 """Pixels a side up to which pictures that are all of one size keep it."""
 DEFAULT_SIZE = (28, 28)
@@ -99,25 +101,28 @@ def load_folder(
         lambda path: prepare_resize(path, height, width)[0], paths, "read pictures", progress, skip_bad=skip_bad
     )
 
-    def part(listing: Listing, pictures: Sequence[Pictures | None]) -> ImageSet:
+    def part(listing: Listing, pictures: Sequence[Pictures | None], use: str) -> ImageSet:
         there = [
             (picture, label) for picture, label in zip(pictures, listing.labels, strict=True) if picture is not None
         ]
         labels = [label for _, label in there]
-        refuse_lost(folder, classes, listing.labels, labels, PICTURES)
+        refuse_lost(folder, classes, listing.labels, labels, f"{PICTURES.noun} {use}", skipped)
         return ImageSet(np.stack([picture for picture, _ in there]), np.array(labels, np.int64))
 
-    learnt, tested = part(train, images[: len(train.paths)]), part(test, images[len(train.paths) :])
+    learnt = part(train, images[: len(train.paths)], "to learn from")
+    tested = part(test, images[len(train.paths) :], "to test on")
     return ImageData(folder.resolve().name, classes, learnt, tested, skipped=tuple(skipped))
 
 
 def refuse_lost(
-    folder: Path, classes: Sequence[str], listed: Iterable[int], there: Iterable[int], wanted: Wanted
+    folder: Path, classes: Sequence[str], listed: Iterable[int], there: Iterable[int], of: str, skipped: Sequence[str]
 ) -> None:
-    """Refuses a class of which every item was left out."""
+    """Refuses a class of which every item of a part was left out; `of`: what the part is."""
     if lost := set(listed) - set(there):
-        came = f"no {wanted.noun} of class {classes[min(lost)]} that can be read"
-        raise InputError(str(folder), came=came, wanted="one or more of each class")
+        came = f"no {of} of class {classes[min(lost)]} that can be read"
+        more = ", ..." if skipped[3:] else ""
+        cure = f"Mend or remove what was left out: {'; '.join(skipped[:3])}{more}"
+        raise InputError(str(folder), came=came, wanted="one or more of each class", cure=cure)
 
 
 def split_folder(folder: Path, wanted: Wanted, seed: int) -> tuple[tuple[str, ...], Listing, Listing]:
@@ -256,8 +261,10 @@ def _common_size(paths: Sequence[Path], progress: Progress) -> tuple[int, int]:
     return first if set(each(measure, paths, "measure pictures", progress)) <= {first, None} else DEFAULT_SIZE
 
 
-def each(read: Callable[[Path], Item], paths: Sequence[Path], what: str, progress: Progress) -> list[Item]:
-    """`read` of every path, in order, on all cores; all that fail are named together."""
+def each(
+    read: Callable[[Path], Item], paths: Sequence[Path], what: str, progress: Progress, *, cure: str = REPLACE
+) -> list[Item]:
+    """`read` of every path, in order, on all cores; all that fail are named together, with the cure."""
 
     def attempt(path: Path) -> Item | InputError:
         try:
@@ -276,7 +283,7 @@ def each(read: Callable[[Path], Item], paths: Sequence[Path], what: str, progres
                 results.append(result)
             progress(what, done, len(paths))
     if failures:
-        raise _all_failures(failures)
+        raise _all_failures(failures, cure)
     return results
 
 
@@ -285,6 +292,7 @@ def each_good(
 ) -> tuple[list[Item | None], list[str]]:
     """As `each`; with `skip_bad`, None for what cannot be read, and why, a line each in order of names."""
     skipped: list[str] = []
+    names = Counter(path.name for path in paths)
 
     def attempt(path: Path) -> Item | None:
         try:
@@ -292,18 +300,19 @@ def each_good(
         except InputError as error:
             if not skip_bad:
                 raise
-            skipped.append(f"{path.name}: {error.came}")
+            name = path.name if names[path.name] == 1 else f"{path.parent.name}/{path.name}"
+            skipped.append(f"{name}: {error.came}")
             return None
 
-    return each(attempt, paths, what, progress), sorted(skipped)
+    return each(attempt, paths, what, progress, cure=f"{REPLACE}, or leave it out with --skip-bad"), sorted(skipped)
 
 
-def _all_failures(failures: Sequence[InputError]) -> InputError:
+def _all_failures(failures: Sequence[InputError], cure: str) -> InputError:
     first, others = failures[0], [failure.argument for failure in failures[1:]]
     named = ", ".join(others[:9]) + (f" and {len(others) - 9} more" if len(others) > 9 else "")
     return InputError(
         first.argument,
         came=first.came,
         wanted=first.wanted,
-        cure=(f"The same holds for {named}. " if others else "") + "Replace or remove what cannot be read",
+        cure=(f"The same holds for {named}. " if others else "") + cure,
     )

@@ -206,14 +206,14 @@ def _class_folders(folder: Path, encoding: str | None, skip_bad: bool, seed: int
     def read(path: Path) -> str:
         return " ".join(read_text(path, encoding).split())
 
-    def texts(listing: Listing) -> Texts:
+    def texts(listing: Listing, use: str) -> Texts:
         read_all, left_out = each_good(read, listing.paths, "read texts", progress, skip_bad=skip_bad)
         skipped.extend(left_out)
         whole = [(text, label) for text, label in zip(read_all, listing.labels, strict=True) if text is not None]
-        refuse_lost(folder, classes, listing.labels, (label for _, label in whole), TEXT_FILES)
+        refuse_lost(folder, classes, listing.labels, (label for _, label in whole), f"texts {use}", left_out)
         return Texts(tuple(text for text, _ in whole), tuple(label for _, label in whole))
 
-    parts = texts(train), texts(test)
+    parts = texts(train, "to learn from"), texts(test, "to test on")
     return LabelledTexts(folder.resolve().name, classes, *parts, tuple(sorted(skipped)), whole_files=True)
 
 
