@@ -346,7 +346,7 @@ def test_a_run_from_before_the_intervals_were_calibrated_says_what_it_lacks(trai
     held = load_file(run / "model.safetensors")
     (lost,) = (name for name in held if name.endswith("widening"))
     kept = {name: weight for name, weight in held.items() if name != lost}
-    source, told = trained.recipe.source, rf"an old run: got weights without {lost}, wanted .* older version"
+    source, told = trained.recipe.source, rf"an old run: got weights without {lost}, wanted .* another version"
     again = re.escape(f"recorrente train {source} --out '{run}' --overwrite")
     save_file(kept, run / "model.safetensors")
     with pytest.raises(InputError, match=f"{told}.*{again}"):
@@ -366,7 +366,7 @@ def test_a_run_from_before_logarithms_is_refused_as_old_too(trained, tmp_path):
     config = json.loads((run / "config.json").read_text())
     del config["data"]["reader"]["proportion"]
     (run / "config.json").write_text(json.dumps(config))
-    with pytest.raises(InputError, match=r"a config.json without proportion, .* older version .*--overwrite"):
+    with pytest.raises(InputError, match=r"a config.json without proportion, .* another version .*--overwrite"):
         recipe.load(run)
 
 
@@ -375,7 +375,7 @@ def test_an_old_checkpoint_is_not_gone_on_with(trained, tmp_path):
     content = torch.load(run / "checkpoint.pt", weights_only=True)
     content["network"].popitem()
     torch.save(content, run / "checkpoint.pt")
-    with pytest.raises(InputError, match=r"checkpoint.pt: got .*older version.*Delete it to start this run over"):
+    with pytest.raises(InputError, match=r"checkpoint.pt: got .*another version.*Delete it to start this run over"):
         recipe.resume(run)
 
 

@@ -281,8 +281,11 @@ def _from_config(config: dict[str, Any], folder: Path) -> Recipe:
             reading=Reading(**reading),
         )
     except KeyError as error:
-        source = config.get("data", {}).get("source", "DATA")
-        raise _too_old(folder, f"a config.json without {error.args[0]}", source) from error
+        source = config.get("data", {}).get("source")
+        if source is None:
+            came = f"no {error.args[0]}"
+            raise RunError(str(folder / "config.json"), came=came, wanted="what a training wrote") from error
+        raise _of_another_version(folder, f"a config.json without {error.args[0]}", source) from error
     except (TypeError, ValueError) as error:
         came, wanted = f"a broken configuration ({error})", "what a training wrote"
         raise RunError(str(folder / "config.json"), came=came, wanted=wanted) from error
@@ -297,14 +300,14 @@ def _fill(network: Network, held: dict[str, torch.Tensor], folder: Path, source:
         "of other shapes:": [name for name in own.keys() & held.keys() if own[name].shape != held[name].shape],
     }
     if odd := [f"{how} {', '.join(sorted(names))}" for how, names in told.items() if names]:
-        raise _too_old(folder, f"weights {', '.join(odd)}", source)
+        raise _of_another_version(folder, f"weights {', '.join(odd)}", source)
     network.load_state_dict(held)
 
 
-def _too_old(folder: Path, came: str, source: str) -> RunError:
+def _of_another_version(folder: Path, came: str, source: str) -> RunError:
     """A run of a version that built its network otherwise."""
     again = f"recorrente train {shlex.quote(source)} --out {shlex.quote(str(folder))} --overwrite"
-    cure = f"It was trained with an older version and must be trained again, with the options it had: {again}"
+    cure = f"It was trained with another version (older?) and must be trained again, with the options it had: {again}"
     return RunError(str(folder), came=came, wanted="what this version builds from config.json", cure=cure)
 
 

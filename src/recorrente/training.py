@@ -238,8 +238,11 @@ class _Trainer:
         """Takes up a checkpoint; the history that it carries."""
         try:
             content: dict[str, Any] = torch.load(io.BytesIO(run.read_bytes("checkpoint.pt")), weights_only=True)
-            if content["network"].keys() != self.network.state_dict().keys():
-                raise ValueError("the weights of another network, as an older version built it")
+            own, held = self.network.state_dict(), content["network"]
+            if own.keys() != held.keys() or any(own[name].shape != held[name].shape for name in own):
+                came = "the weights of another network"
+                cure = "It is of another version. Delete it to start this run over"
+                raise RunError(str(run / "checkpoint.pt"), came=came, wanted="ours", cure=cure)
             for name in STATEFUL:
                 getattr(self, name).load_state_dict(content[name])
         except RunError:

@@ -57,6 +57,7 @@ class Checkpointed:
         segments: k, about, at most T; more are T.
         memory: bytes that one layer and direction may hold beside y and dx, by the formula above; as few segments as
             that allows. It is the C++ core's; the reference, which runs other cells, keeps some three times as much.
+            (A block that an earlier call left, up to four times as large, may be taken for it.)
         Neither: 64 segments, or the k of least memory where that is fewer: some 5 % of what `Full` keeps.
 
     Raises:
