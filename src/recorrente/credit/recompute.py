@@ -33,7 +33,7 @@ class Recompute:
     it.
 
     Example:
-        >>> import recorrente
+        >>> import recorrente, torch
         >>> layer = recorrente.LSTM(8, 16, credit=Recompute())
         >>> layer(torch.zeros(1000, 1, 8))[0].sum().backward()
     """
