@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import recorrente
 from recorrente.data.image import load
 from recorrente.data.imageset import ImageData
 from recorrente.errors import InputError
+from recorrente.recipe import Reading
 
 CLASSES = ("1", "2", "10", "maçã com espaço", "zero")
 
@@ -247,6 +249,18 @@ def test_unreadable_pictures_are_left_out_and_named_where_that_is_asked(tmp_path
         path.write_bytes(b"")
     with pytest.raises(InputError, match=r"no pictures to learn from of class zero that can be .*left out: 1/e"):
         load(tmp_path, skip_bad=True)
+
+
+def test_what_an_evaluation_leaves_out_is_named(tmp_path: Path, digits: ImageData) -> None:
+    write(tmp_path / "digits", digits)
+    shape, reading = recorrente.Shape("elman", hidden=2, layers=1), Reading(skip_bad=True)
+    plan = recorrente.Plan(epochs=1)
+    trained = recorrente.train(tmp_path / "digits", out=tmp_path / "run", shape=shape, plan=plan, reading=reading)
+    assert "skipped" not in trained.evaluate()
+    (tmp_path / "digits" / "zero" / "empty.png").write_bytes(b"")
+    scores = trained.evaluate()
+    assert [line.partition(":")[0] for line in scores["skipped"]] == ["empty.png"]
+    assert "left out: 1 (empty.png" in trained.kind.summary(scores)
 
 
 def test_a_cut_off_picture_is_refused(tmp_path: Path, digits: ImageData) -> None:

@@ -82,13 +82,18 @@ class Trained:
         return self.kind.predict(self.recipe, self.network, given)
 
     def evaluate(self, data: str | Path | None = None) -> dict[str, Any]:
-        """Scores on the test part of `data`; by default on that of the data set that the model was trained on."""
+        """Scores on the test part of `data`; by default on that of the data set that the model was trained on.
+
+        What a training with `skip_bad` leaves out is left out here too, and named in `skipped`.
+        """
         source = self.recipe.source if data is None else str(data)
         loaded = self.kind.again(self.recipe, source, silent)
         classes = self.kind.classes(loaded)
         if classes != self.recipe.classes:
             raise InputError("data", came=f"the classes {', '.join(classes)}", wanted=", ".join(self.recipe.classes))
-        return self.kind.scores(self.recipe, self.network, loaded)
+        scores = self.kind.scores(self.recipe, self.network, loaded)
+        skipped = list(getattr(loaded, "skipped", ()))
+        return {**scores, "skipped": skipped} if skipped else scores
 
     def generate(
         self, prompt: str = "", *, length: int = 500, temperature: float = 0.8, top_k: int = 0, seed: int = 0
