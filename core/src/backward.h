@@ -13,9 +13,8 @@ namespace recorrente::RECORRENTE_SIMD {
 template <class Cell, class T>
 struct BackwardMemory {
   BackwardMemory(const Problem& p, Arena& arena) : layout(p), steps(p, arena), norms(layout, arena) {
-    const double flops = 2.0 * p.B * Cell::kGates * p.H * (p.C + p.H);
-    team = choose_team(p, kTileRows<kColumns>, flops, steps.count(), !Layout<Cell, T>::kByRows);
-    tile_steps = steps_at_once(team.path == Path::rows ? p.B / team.threads : p.B);
+    team = choose_team(p, steps, Cell::kGates, !Layout<Cell, T>::kByRows);
+    tile_ticks = steps_at_once(team.path == Path::rows ? steps.lanes() / team.threads : steps.lanes());
     input_panels = arena.take<T>(layout.input_blocks() * layout.backward_panel(layout.gate_rows()));
     state_panels = arena.take<T>(layout.hidden_blocks() * layout.backward_panel(layout.state_rows()));
     second_panels = arena.take<T>(layout.hidden_blocks() * layout.backward_panel(layout.second_rows()));
@@ -26,36 +25,39 @@ struct BackwardMemory {
     passed = arena.take<T>(p.B * layout.units);
     through = arena.take<T>(p.B * layout.units);
     peepholes = arena.take<T>(Cell::kPeepholes * layout.units);
-    dinput = arena.take<T>(Cell::kNormed ? pointer_rows(p, team) * tile_steps * layout.gate_rows() : 0);
+    dinput = arena.take<T>(Cell::kNormed ? pointer_lanes(steps, team) * tile_ticks * layout.gate_rows() : 0);
     dstate = arena.take<T>(Cell::kNormed ? p.B * layout.state_rows() : 0);
     const std::int64_t restarts = p.reset ? p.B * layout.units : 0;
     dh_restart = arena.take<T>(restarts), dc_restart = arena.take<T>(restarts), cut = arena.take<T>(restarts);
-    edge = arena.take<T>(edge_count(p));
-    pointers = arena.take<void*>(pointer_rows(p, team) * pointers_a_row());
+    edge = arena.take<T>(edge_count());
+    pointers = arena.take<void*>(pointer_lanes(steps, team) * pointers_a_lane());
+    rows = arena.take<RowStep>(2 * pointer_lanes(steps, team)), cursors = arena.take<std::int64_t>(pointer_lanes(steps, team));
     barrier = arena.take<Barrier>(1);
   }
 
-  std::int64_t pointers_a_row() const { return 3 * tile_steps + 10; }
+  std::int64_t pointers_a_lane() const { return 3 * tile_ticks + 10; }
   std::int64_t zero_count() const { return std::max(layout.gate_rows(), layout.input_blocks() * kColumns * kLanes<T>); }
   // The last columns of dx go through memory of their own, since the caller's rows end before the block does.
-  std::int64_t edge_count(const Problem& p) const { return pointer_rows(p, team) * tile_steps * kColumns * kLanes<T>; }
+  std::int64_t edge_count() const { return pointer_lanes(steps, team) * tile_ticks * kColumns * kLanes<T>; }
 
   Layout<Cell, T> layout;
   Steps steps;
   NormWeights<Cell, T> norms;
   Team team;
-  std::int64_t tile_steps;         // steps whose dx is made at once
+  std::int64_t tile_ticks;         // ticks whose dx is made at once
   T *input_panels, *state_panels, *second_panels;  // (blocks, gates of the product, units, columns of a block)
   T* dgated;                       // (B, units): of what the second product read
   T* zeros;
   T *dh, *carry, *passed;          // (B, units); passed: what zoneout lets through to the gradient of the old h
   T* through;                      // (B, units): of what one gate saw of h, where each has a mask of its own
   T* peepholes;                    // (kPeepholes, units)
-  T *dinput, *dstate;              // (tile_steps, B, G, units), (B, gates of the state, units): of products under a norm
+  T *dinput, *dstate;              // (tile_ticks, lanes, G, units), (B, gates of the state, units): of products under a norm
   T *dh_restart, *dc_restart;      // (B, units), where there are resets
   T* cut;                          // (B, units): the gradient of h that a reset has cut off
   T* edge;
   void** pointers;
+  RowStep* rows;                   // (2, lanes): at this tick, and those of the next one whose product is made
+  std::int64_t* cursors;
   Barrier* barrier;
 };
 
@@ -68,16 +70,15 @@ class BackwardThread {
 
  public:
   BackwardThread(const Backward& call, const BackwardMemory<Cell, T>& memory, int thread, int threads)
-      : call_(call), p_(call.problem), m_(memory), layout_(memory.layout), part_(p_, memory.team, thread, threads),
-        rows_(part_.rows), blocks_(part_.blocks(layout_.hidden_blocks())),
-        edge_(m_.edge + part_.first_row * m_.tile_steps * kBlock), dinput_(m_.dinput + part_.first_row * m_.tile_steps * layout_.gate_rows()) {
-    PointerSlice slice(memory.pointers + part_.first_row * memory.pointers_a_row());
-    slice.take(tile_slots_, rows_.count * m_.tile_steps), slice.take(dx_, rows_.count * m_.tile_steps);
-    slice.take(edges_, rows_.count * m_.tile_steps);
-    slice.take(next_, rows_.count), slice.take(slots_, rows_.count), slice.take(old_, rows_.count);
-    slice.take(dy_, rows_.count), slice.take(dh_, rows_.count), slice.take(carry_, rows_.count);
-    slice.take(product_, rows_.count), slice.take(drop_, rows_.count), slice.take(dgated_, rows_.count);
-    slice.take(through_, rows_.count);
+      : call_(call), p_(call.problem), m_(memory), layout_(memory.layout), part_(p_, memory.steps, memory.team, thread, threads),
+        lanes_(memory.steps, part_.lanes, memory.cursors + part_.first_lane), blocks_(part_.blocks(layout_.hidden_blocks())),
+        row_(memory.rows + 2 * part_.first_lane), next_row_(row_ + part_.lanes.count),
+        edge_(m_.edge + part_.first_lane * m_.tile_ticks * kBlock), dinput_(m_.dinput + part_.first_lane * m_.tile_ticks * layout_.gate_rows()) {
+    PointerSlice slice(memory.pointers + part_.first_lane * memory.pointers_a_lane());
+    const std::int64_t lanes = part_.lanes.count, tile = lanes * m_.tile_ticks;
+    slice.take(tile_slots_, tile), slice.take(dx_, tile), slice.take(edges_, tile);
+    slice.take(next_, lanes), slice.take(slots_, lanes), slice.take(old_, lanes), slice.take(dy_, lanes), slice.take(dh_, lanes);
+    slice.take(carry_, lanes), slice.take(product_, lanes), slice.take(drop_, lanes), slice.take(dgated_, lanes), slice.take(through_, lanes);
   }
 
   void pack() {
@@ -108,7 +109,10 @@ class BackwardThread {
   }
 
   void sweep() {
-    part_.each_group(layout_.far(), [this](Share rows) { rows_ = rows, sweep_rows(); });
+    part_.each_group(layout_.far(), [this](Share lanes) {
+      lanes_ = Lanes(m_.steps, lanes, m_.cursors + part_.first_lane);
+      sweep_lanes();
+    });
   }
 
   // The gradients of the initial states, and zeros in dx past each row's end.
@@ -123,18 +127,17 @@ class BackwardThread {
       if (Cell::kCarry == Carry::cell && call_.dc_restart.data)
         copy_padded(p_.reset ? m_.dc_restart + b * layout_.units : nullptr, p_.H, at<T>(call_.dc_restart, b), p_.H);
       if (Cell::kCarry == Carry::cell && call_.dc0.data) std::copy_n(carry, p_.H, at<T>(call_.dc0, b));
-      if (call_.dx.data)
-        for (std::int64_t t = L; t < p_.T; ++t) std::fill_n(at<T>(call_.dx, t, b), p_.C, T(0));
     }
+    if (call_.dx.data) clear_past_ends<T>(p_, call_.dx, p_.C, part_.thread, part_.threads);
   }
 
  private:
-  void sweep_rows() {
+  void sweep_lanes() {
     Meetings meetings(m_.barrier);
-    for (std::int64_t end = m_.steps.count(); end > 0;) {
-      const std::int64_t first = end > m_.tile_steps ? end - m_.tile_steps : 0;
-      for (std::int64_t s = end - 1; s >= first; --s) {
-        step(s);
+    for (std::int64_t end = lanes_.ticks(); end > 0;) {
+      const std::int64_t first = end > m_.tile_ticks ? end - m_.tile_ticks : 0;
+      for (std::int64_t tick = end - 1; tick >= first; --tick) {
+        step(tick);
         if (part_.by_units && !meetings.wait()) {
           if (!part_.take_over()) return;
           blocks_ = part_.blocks(layout_.hidden_blocks());
@@ -143,7 +146,8 @@ class BackwardThread {
       if (call_.dx.data) multiply_dx(first, end);
       end = first;
     }
-    if ((call_.dh0.data || call_.dh_restart.data) && m_.steps.count() > 0) multiply_state(-1, blocks_.first, blocks_.end);
+    point_next(0);
+    multiply_state(blocks_.first, blocks_.end);
   }
 
   T* slots_of(std::int64_t s, std::int64_t position) const {
@@ -158,39 +162,45 @@ class BackwardThread {
     return zoned() ? m_.passed + b * layout_.units : nullptr;
   }
 
-  void step(std::int64_t s) {
-    const std::int64_t n = rows_.active(m_.steps.rows(s)), going_on = rows_.active(m_.steps.rows(s + 1));
-    point_rows(s, n);
+  void step(std::int64_t tick) {
+    const std::int64_t n = lanes_.active(tick);
+    point_next(tick + 1), point_rows(tick, n);
     const std::int64_t group =
-        Cell::kNormed || going_on <= kTileRows<kColumns> ? blocks_.end - blocks_.first : kBlocksAtOnce<kColumns>;
+        Cell::kNormed || going_on_ <= kTileRows<kColumns> ? blocks_.end - blocks_.first : kBlocksAtOnce<kColumns>;
     for (std::int64_t block = blocks_.first, end; block < blocks_.end; block = end) {
       end = std::min(block + group, blocks_.end);
-      multiply_state(s, block, end);
+      multiply_state(block, end);
       const std::int64_t last = std::min(end * kBlock, layout_.units);
       if constexpr (Cell::kNormed)
-        zoned() ? apply_normed<true>(s, n) : apply_normed<false>(s, n);
+        zoned() ? apply_normed<true>(n) : apply_normed<false>(n);
       else
-        zoned() ? apply<true>(s, n, block * kBlock, last) : apply<false>(s, n, block * kBlock, last);
+        zoned() ? apply<true>(n, block * kBlock, last) : apply<false>(n, block * kBlock, last);
     }
     if constexpr (kSecond) close_gates(n);
-    if (p_.reset) cut_around(s, n);
+    if (p_.reset) cut_around(n);
   }
 
-  // dh of step s, from the gates of step s + 1. Rows that end at s keep the dh_n that they were given.
-  void multiply_state(std::int64_t s, std::int64_t block, std::int64_t end) {
-    const std::int64_t n = rows_.active(m_.steps.rows(s + 1));
-    if (block == blocks_.first)
-      for (std::int64_t j = 0; j < n; ++j) {
-        const std::int64_t position = rows_.position(j), b = m_.steps.batch(position);
-        product_[j] = (cut_before(s + 1, b) ? m_.cut : m_.dh) + b * layout_.units;
-        next_[j] = Cell::kNormed ? m_.dstate + b * layout_.state_rows() : slots_of(s + 1, position) + Cell::kStateSlot * layout_.units;
-        through_[j] = m_.through + b * layout_.units;
-      }
-    if (by_gate()) multiply_gates(n, block, end);
-    else multiply_columns<T>(n, next_, product_, block, end, p_.H,
+  // The rows of this tick whose gates give dh of the step before: all, but none at its first step whose dh0 nobody wants.
+  void point_next(std::int64_t tick) {
+    const bool starts_too = call_.dh0.data || call_.dh_restart.data;
+    going_on_ = 0;
+    for (std::int64_t j = 0, n = lanes_.active(tick); j < n; ++j) {
+      const RowStep row = lanes_.at(j, tick);
+      if (row.step == 0 && !starts_too) continue;
+      next_row_[going_on_] = row;
+      product_[going_on_] = (cut_before(row) ? m_.cut : m_.dh) + row.batch * layout_.units;
+      next_[going_on_] = Cell::kNormed ? m_.dstate + row.batch * layout_.state_rows() : slots_of(row.step, row.position) + Cell::kStateSlot * layout_.units;
+      through_[going_on_++] = m_.through + row.batch * layout_.units;
+    }
+  }
+
+  // dh of the steps before those, from their gates. Rows that end between keep the dh_n that they were given.
+  void multiply_state(std::int64_t block, std::int64_t end) {
+    if (by_gate()) multiply_gates(going_on_, block, end);
+    else multiply_columns<T>(going_on_, next_, product_, block, end, p_.H,
                              {m_.state_panels, layout_.backward_panel(layout_.state_rows()), layout_.state_rows(), m_.zeros, 0, 0, layout_.far()});
     if (call_.regularisation.drop.data || p_.reset)
-      for (std::int64_t j = 0; j < n; ++j) finish_product(s, j, block * kBlock, std::min(end * kBlock, layout_.units));
+      for (std::int64_t j = 0; j < going_on_; ++j) finish_product(j, block * kBlock, std::min(end * kBlock, layout_.units));
   }
 
   bool by_gate() const { return call_.regularisation.drop.data && call_.regularisation.drop_gate; }
@@ -202,7 +212,7 @@ class BackwardThread {
     for (int g = 0; g < kGates; ++g) {
       multiply_columns<T>(n, next_, through_, block, end, p_.H, product, g * layout_.units);
       for (std::int64_t j = 0; j < n; ++j) {
-        const T* mask = mask_of<Cell, T>(call_.regularisation, m_.steps.batch(rows_.position(j)), g);
+        const T* mask = mask_of<Cell, T>(call_.regularisation, next_row_[j].batch, g);
         for (std::int64_t i = block * kBlock; i < std::min(end * kBlock, layout_.units); i += kLane) {
           const Vec<T> before = g > 0 ? load(product_[j] + i) : Vec<T>{};
           store(product_[j] + i, fma(load(through_[j] + i), load_up_to(mask + i, p_.H - i), before));
@@ -213,49 +223,51 @@ class BackwardThread {
     for (std::int64_t j = 0; j < n; ++j) next_[j] -= kGates * layout_.units;
   }
 
-  bool cut_before(std::int64_t s, std::int64_t b) const { return is_reset(p_, time_of(p_, s, length(p_, b)), b); }
+  bool cut_before(const RowStep& row) const { return is_reset(p_, time_of(p_, row), row.batch); }
 
   // Units [unit, end) of what the product gave: `drop` on the way back, and what a reset cut off goes to the restart.
-  void finish_product(std::int64_t s, std::int64_t j, std::int64_t unit, std::int64_t end) {
-    const std::int64_t b = m_.steps.batch(rows_.position(j));
+  void finish_product(std::int64_t j, std::int64_t unit, std::int64_t end) {
+    const std::int64_t b = next_row_[j].batch;
     const T* drop = call_.regularisation.drop.data && !by_gate() ? at<T>(call_.regularisation.drop, b) : nullptr;
     T* product = product_[j];
     for (std::int64_t i = unit; drop && i < end; i += kLane) store(product + i, load(product + i) * load_up_to(drop + i, p_.H - i));
-    if (!cut_before(s + 1, b)) return;
+    if (!cut_before(next_row_[j])) return;
     T *dh = m_.dh + b * layout_.units, *to = m_.dh_restart + b * layout_.units;
     for (std::int64_t i = unit; i < end; i += kLane) store(to + i, load(to + i) + load(product + i)), store(dh + i, Vec<T>{});
   }
 
-  // Where the rows of step s find what they need.
-  void point_rows(std::int64_t s, std::int64_t n) {
+  // Which rows a tick goes back through, and where they find what they need.
+  void point_rows(std::int64_t tick, std::int64_t n) {
     for (std::int64_t j = 0; j < n; ++j) {
-      const std::int64_t position = rows_.position(j), b = m_.steps.batch(position), t = time_of(p_, s, length(p_, b));
-      slots_[j] = slots_of(s, position);
+      const RowStep row = row_[j] = lanes_.at(j, tick);
+      const std::int64_t b = row.batch;
+      slots_[j] = slots_of(row.step, row.position);
       dh_[j] = m_.dh + b * layout_.units, carry_[j] = m_.carry + b * layout_.units;
-      dy_[j] = call_.dy.data ? at<T>(call_.dy, t, b) : nullptr;
-      old_[j] = Cell::kCarry == Carry::none ? m_.zeros : carried_before(s, position, b);
+      dy_[j] = call_.dy.data ? at<T>(call_.dy, time_of(p_, row), b) : nullptr;
+      old_[j] = Cell::kCarry == Carry::none ? m_.zeros : carried_before(row);
       dgated_[j] = kSecond ? m_.dgated + b * layout_.units : nullptr;
       drop_[j] = kSecond && call_.regularisation.drop.data ? mask_of<Cell, T>(call_.regularisation, b, Cell::kGates - 1) : nullptr;
     }
   }
 
-  // What the row carried into step s beside h, or h itself.
-  const T* carried_before(std::int64_t s, std::int64_t position, std::int64_t b) const {
-    const bool cell = Cell::kCarry == Carry::cell, fresh = cut_before(s, b);
+  // What the row carried into this step beside h, or h itself.
+  const T* carried_before(const RowStep& row) const {
+    const std::int64_t s = row.step, b = row.batch;
+    const bool cell = Cell::kCarry == Carry::cell, fresh = cut_before(row);
     const ConstState start = fresh ? (cell ? call_.restart.c : call_.restart.h) : cell ? call_.c0 : call_.h0;
     if (s == 0 || fresh) return start.data ? at<T>(start, b) : m_.zeros;
-    if (Cell::kCarry == Carry::cell) return slots_of(s - 1, position) + kCarryAt * layout_.units;
+    if (Cell::kCarry == Carry::cell) return slots_of(s - 1, row.position) + kCarryAt * layout_.units;
     return at<T>(call_.y, time_of(p_, s - 1, length(p_, b)), b);
   }
 
-  // Units [first, end) of all rows of step s. kZoned: some of the old state stayed.
+  // Units [first, end) of all rows of a tick. kZoned: some of the old state stayed.
   template <bool kZoned>
-  void apply(std::int64_t s, std::int64_t n, std::int64_t first, std::int64_t end) {
+  void apply(std::int64_t n, std::int64_t first, std::int64_t end) {
     for (std::int64_t j = 0; j < n; ++j) {
       const T *zone_h = nullptr, *zone_c = nullptr;
-      const std::int64_t b = m_.steps.batch(rows_.position(j));
+      const std::int64_t b = row_[j].batch;
       if constexpr (kZoned) {
-        const std::int64_t t = time_of(p_, s, length(p_, b));
+        const std::int64_t t = time_of(p_, row_[j]);
         zone_h = row_of<T>(call_.regularisation.zone_h, t, b), zone_c = row_of<T>(call_.regularisation.zone_c, t, b);
       }
       T* passed = kZoned && Cell::kCarry != Carry::hidden ? around_product(b) : nullptr;
@@ -284,9 +296,9 @@ class BackwardThread {
   // What reaches a row's new state at a step, and which part of it goes to what stayed of the old one.
   template <bool kZoned>
   struct Passing {
-    Passing(const BackwardThread& of, std::int64_t s, std::int64_t j) : of(of) {
+    Passing(const BackwardThread& of, std::int64_t j) : of(of) {
       if (!kZoned) return;
-      const std::int64_t b = of.m_.steps.batch(of.rows_.position(j)), t = time_of(of.p_, s, length(of.p_, b));
+      const std::int64_t b = of.row_[j].batch, t = time_of(of.p_, of.row_[j]);
       zone_h = row_of<T>(of.call_.regularisation.zone_h, t, b), zone_c = row_of<T>(of.call_.regularisation.zone_c, t, b);
       if (Cell::kCarry != Carry::hidden) passed = of.around_product(b);
     }
@@ -316,12 +328,12 @@ class BackwardThread {
   // The same of a cell with norms, row by row, then through the norm of the state's product. Leaves in a row's norms what
   // the gradient of the input's product is made from (before_norm).
   template <bool kZoned>
-  void apply_normed(std::int64_t s, std::int64_t n) {
+  void apply_normed(std::int64_t n) {
     for (std::int64_t j = 0; j < n; ++j) {
       T* slots = slots_[j];
-      if (s > 0) bring_near(slots_of(s - 1, rows_.position(j)), layout_.slots);
+      if (row_[j].step > 0) bring_near(slots_of(row_[j].step - 1, row_[j].position), layout_.slots);
       Norm<T>* norms = norms_of(layout_, slots);
-      const Passing<kZoned> passing(*this, s, j);
+      const Passing<kZoned> passing(*this, j);
       if constexpr (Cell::kNormedCell) back_through_output(j, slots, norms, passing);
       Sums<T> input, state;
       for (std::int64_t unit = 0; unit < layout_.units; unit += kLane) {
@@ -351,7 +363,7 @@ class BackwardThread {
           state.add(i, a[Cell::kStateSlot + i] * load(m_.norms.state + i * layout_.units + unit), m_.norms.state_value(slots, norms, i, unit));
       }
       input.means(norms[kInputNorm], Cell::kGates * p_.H), state.means(norms[kStateNorm], kStateGates * p_.H);
-      T* to = m_.dstate + m_.steps.batch(rows_.position(j)) * layout_.state_rows();
+      T* to = m_.dstate + row_[j].batch * layout_.state_rows();
       for (int i = 0; i < kStateGates; ++i)
         for (std::int64_t unit = 0; unit < layout_.units; unit += kLane) {
           const Vec<T> da = load(slots + (kGatesAt + Cell::kStateSlot + i) * layout_.units + unit);
@@ -417,28 +429,28 @@ class BackwardThread {
   }
 
   // Nothing passes a reset: the product is cut in finish_product, and here what goes round it.
-  void cut_around(std::int64_t s, std::int64_t n) {
+  void cut_around(std::int64_t n) {
     const std::int64_t end = std::min(blocks_.end * kBlock, layout_.units);
     const auto cut = [&](T* from, T* to, std::int64_t b) {
       for (std::int64_t i = blocks_.first * kBlock; i < end; ++i) to[b * layout_.units + i] += from[i], from[i] = 0;
     };
     for (std::int64_t j = 0; j < n; ++j) {
-      const std::int64_t b = m_.steps.batch(rows_.position(j));
-      if (!cut_before(s, b)) continue;
+      const std::int64_t b = row_[j].batch;
+      if (!cut_before(row_[j])) continue;
       if (Cell::kCarry == Carry::cell) cut(carry_[j], m_.dc_restart, b);
       if (T* around = around_product(b)) cut(around, m_.dh_restart, b);
     }
   }
 
-  // dx of all rows of steps [s, end), from gradients that every thread has finished.
-  void multiply_dx(std::int64_t s, std::int64_t end) {
+  // dx of all rows of ticks [tick, end), from gradients that every thread has finished.
+  void multiply_dx(std::int64_t tick, std::int64_t end) {
     std::int64_t n = 0;
-    for (; s < end; ++s)
-      for (std::int64_t j = 0, active = rows_.active(m_.steps.rows(s)); j < active; ++j, ++n) {
-        const std::int64_t position = rows_.position(j), b = m_.steps.batch(position);
-        tile_slots_[n] = slots_of(s, position);
+    for (; tick < end; ++tick)
+      for (std::int64_t j = 0, active = lanes_.active(tick); j < active; ++j, ++n) {
+        const RowStep row = lanes_.at(j, tick);
+        tile_slots_[n] = slots_of(row.step, row.position);
         if constexpr (Cell::kNormed) tile_slots_[n] = before_norm(tile_slots_[n], dinput_ + n * layout_.gate_rows());
-        dx_[n] = at<T>(call_.dx, time_of(p_, s, length(p_, b)), b);
+        dx_[n] = at<T>(call_.dx, time_of(p_, row), row.batch);
       }
     Product<T> product = {m_.input_panels, layout_.backward_panel(layout_.gate_rows()), layout_.gate_rows(), m_.zeros, 0, 0, layout_.far()};
     const Range blocks = part_.blocks(layout_.input_blocks());
@@ -456,8 +468,10 @@ class BackwardThread {
   const BackwardMemory<Cell, T>& m_;
   const Layout<Cell, T>& layout_;
   Part part_;
-  Share rows_;
+  Lanes lanes_;
   Range blocks_;
+  std::int64_t going_on_ = 0;
+  RowStep *row_, *next_row_;
   T *edge_, *dinput_;
   const T **next_, **old_, **dy_, **tile_slots_, **drop_;
   T **slots_, **dgated_, **dh_, **product_, **through_, **carry_, **dx_, **edges_;

@@ -12,10 +12,9 @@ namespace recorrente::RECORRENTE_SIMD {
 template <class Cell, class T>
 struct ForwardMemory {
   ForwardMemory(const Problem& p, bool saving, Arena& arena) : layout(p), steps(p, arena), norms(layout, arena) {
-    const double flops = 2.0 * p.B * Cell::kGates * p.H * (p.C + p.H);
-    team = choose_team(p, kTileRows<Layout<Cell, T>::kForwardVectors>, flops, steps.count(), !Layout<Cell, T>::kByRows);
+    team = choose_team(p, steps, Cell::kGates, !Layout<Cell, T>::kByRows);
     const std::int64_t blocks = layout.forward_blocks();
-    tile_steps = steps_at_once(team.path == Path::rows ? p.B / team.threads : p.B);
+    tile_ticks = steps_at_once(team.path == Path::rows ? steps.lanes() / team.threads : steps.lanes());
     input_panels = arena.take<T>(blocks * layout.input_panel());
     state_panels = arena.take<T>(blocks * layout.state_panel());
     second_panels = arena.take<T>(blocks * layout.second_panel());
@@ -26,26 +25,29 @@ struct ForwardMemory {
     peepholes = arena.take<T>(Cell::kPeepholes * layout.units);
     dropped = arena.take<T>(2 * p.B * Cell::kGates * layout.units);
     unnormed = arena.take<T>(Cell::kNormedCell ? 2 * team.threads * layout.units : 0);
-    slots = saving ? nullptr : arena.take<T>(tile_steps * p.B * layout.slots);
-    pointers = arena.take<void*>(pointer_rows(p, team) * pointers_a_row());
+    slots = saving ? nullptr : arena.take<T>(tile_ticks * steps.lanes() * layout.slots);
+    pointers = arena.take<void*>(pointer_lanes(steps, team) * pointers_a_lane());
+    rows = arena.take<RowStep>(pointer_lanes(steps, team)), cursors = arena.take<std::int64_t>(pointer_lanes(steps, team));
     barrier = arena.take<Barrier>(1);
   }
 
-  std::int64_t pointers_a_row() const { return 4 * tile_steps + 2 + Cell::kGates; }
+  std::int64_t pointers_a_lane() const { return 4 * tile_ticks + 2 + Cell::kGates; }
 
   Layout<Cell, T> layout;
   Steps steps;
   NormWeights<Cell, T> norms;
   Team team;
-  std::int64_t tile_steps;               // steps whose input product is made at once
+  std::int64_t tile_ticks;               // ticks whose input product is made at once
   // (blocks, k, gates of the product, units of a block); state_panels (blocks, gates, k, units) for a mask a gate
   T *input_panels, *state_panels, *second_panels;
   T *input_bias, *constants;             // (blocks, G, units of a block); (units): what slot G starts from, if the cell has one
   T *zeros, *carry;                      // (B, units)
   T *peepholes, *dropped;                // (kPeepholes, units); (2, B, masks, units): h under `drop`, of even and of odd steps
   T* unnormed;                           // (threads, 2, units): a row's new c and its o, until c is normalised
-  T* slots;                              // (tile_steps, B, slots) of inference; training has them in `saved`
+  T* slots;                              // (tile_ticks, lanes, slots) of inference; training has them in `saved`
   void** pointers;
+  RowStep* rows;                         // of each lane at this tick
+  std::int64_t* cursors;
   Barrier* barrier;
 };
 
@@ -58,12 +60,13 @@ class ForwardThread {
 
  public:
   ForwardThread(const Forward& call, const ForwardMemory<Cell, T>& memory, int thread, int threads)
-      : call_(call), p_(call.problem), m_(memory), layout_(memory.layout), part_(p_, memory.team, thread, threads),
-        rows_(part_.rows), blocks_(part_.blocks(layout_.forward_blocks())) {
-    PointerSlice slice(memory.pointers + part_.first_row * memory.pointers_a_row());
-    slice.take(x_, rows_.count * m_.tile_steps), slice.take(slots_, rows_.count * m_.tile_steps);
-    slice.take(h_, rows_.count * Cell::kGates), slice.take(y_, rows_.count), slice.take(carry_, rows_.count);
-    slice.take(before_, rows_.count * m_.tile_steps), slice.take(gated_, rows_.count * m_.tile_steps);
+      : call_(call), p_(call.problem), m_(memory), layout_(memory.layout), part_(p_, memory.steps, memory.team, thread, threads),
+        lanes_(memory.steps, part_.lanes, memory.cursors + part_.first_lane), blocks_(part_.blocks(layout_.forward_blocks())),
+        row_(memory.rows + part_.first_lane) {
+    PointerSlice slice(memory.pointers + part_.first_lane * memory.pointers_a_lane());
+    const std::int64_t lanes = part_.lanes.count, tile = lanes * m_.tile_ticks;
+    slice.take(x_, tile), slice.take(slots_, tile), slice.take(before_, tile), slice.take(gated_, tile);
+    slice.take(h_, lanes * Cell::kGates), slice.take(y_, lanes), slice.take(carry_, lanes);
   }
 
   void pack() {
@@ -96,7 +99,10 @@ class ForwardThread {
   }
 
   void sweep() {
-    part_.each_group(layout_.far(), [this](Share rows) { rows_ = rows, sweep_rows(); });
+    part_.each_group(layout_.far(), [this](Share lanes) {
+      lanes_ = Lanes(m_.steps, lanes, m_.cursors + part_.first_lane);
+      sweep_lanes();
+    });
   }
 
   // The final states, and zeros in y past each row's end.
@@ -109,22 +115,22 @@ class ForwardThread {
       }
       if (Cell::kCarry == Carry::cell && call_.c_n.data)
         std::copy_n(m_.carry + b * layout_.units, p_.H, at<T>(call_.c_n, b));
-      for (std::int64_t t = L; t < p_.T && !call_.replay; ++t) std::fill_n(at<T>(call_.y, t, b), p_.H, T(0));
     }
+    if (!call_.replay) clear_past_ends<T>(p_, call_.y, p_.H, part_.thread, part_.threads);
   }
 
  private:
-  void sweep_rows() {
+  void sweep_lanes() {
     Meetings meetings(m_.barrier);
-    for (std::int64_t s = 0; s < m_.steps.count(); s += m_.tile_steps) {
-      const std::int64_t end = std::min(s + m_.tile_steps, m_.steps.count());
-      multiply_input(s, end);
+    for (std::int64_t tick = 0; tick < lanes_.ticks(); tick += m_.tile_ticks) {
+      const std::int64_t end = std::min(tick + m_.tile_ticks, lanes_.ticks());
+      multiply_input(tick, end);
       if (call_.replay) {
-        replay(s, end);
+        replay(tick, end);
         continue;
       }
       T* const* slots = slots_;
-      for (std::int64_t i = s; i < end; ++i) {
+      for (std::int64_t i = tick; i < end; ++i) {
         slots += step(i, slots);
         if (part_.by_units && !meetings.wait()) {
           if (!part_.take_over()) return;
@@ -134,19 +140,21 @@ class ForwardThread {
     }
   }
 
-  T* slots_of(std::int64_t s, std::int64_t position) const {
-    if (call_.saved) return static_cast<T*>(call_.saved) + (m_.steps.first(s) + position) * layout_.slots;
-    return m_.slots + (s % m_.tile_steps * p_.B + position) * layout_.slots;
+  T* saved_slots(const RowStep& row) const {
+    return static_cast<T*>(call_.saved) + (m_.steps.first(row.step) + row.position) * layout_.slots;
+  }
+  T* slots_of(std::int64_t tick, std::int64_t j, const RowStep& row) const {
+    return call_.saved ? saved_slots(row) : m_.slots + (tick % m_.tile_ticks * m_.steps.lanes() + lanes_.number(j)) * layout_.slots;
   }
 
-  // Pre-activations from the input, for all rows of steps [s, end).
-  void multiply_input(std::int64_t s, std::int64_t end) {
+  // Pre-activations from the input, for all rows of ticks [tick, end).
+  void multiply_input(std::int64_t tick, std::int64_t end) {
     std::int64_t n = 0;
-    for (; s < end; ++s)
-      for (std::int64_t j = 0, active = rows_.active(m_.steps.rows(s)); j < active; ++j, ++n) {
-        const std::int64_t b = m_.steps.batch(rows_.position(j));
-        x_[n] = p_.C > 0 ? at<T>(call_.x, time_of(p_, s, length(p_, b)), b) : m_.zeros;
-        slots_[n] = slots_of(s, rows_.position(j));
+    for (; tick < end; ++tick)
+      for (std::int64_t j = 0, active = lanes_.active(tick); j < active; ++j, ++n) {
+        const RowStep row = lanes_.at(j, tick);
+        x_[n] = p_.C > 0 ? at<T>(call_.x, time_of(p_, row), row.batch) : m_.zeros;
+        slots_[n] = slots_of(tick, j, row);
       }
     multiply<T, Cell::kGates, kUnits>(n, x_, slots_, blocks_.first, blocks_.end,
                                       {m_.input_panels, layout_.input_panel(), layout_.inputs, m_.input_bias, layout_.units, 0, layout_.far()});
@@ -158,25 +166,24 @@ class ForwardThread {
         std::copy_n(m_.constants + first, units, slots_[j] + Cell::kGates * layout_.units + first);
   }
 
-  // Steps [s, end) where y is known already: their products are made at once, and no thread waits for another.
-  void replay(std::int64_t s, std::int64_t end) {
+  // Ticks [tick, end) where y is known already: their products are made at once, and no thread waits for another.
+  void replay(std::int64_t tick, std::int64_t end) {
     std::int64_t n = 0;
-    for (std::int64_t i = s; i < end; ++i)
-      for (std::int64_t j = 0, active = rows_.active(m_.steps.rows(i)); j < active; ++j)
-        before_[n++] = state_before(i, m_.steps.batch(rows_.position(j)));
+    for (std::int64_t i = tick; i < end; ++i)
+      for (std::int64_t j = 0, active = lanes_.active(i); j < active; ++j) before_[n++] = state_before(lanes_.at(j, i));
     if constexpr (kSecond) open_gates(n, slots_);
     multiply_last(n, slots_, blocks_.first, blocks_.end);
     T* const* slots = slots_;
-    for (; s < end; ++s, slots += n) {
-      n = rows_.active(m_.steps.rows(s));
-      point_rows(s, n);
-      apply_blocks(s, n, slots, blocks_.first, blocks_.end);
+    for (; tick < end; ++tick, slots += n) {
+      n = lanes_.active(tick);
+      point_rows(tick, n);
+      apply_blocks(tick, n, slots, blocks_.first, blocks_.end);
     }
   }
 
-  std::int64_t step(std::int64_t s, T* const* slots) {
-    const std::int64_t n = rows_.active(m_.steps.rows(s));
-    point_rows(s, n);
+  std::int64_t step(std::int64_t tick, T* const* slots) {
+    const std::int64_t n = lanes_.active(tick);
+    point_rows(tick, n);
     if constexpr (kSecond) open_gates(n, slots);
     constexpr int kLastGates = kSecond ? 1 : kStateGates;
     constexpr int W = kLastGates * kUnits;
@@ -184,11 +191,11 @@ class ForwardThread {
     for (std::int64_t block = blocks_.first, end; block < blocks_.end; block = end) {
       end = std::min(block + group, blocks_.end);
       multiply_last(n, slots, block, end);
-      apply_blocks(s, n, slots, block, end);
+      apply_blocks(tick, n, slots, block, end);
     }
     if (dropping())
       for (std::int64_t j = 0; j < n; ++j)
-        drop(s, m_.steps.batch(rows_.position(j)), y_[j], blocks_.first * kBlock, std::min(blocks_.end * kBlock, p_.H));
+        drop(row_[j].step, row_[j].batch, y_[j], blocks_.first * kBlock, std::min(blocks_.end * kBlock, p_.H));
     return n;
   }
 
@@ -198,13 +205,13 @@ class ForwardThread {
     else multiply_state(n, slots, block, end);
   }
 
-  void apply_blocks(std::int64_t s, std::int64_t n, T* const* slots, std::int64_t block, std::int64_t end) {
+  void apply_blocks(std::int64_t tick, std::int64_t n, T* const* slots, std::int64_t block, std::int64_t end) {
     if constexpr (Cell::kNormed)
-      zoned() ? apply_normed<true>(s, n, slots) : apply_normed<false>(s, n, slots);
+      zoned() ? apply_normed<true>(tick, n, slots) : apply_normed<false>(tick, n, slots);
     else if (call_.replay)
-      zoned() ? apply<true, true>(s, n, slots, block * kBlock, end * kBlock) : apply<false, true>(s, n, slots, block * kBlock, end * kBlock);
+      zoned() ? apply<true, true>(n, slots, block * kBlock, end * kBlock) : apply<false, true>(n, slots, block * kBlock, end * kBlock);
     else
-      zoned() ? apply<true, false>(s, n, slots, block * kBlock, end * kBlock) : apply<false, false>(s, n, slots, block * kBlock, end * kBlock);
+      zoned() ? apply<true, false>(n, slots, block * kBlock, end * kBlock) : apply<false, false>(n, slots, block * kBlock, end * kBlock);
   }
 
   // h times W_hh; where each gate has a mask, gate by gate, for none sees the same h.
@@ -242,26 +249,27 @@ class ForwardThread {
     }
   }
 
-  // Where the rows of step s find their state and leave their output.
-  void point_rows(std::int64_t s, std::int64_t n) {
+  // Which rows are read at a tick, where they find their state and leave their output.
+  void point_rows(std::int64_t tick, std::int64_t n) {
     for (std::int64_t j = 0; j < n; ++j) {
-      const std::int64_t b = m_.steps.batch(rows_.position(j)), L = length(p_, b), t = time_of(p_, s, L);
+      const RowStep row = row_[j] = lanes_.at(j, tick);
+      const std::int64_t b = row.batch, t = time_of(p_, row);
       carry_[j] = m_.carry + b * layout_.units;
       y_[j] = at<T>(call_.y, t, b);
-      before_[j] = state_before(s, b);
+      before_[j] = state_before(row);
       if (is_reset(p_, t, b)) {
         const ConstState from = Cell::kCarry == Carry::cell ? call_.restart.c : call_.restart.h;
         const std::int64_t first = blocks_.first * kBlock, units = blocks_.end * kBlock - first;
         copy_padded(from.data ? at<T>(from, b) + first : nullptr, std::clamp<std::int64_t>(p_.H - first, 0, units), carry_[j] + first, units);
       }
-      for (int m = 0; dropping() && m < masks(); ++m) h_of(m)[j] = dropped(s - 1, b, m);
+      for (int m = 0; dropping() && m < masks(); ++m) h_of(m)[j] = dropped(row.step - 1, b, m);
     }
   }
 
-  const T* state_before(std::int64_t s, std::int64_t b) const {
-    const std::int64_t L = length(p_, b);
-    const bool restarts = is_reset(p_, time_of(p_, s, L), b);
-    if (s > 0 && !restarts) return at<T>(call_.y, time_of(p_, s - 1, L), b);
+  const T* state_before(const RowStep& row) const {
+    const std::int64_t b = row.batch, L = length(p_, b);
+    const bool restarts = is_reset(p_, time_of(p_, row), b);
+    if (row.step > 0 && !restarts) return at<T>(call_.y, time_of(p_, row.step - 1, L), b);
     const ConstState from = restarts ? call_.restart.h : call_.h0;
     return from.data ? at<T>(from, b) : m_.zeros;
   }
@@ -270,7 +278,7 @@ class ForwardThread {
   bool zoned() const { return call_.regularisation.zone_h.data || call_.regularisation.zone_c.data; }
   int masks() const { return call_.regularisation.drop_gate && dropping() ? Cell::kGates : 1; }
   // The h that the rows of gate g see, g in the order of the products.
-  const T** h_of(int g) const { return dropping() ? h_ + g * rows_.count : before_; }
+  const T** h_of(int g) const { return dropping() ? h_ + g * lanes_.count() : before_; }
   T* dropped(std::int64_t s, std::int64_t b, int mask) const {
     return m_.dropped + (((s & 1) * p_.B + b) * masks() + mask) * layout_.units;
   }
@@ -290,15 +298,19 @@ class ForwardThread {
     }
   }
 
-  // Units [first, end) of all rows of step s. kZoned: some of the old state stays. kAgain: h is known.
+  struct Zones {
+    const T *h = nullptr, *c = nullptr;
+  };
+  Zones zones_of(std::int64_t j) const {
+    const std::int64_t b = row_[j].batch, t = time_of(p_, row_[j]);
+    return {row_of<T>(call_.regularisation.zone_h, t, b), row_of<T>(call_.regularisation.zone_c, t, b)};
+  }
+
+  // Units [first, end) of all rows of a tick. kZoned: some of the old state stays. kAgain: h is known.
   template <bool kZoned, bool kAgain>
-  void apply(std::int64_t s, std::int64_t n, T* const* rows, std::int64_t first, std::int64_t end) {
+  void apply(std::int64_t n, T* const* rows, std::int64_t first, std::int64_t end) {
     for (std::int64_t j = 0; j < n; ++j) {
-      const T *zone_h = nullptr, *zone_c = nullptr;
-      if constexpr (kZoned) {
-        const std::int64_t b = m_.steps.batch(rows_.position(j)), t = time_of(p_, s, length(p_, b));
-        zone_h = row_of<T>(call_.regularisation.zone_h, t, b), zone_c = row_of<T>(call_.regularisation.zone_c, t, b);
-      }
+      const Zones zones = kZoned ? zones_of(j) : Zones{};
       for (std::int64_t unit = first; unit < end; unit += kLane) {
         T *slots = rows[j] + unit, *carry = carry_[j] + unit;
         const std::int64_t left = p_.H - unit;
@@ -308,12 +320,12 @@ class ForwardThread {
         if constexpr (Cell::kCarry != Carry::none) c = load(carry);
         const Vec<T> c_old = c;
         Vec<T> h = Cell::forward(a, c, p);
-        if (kZoned && zone_h) {
-          h = fma(load_up_to(zone_h + unit, left), load_up_to(before_[j] + unit, left) - h, h);
+        if (kZoned && zones.h) {
+          h = fma(load_up_to(zones.h + unit, left), load_up_to(before_[j] + unit, left) - h, h);
           if (Cell::kCarry == Carry::hidden) c = h;
         }
-        if (kZoned && zone_c && Cell::kCarry == Carry::cell)
-          c = fma(load_up_to(zone_c + unit, left), c_old - c, c), a[Cell::kSlots - 1] = c;
+        if (kZoned && zones.c && Cell::kCarry == Carry::cell)
+          c = fma(load_up_to(zones.c + unit, left), c_old - c, c), a[Cell::kSlots - 1] = c;
         if constexpr (Cell::kCarry != Carry::none) store(carry, c);
         if (call_.saved)
           for (int i = 0; i < kKept; ++i) store(slots + i * layout_.units, a[i]);
@@ -324,16 +336,16 @@ class ForwardThread {
 
   // The same of a cell with norms, row by row.
   template <bool kZoned>
-  void apply_normed(std::int64_t s, std::int64_t n, T* const* rows) {
+  void apply_normed(std::int64_t tick, std::int64_t n, T* const* rows) {
     using L = Layout<Cell, T>;
-    const std::int64_t going_on = rows_.active(m_.steps.rows(s + 1));
+    const std::int64_t going_on = lanes_.active(tick + 1);
     T *c_new = m_.unnormed + 2 * part_.thread * layout_.units, *o = c_new + layout_.units;
     for (std::int64_t j = 0; j < n; ++j) {
       T* slots = rows[j];
-      if (call_.saved && j < going_on) bring_near(slots_of(s + 1, rows_.position(j)), L::kGatesAt * layout_.units);
+      if (call_.saved && j < going_on) bring_near(saved_slots(lanes_.at(j, tick + 1)), L::kGatesAt * layout_.units);
       Norm<T>* norms = norms_of(layout_, slots);
       norms[kStateNorm] = moments<kStateGates>(slots + L::kStateAt * layout_.units, layout_.units, p_.H);
-      const Zones zones = kZoned ? zones_of(s, j) : Zones{};
+      const Zones zones = kZoned ? zones_of(j) : Zones{};
       for (std::int64_t unit = 0; unit < layout_.units; unit += kLane) {
         Vec<T> a[Cell::kSlots], c = load(carry_[j] + unit);
         m_.norms.meet(slots, norms, unit, a);
@@ -349,14 +361,6 @@ class ForwardThread {
         }
       }
     }
-  }
-
-  struct Zones {
-    const T *h = nullptr, *c = nullptr;
-  };
-  Zones zones_of(std::int64_t s, std::int64_t j) const {
-    const std::int64_t b = m_.steps.batch(rows_.position(j)), t = time_of(p_, s, length(p_, b));
-    return {row_of<T>(call_.regularisation.zone_h, t, b), row_of<T>(call_.regularisation.zone_c, t, b)};
   }
 
   // The new state of a row at this unit, after what stays of the old.
@@ -375,8 +379,9 @@ class ForwardThread {
   const ForwardMemory<Cell, T>& m_;
   const Layout<Cell, T>& layout_;
   Part part_;
-  Share rows_;
+  Lanes lanes_;
   Range blocks_;
+  RowStep* row_;
   const T **x_, **h_, **before_, **gated_;
   T **slots_, **y_, **carry_;
 };

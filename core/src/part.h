@@ -1,4 +1,4 @@
-// What one thread of a team does of a sweep: rows of the batch and blocks of units, and its slice of the pointer arrays.
+// What one thread of a team does of a sweep: lanes of rows and blocks of units, and its slice of the pointer arrays.
 #pragma once
 
 #include "rows.h"
@@ -7,10 +7,11 @@
 namespace recorrente::RECORRENTE_SIMD {
 
 struct Part {
-  Part(const Problem& p, Team team, int thread, int threads)
+  Part(const Problem& p, const Steps& steps, Team team, int thread, int threads)
       : thread(thread), threads(threads), by_units(team.path == Path::units && threads > 1),
-        own(share_rows(p, thread, threads)), rows(by_units ? Share{0, 1, p.B} : own),
-        first_row(by_units ? thread * p.B : rows_before(p, thread, threads)) {}
+        own(share_of(p.B, !p.lengths, thread, threads)),
+        lanes(by_units ? Share{0, 1, steps.lanes()} : share_of(steps.lanes(), !p.lengths, thread, threads)),
+        first_lane(by_units ? thread * steps.lanes() : lanes_before(steps.lanes(), thread, threads)) {}
 
   // After a broken team: thread 0 goes on with every block, the others are done. Returns whether this thread goes on.
   bool take_over() {
@@ -18,15 +19,15 @@ struct Part {
     return thread == 0;
   }
 
-  // Calls sweep(rows) for groups of the rows of this thread, one after the other through all of time: what a step leaves of a
-  // group is then still near when the step goes on with it. Rows that need far weights, or meet at every step, stay together.
+  // Calls sweep(lanes) for groups of the lanes of this thread, one after the other through all of time: what a step leaves of
+  // a group is then still near when the step goes on with it. Rows that need far weights, or meet at every step, stay together.
   template <class Sweep>
   void each_group(bool far, const Sweep& sweep) const {
-    const std::int64_t groups = by_units || far ? 1 : rows.count / kRowsTogether;
-    if (groups < 2) return sweep(rows);
+    const std::int64_t groups = by_units || far ? 1 : lanes.count / kRowsTogether;
+    if (groups < 2) return sweep(lanes);
     for (std::int64_t g = 0; g < groups; ++g) {
-      const Range group = part_of(rows.count, g, groups);
-      sweep(Share{rows.position(group.first), rows.stride, group.end - group.first});
+      const Range group = part_of(lanes.count, g, groups);
+      sweep(Share{lanes.position(group.first), lanes.stride, group.end - group.first});
     }
   }
 
@@ -34,17 +35,17 @@ struct Part {
   Range blocks(std::int64_t n) const { return by_units ? part_of(n, thread, threads) : Range{0, n}; }
 
   int thread, threads;
-  bool by_units;           // threads share every step of every row, and meet after it
-  Share own;               // rows that this thread begins and ends
-  Share rows;              // rows that it sweeps
-  std::int64_t first_row;  // how many rows the threads before it sweep
+  bool by_units;            // threads share every step of every row, and meet after it
+  Share own;                // positions of rows that this thread begins and ends
+  Share lanes;              // what it sweeps
+  std::int64_t first_lane;  // how many lanes the threads before it sweep
 
  private:
   static constexpr std::int64_t kRowsTogether = 96;  // at least
 
-  static std::int64_t rows_before(const Problem& p, std::int64_t thread, std::int64_t threads) {
-    const std::int64_t larger = p.B % threads;
-    return thread * (p.B / threads) + (thread < larger ? thread : larger);
+  static std::int64_t lanes_before(std::int64_t lanes, std::int64_t thread, std::int64_t threads) {
+    const std::int64_t larger = lanes % threads;
+    return thread * (lanes / threads) + (thread < larger ? thread : larger);
   }
 };
 
@@ -64,7 +65,7 @@ class PointerSlice {
   void** next_;
 };
 
-// How many rows' pointers a team needs.
-inline std::int64_t pointer_rows(const Problem& p, Team team) { return p.B * (team.path == Path::units ? team.threads : 1); }
+// How many lanes' pointers a team needs.
+inline std::int64_t pointer_lanes(const Steps& steps, Team team) { return steps.lanes() * (team.path == Path::units ? team.threads : 1); }
 
 }  // namespace recorrente::RECORRENTE_SIMD

@@ -25,6 +25,9 @@ T* at(State s, std::int64_t b) {
   return static_cast<T*>(s.data) + b * s.row;
 }
 
+// The t that a row reads and writes at this step of its own.
+inline std::int64_t time_of(const Problem& p, const RowStep& row) { return time_of(p, row.step, length(p, row.batch)); }
+
 // The mask of `drop` for gate g, in the order of the products, the second one's last.
 template <class Cell, class T>
 const T* mask_of(const Regularisation& r, std::int64_t b, int g) {
@@ -71,6 +74,16 @@ struct Range {
 };
 inline Range part_of(std::int64_t n, std::int64_t index, std::int64_t parts) {
   return {n * index / parts, n * (index + 1) / parts};
+}
+
+// Zeros past each row's end, at this thread's part of all t: in the order of memory, for a row of its own lies on as many pages.
+template <class T>
+void clear_past_ends(const Problem& p, Sequence s, std::int64_t columns, std::int64_t thread, std::int64_t threads) {
+  if (!p.lengths) return;
+  const Range mine = part_of(p.T, thread, threads);
+  for (std::int64_t t = mine.first; t < mine.end; ++t)
+    for (std::int64_t b = 0; b < p.B; ++b)
+      if (t >= p.lengths[b]) std::fill_n(at<T>(s, t, b), columns, T(0));
 }
 
 // As many steps as give the products of the input enough rows to run at the speed of arithmetic, not of the weights.

@@ -52,6 +52,16 @@ inline Vec<T> load(const T* from) { return *reinterpret_cast<const typename Vect
 template <class T>
 inline void store(T* to, Vec<T> v) { *reinterpret_cast<typename VectorOf<T>::loose*>(to) = v; }
 
+// Keeps what several instructions use in a register: with few rows in a tile, compilers load a column again for each of them.
+template <class V>
+inline void keep([[maybe_unused]] V& v) {
+#if defined(__AVX512F__)
+  asm("" : "+v"(v));
+#elif defined(__AVX2__) && !defined(RECORRENTE_WIDE)
+  asm("" : "+x"(v));
+#endif
+}
+
 // a * b + c: one rounding, except on targets without FMA (and in the wide test target).
 #if defined(__AVX512F__)
 inline Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {

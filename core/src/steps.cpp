@@ -1,5 +1,7 @@
 #include "steps.h"
 
+#include <algorithm>
+
 namespace recorrente {
 
 std::int64_t Steps::total(const Problem& p) {
@@ -17,12 +19,24 @@ std::int64_t Steps::longest(const Problem& p) {
   return longest;
 }
 
-Steps::Steps(const Problem& p, Arena& arena) : B_(p.B), count_(longest(p)) {
+// As many as are needed for all rows to be read in little more ticks than the longest row has, and as many for each thread.
+std::int64_t Steps::lanes(const Problem& p) {
+  if (!p.lengths) return p.B;
+  const std::int64_t L = longest(p), wanted = L > 0 ? (total(p) + L - 1) / L : 0;
+  std::int64_t rows = 0;
+  for (std::int64_t b = 0; b < p.B; ++b) rows += p.lengths[b] > 0;
+  return std::min(rows, (wanted + p.threads - 1) / p.threads * p.threads);
+}
+
+Steps::Steps(const Problem& p, Arena& arena) : B_(p.B), count_(longest(p)), lanes_(lanes(p)) {
   if (!p.lengths) return;
   order_ = arena.take<std::int64_t>(p.B);
   rows_ = arena.take<std::int64_t>(count_);
   first_ = arena.take<std::int64_t>(count_ + 1);
-  if (order_) sort(p);
+  lane_first_ = arena.take<std::int64_t>(lanes_ + 1);
+  lane_rows_ = arena.take<std::int64_t>(p.B), ends_ = arena.take<std::int64_t>(p.B), lane_of_ = arena.take<std::int64_t>(p.B);
+  read_ = arena.take<std::int64_t>(lanes_), lane_order_ = arena.take<std::int64_t>(lanes_);
+  if (order_) sort(p), fill_lanes(p);
 }
 
 // A counting sort; rows of equal length keep their order.
@@ -38,10 +52,40 @@ void Steps::sort(const Problem& p) {
   for (std::int64_t s = 0; s < count_; ++s) first_[s + 1] = first_[s] + rows_[s];
 }
 
-Share share_rows(const Problem& p, std::int64_t index, std::int64_t parts) {
-  const std::int64_t larger = p.B % parts, count = p.B / parts + (index < larger ? 1 : 0);
-  if (p.lengths) return {index, parts, count};
-  return {index * (p.B / parts) + (index < larger ? index : larger), 1, count};
+// Each row that has steps, the longest first, goes to the lane that has least to read.
+void Steps::fill_lanes(const Problem& p) {
+  const std::int64_t rows = count_ > 0 ? rows_[0] : 0;
+  const auto reads_more = [this](std::int64_t a, std::int64_t b) { return read_[a] > read_[b]; };
+  std::int64_t *const heap = lane_order_, *const heap_end = heap + lanes_;  // the lane that has least on top
+  for (std::int64_t lane = 0; lane < lanes_; ++lane) read_[lane] = 0, heap[lane] = lane;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    std::pop_heap(heap, heap_end, reads_more);
+    lane_of_[row] = heap_end[-1];
+    read_[heap_end[-1]] += p.lengths[order_[row]];
+    std::push_heap(heap, heap_end, reads_more);
+  }
+  std::sort(heap, heap_end, reads_more);
+  std::int64_t* const rank = read_;  // the lane that reads most comes first
+  for (std::int64_t i = 0; i < lanes_; ++i) rank[lane_order_[i]] = i;
+  for (std::int64_t i = 0; i <= lanes_; ++i) lane_first_[i] = 0;
+  for (std::int64_t row = 0; row < rows; ++row) lane_of_[row] = rank[lane_of_[row]], ++lane_first_[lane_of_[row] + 1];
+  for (std::int64_t i = 0; i < lanes_; ++i) lane_first_[i + 1] += lane_first_[i], lane_order_[i] = lane_first_[i];
+  std::int64_t* const next = lane_order_;  // free place of each lane
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const std::int64_t lane = lane_of_[row], k = next[lane]++;
+    lane_rows_[k] = row, ends_[k] = p.lengths[order_[row]] + (k > lane_first_[lane] ? ends_[k - 1] : 0);
+  }
+}
+
+Share share_of(std::int64_t n, bool equal, std::int64_t index, std::int64_t parts) {
+  const std::int64_t larger = n % parts, count = n / parts + (index < larger ? 1 : 0);
+  if (!equal) return {index, parts, count};
+  return {index * (n / parts) + (index < larger ? index : larger), 1, count};
+}
+
+Lanes::Lanes(const Steps& steps, Share share, std::int64_t* cursors)
+    : steps_(&steps), share_(share), active_(share.count), cursors_(cursors) {
+  for (std::int64_t j = 0; j < share.count; ++j) cursors[j] = 0;
 }
 
 }  // namespace recorrente

@@ -1,5 +1,11 @@
-// Which rows of the batch take part in which step. Rows are put in order of length, longest first, so that the rows of a
-// step are always a prefix; (step, position) counts through the N valid steps without holes. Knows no arithmetic.
+// Which rows of the batch take part in which step, and when a sweep comes to them. Knows no arithmetic.
+//
+// Rows are put in order of length, longest first, so that the rows of a step are always a prefix; (step, position) counts
+// through the N valid steps without holes, and says where a step of a row is kept.
+//
+// A sweep goes by ticks instead, and has lanes. A lane reads rows one after the other, each from its own first step to its
+// own last one, and no tick between: so as many rows as fit are worked on at once until the end, however unlike they are in
+// length. Lanes are in order of what they read, longest first. Where all rows have T steps, lanes, rows and positions are one.
 #pragma once
 
 #include "arena.h"
@@ -7,42 +13,80 @@
 
 namespace recorrente {
 
+// A row of the batch at one of its own steps.
+struct RowStep {
+  std::int64_t position, batch, step;
+};
+
 class Steps {
  public:
-  // The number of valid steps N, and of steps of the longest row, without building anything.
+  // The number of valid steps N, of steps of the longest row, and of lanes, without building anything.
   static std::int64_t total(const Problem& problem);
   static std::int64_t longest(const Problem& problem);
+  static std::int64_t lanes(const Problem& problem);
 
   // Takes its arrays from the arena, and fills them if the arena has memory.
   Steps(const Problem& problem, Arena& arena);
 
   std::int64_t count() const { return count_; }                                        // steps of the longest row
-  std::int64_t rows(std::int64_t s) const { return s >= count_ ? 0 : order_ ? rows_[s] : B_; }
   std::int64_t first(std::int64_t s) const { return order_ ? first_[s] : s * B_; }     // index of (s, position 0)
   std::int64_t batch(std::int64_t position) const { return order_ ? order_[position] : position; }
+  std::int64_t lanes() const { return lanes_; }
+  std::int64_t ticks(std::int64_t lane) const { return order_ ? ends_[lane_first_[lane + 1] - 1] : count_; }
+
+  // What a lane reads at a tick. `cursor`: a guess of where that is among its rows, which is mended; 0 is one.
+  RowStep at(std::int64_t lane, std::int64_t tick, std::int64_t& cursor) const {
+    if (!order_) return {lane, lane, tick};
+    const std::int64_t first = lane_first_[lane];
+    std::int64_t k = first + cursor;
+    while (tick >= ends_[k]) ++k;
+    while (k > first && tick < ends_[k - 1]) --k;
+    cursor = k - first;
+    return {lane_rows_[k], order_[lane_rows_[k]], k > first ? tick - ends_[k - 1] : tick};
+  }
 
  private:
   void sort(const Problem& problem);
+  void fill_lanes(const Problem& problem);
 
-  std::int64_t B_, count_;
+  std::int64_t B_, count_, lanes_;
   std::int64_t *order_ = nullptr, *rows_ = nullptr, *first_ = nullptr;  // (B), (count), (count + 1); null: equal lengths
+  std::int64_t *lane_first_ = nullptr, *lane_rows_ = nullptr, *ends_ = nullptr;  // (lanes + 1), (B) positions, (B) the tick after each
+  std::int64_t *lane_of_ = nullptr, *read_ = nullptr, *lane_order_ = nullptr;    // (B), (lanes), (lanes): while they are filled
 };
 
-// Part of the rows: positions first, first + stride, ...; `count` of them in step 0.
+// Part of the rows or of the lanes: first, first + stride, ...
 struct Share {
   std::int64_t first, stride, count;
 
   std::int64_t position(std::int64_t j) const { return first + j * stride; }
-
-  // How many of these are among the first `rows` positions.
-  std::int64_t active(std::int64_t rows) const {
-    if (rows <= first) return 0;
-    const std::int64_t n = (rows - first + stride - 1) / stride;
-    return n < count ? n : count;
-  }
 };
 
-// Part `index` of `parts`. Equal lengths are cut into runs; ragged ones are dealt out, so that all parts shrink alike.
-Share share_rows(const Problem& problem, std::int64_t index, std::int64_t parts);
+// Part `index` of `parts` of n. What is equally long is cut into runs; what is not is dealt out, so that all parts are alike.
+Share share_of(std::int64_t n, bool equal, std::int64_t index, std::int64_t parts);
+
+// A thread's share of the lanes, along the ticks in one direction or the other.
+class Lanes {
+ public:
+  // `cursors`: one for each lane of the share.
+  Lanes(const Steps& steps, Share share, std::int64_t* cursors);
+
+  std::int64_t count() const { return share_.count; }
+  std::int64_t number(std::int64_t j) const { return share_.position(j); }
+  std::int64_t ticks() const { return share_.count > 0 ? steps_->ticks(number(0)) : 0; }
+  RowStep at(std::int64_t j, std::int64_t tick) { return steps_->at(number(j), tick, cursors_[j]); }
+
+  // How many of them read something then: the first ones.
+  std::int64_t active(std::int64_t tick) {
+    while (active_ > 0 && steps_->ticks(number(active_ - 1)) <= tick) --active_;
+    while (active_ < share_.count && steps_->ticks(number(active_)) > tick) ++active_;
+    return active_;
+  }
+
+ private:
+  const Steps* steps_;
+  Share share_;
+  std::int64_t active_, *cursors_;
+};
 
 }  // namespace recorrente

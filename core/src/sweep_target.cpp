@@ -42,7 +42,7 @@ struct Sweep {
       if (thread == 0) memory.barrier->reset(threads);
       meet(threads);
       part.sweep();
-      if (memory.team.path == Path::units) meet(threads);
+      meet(threads);
       part.finish();
     });
   }
@@ -60,7 +60,7 @@ struct Sweep {
       if (thread == 0) memory.barrier->reset(threads);
       meet(threads);
       part.sweep();
-      if (memory.team.path == Path::units) meet(threads);
+      meet(threads);
       part.finish();
       meet(threads);
       GradientThread<Cell, T>(call, memory.steps, gradient_memory, thread, threads).run();

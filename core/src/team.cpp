@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <time.h>
+#include <unistd.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -13,13 +14,15 @@
 namespace recorrente {
 namespace {
 
-// A fork and a join cost about a microsecond each, a barrier a few hundred cycles: below these a second thread loses.
-constexpr double kForkFlops = 1e6, kBarrierFlops = 1e5;
+// A fork and a join cost about a microsecond each: below this a second thread loses. To meet, and to read what another core
+// has just written, costs from a few hundred cycles to 2 us: a step of less work a thread is not shared by units where there
+// is nobody to share it by rows with, nor one of less than the second number where there is.
+constexpr double kForkFlops = 1e6, kMeetingFlops = 0.7e5, kMeetingFlopsBesideRows = 3e5;
 constexpr int kSpins = 1000;
 
-// Near weights need only a tile of rows to be used at the speed of arithmetic; those from afar need more, or each core its
-// own part of them.
-constexpr std::int64_t kRowsFromAfar = 8;
+// So many rows of a thread use weights that its second-level cache holds at the speed of arithmetic. From afar they come so
+// slowly that it takes many more, or each core its own part of them.
+constexpr std::int64_t kRowsNear = 4, kRowsFromAfar = 24;
 
 // A wait is lost time when it is longer than kPatience and twice the work before it. A team is broken up when more than
 // kLoss and half of its time is lost, and then none is formed for a while, the longer the more often this happens.
@@ -42,6 +45,16 @@ void take_a_break() {
   next_break.store(std::min(2 * length, kLongestBreak), std::memory_order_relaxed);
 }
 
+// Of a core, in bytes; where the system does not say, what nearly every core has.
+std::int64_t second_level_cache() {
+#if defined(_SC_LEVEL2_CACHE_SIZE)
+  static const std::int64_t bytes = std::max<std::int64_t>(sysconf(_SC_LEVEL2_CACHE_SIZE), kNearBytes);
+  return bytes;
+#else
+  return kNearBytes;
+#endif
+}
+
 void pause_thread() {
 #if defined(__x86_64__)
   _mm_pause();
@@ -52,14 +65,16 @@ void pause_thread() {
 
 }  // namespace
 
-Team choose_team(const Problem& p, std::int64_t row_tile, double step_flops, std::int64_t steps, bool units) {
+Team choose_team(const Problem& p, const Steps& steps, int gates, bool units) {
   const Team alone = {Path::single, 1};
-  if (p.threads < 2 || step_flops * static_cast<double>(steps) < kForkFlops) return alone;
-  const std::int64_t by_rows = p.B < p.threads ? p.B : p.threads;
-  const double weight_bytes = step_flops / (2.0 * static_cast<double>(p.B)) * static_cast<double>(element_bytes(p));
-  const bool near = weight_bytes <= kNearBytes;
-  const bool enough_rows = p.B >= p.threads * (near ? row_tile : std::max(row_tile, kRowsFromAfar));
-  if (units && !enough_rows && step_flops > kBarrierFlops * p.threads) return {Path::units, p.threads};
+  const std::int64_t lanes = steps.lanes(), by_rows = lanes < p.threads ? lanes : p.threads;
+  const double weights = static_cast<double>(gates) * static_cast<double>(p.H) * static_cast<double>(p.C + p.H);
+  const double step_flops = 2 * static_cast<double>(lanes) * weights;
+  if (p.threads < 2 || step_flops * static_cast<double>(steps.count()) < kForkFlops) return alone;
+  const bool near = weights * static_cast<double>(element_bytes(p)) <= static_cast<double>(second_level_cache());
+  const bool enough_rows = lanes >= p.threads * (near ? kRowsNear : kRowsFromAfar);
+  const double worth_meeting = p.threads * (by_rows < p.threads ? kMeetingFlops : kMeetingFlopsBesideRows);
+  if (units && !enough_rows && step_flops > worth_meeting) return {Path::units, p.threads};
   if (by_rows < 2) return alone;
   return {Path::rows, static_cast<int>(by_rows)};
 }

@@ -5,7 +5,7 @@
 
 #include <atomic>
 
-#include "problem.h"
+#include "steps.h"
 
 namespace recorrente {
 
@@ -14,9 +14,8 @@ struct Team {
   int threads;
 };
 
-// A function of the problem alone, so that the memory it was given fits. `row_tile`: rows of the batch that keep a thread's
-// registers busy; `step_flops`: of one step of all rows; `steps`: of the longest row; `units`: whether threads may share those.
-Team choose_team(const Problem& problem, std::int64_t row_tile, double step_flops, std::int64_t steps, bool units);
+// A function of the problem and the machine alone, so that the memory it was given fits. `units`: whether threads may share those.
+Team choose_team(const Problem& problem, const Steps& steps, int gates, bool units);
 
 // Whether a team can be had now: not inside a parallel region, not in a forked child (whose threads stayed behind), and not
 // by units soon after a team was broken up.

@@ -59,7 +59,8 @@ template <class T, int R, int P, int G, int U>
         for (int r = 0; r < R; ++r) value[r] = broadcast(row[r] + k);
 #pragma GCC unroll 32
         for (int n = 0; n < N; ++n) {
-          const Vec<T> column = load(panel + n / W * panel_stride + n % W * lanes);
+          Vec<T> column = load(panel + n / W * panel_stride + n % W * lanes);
+          if constexpr (R > 1) keep(column);
 #pragma GCC unroll 32
           for (int r = 0; r < R; ++r) acc[r][n] = fma(value[r], column, acc[r][n]);
         }
