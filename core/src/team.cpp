@@ -22,7 +22,7 @@ constexpr int kSpins = 1000;
 
 // So many rows of a thread use weights that its second-level cache holds at the speed of arithmetic. From afar they come so
 // slowly that it takes many more, or each core its own part of them.
-constexpr std::int64_t kRowsNear = 4, kRowsFromAfar = 24;
+constexpr std::int64_t kRowsNear = 2, kRowsFromAfar = 24;
 
 // A wait is lost time when it is longer than kPatience and twice the work before it. A team is broken up when more than
 // kLoss and half of its time is lost, and then none is formed for a while, the longer the more often this happens.
