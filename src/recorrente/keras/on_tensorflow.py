@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -20,6 +20,7 @@ from tensorflow.python.eager.record import should_record_backprop
 from recorrente import _core
 from recorrente.cells import Cell
 from recorrente.keras import order, turning
+from recorrente.keras.turning import Theirs
 from recorrente.native import number_of
 from recorrente.notation import State, Weights
 
@@ -44,18 +45,10 @@ def on_cpu(x: tf.Tensor) -> bool:
     return "GPU" not in x.device if x.device else not tf.config.list_logical_devices("GPU")
 
 
-class Theirs(NamedTuple):
-    """Weights as Keras keeps them: turned beside the sweep, for TensorFlow's own operations cost more than the copy."""
-
-    kernel: tf.Tensor  # (C, G*H)
-    recurrent: tf.Tensor  # (H, G*H)
-    bias: tf.Tensor | None  # (G*H,), or (2, G*H)
-    how: turning.Order
-
-
 def weights(cell: Any, dtype: str) -> Theirs:
-    arrays = (cell.kernel, cell.recurrent_kernel, cell.bias if cell.use_bias else None)
-    return Theirs(*(None if array is None else ops.cast(array, dtype) for array in arrays), order.turned(cell))
+    """As they are: operations of TensorFlow's that turn them would cost more than the copy beside the sweep."""
+    kernel, recurrent = ops.cast(cell.kernel, dtype), ops.cast(cell.recurrent_kernel, dtype)
+    return Theirs(kernel, recurrent, ops.cast(cell.bias, dtype) if cell.use_bias else None, order.turned(cell))
 
 
 def sweep(

@@ -6,13 +6,16 @@ Knows addresses, so that it serves torch and NumPy alike; `recorrente.keras.orde
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from recorrente import _core
+from recorrente.memory import BUILT
 
-__all__ = ["Order", "to_keras", "to_ours"]
+if BUILT:
+    from recorrente import _core
 
-SIZES = {_core.F32: 4, _core.F64: 8}
+__all__ = ["Order", "Theirs", "to_keras", "to_ours"]
+
+SIZES = {_core.F32: 4, _core.F64: 8} if BUILT else {}
 
 
 class Order(NamedTuple):
@@ -20,6 +23,15 @@ class Order(NamedTuple):
 
     gates: tuple[int, ...]
     units: int
+
+
+class Theirs(NamedTuple):
+    """Weights as Keras keeps them, for a backend that turns them beside the sweep."""
+
+    kernel: Any  # (C, G*H)
+    recurrent: Any  # (H, G*H)
+    bias: Any | None  # (G*H,), or (2, G*H)
+    how: Order
 
 
 def to_ours(dtype: int, columns: int, order: Order, source: int, to: int) -> None:
