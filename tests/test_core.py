@@ -222,3 +222,22 @@ def test_the_callers_floating_point_state_is_kept():
     tiny = torch.tensor(1e-40)
     random_core("gru", 3, 2, 2, 2).forward()
     assert tiny * 2 > 0
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize(("rows", "columns"), [(0, 3), (1, 1), (1, 7), (7, 63), (17, 33), (16, 16), (128, 40)])
+def test_turn_gives_the_transpose_and_touches_nothing_beyond_it(dtype: torch.dtype, rows: int, columns: int) -> None:
+    wide = torch.randn(rows, columns + 2, dtype=dtype)
+    to = fresh(columns + 1, rows + 3, dtype=dtype)
+    _core.turn(DTYPES[dtype], rows, columns, pointer(wide), columns + 2, pointer(to), rows + 3)
+    assert torch.equal(to[:columns, :rows], wide[:, :columns].T)
+    assert to[columns:].isnan().all()
+    assert to[:, rows:].isnan().all()
+
+
+def test_turn_refuses_rows_that_lie_over_each_other() -> None:
+    a, b = torch.zeros(4, 4), torch.zeros(4, 4)
+    with pytest.raises(ValueError, match="rows lie over each other"):
+        _core.turn(_core.F32, 4, 4, pointer(a), 3, pointer(b), 4)
+    with pytest.raises(ValueError, match="null"):
+        _core.turn(_core.F32, 4, 4, 0, 4, pointer(b), 4)

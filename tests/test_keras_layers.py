@@ -3,6 +3,7 @@
 KERAS_BACKEND=jax and KERAS_BACKEND=tensorflow run the same file; `make test` does.
 """
 
+from contextlib import nullcontext
 from typing import Any
 
 import keras
@@ -190,6 +191,44 @@ def test_float64_is_float64_throughout() -> None:
     for t in range(T):
         h = np.tanh(x[:, t] @ kernel + bias + h @ recurrent)
     np.testing.assert_allclose(came, h, atol=1e-14)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="the others refuse a second derivative")
+@pytest.mark.parametrize("reset_after", [True, False])
+@pytest.mark.parametrize("name", NAMES)
+def test_gradient_of_a_gradient_is_keras_own(name: str, reset_after: bool) -> None:
+    """By all weights, of the squared length of the gradient by x; sums of 5 * H products."""
+    import torch
+
+    from recorrente.native import SlowPathWarning
+
+    options = {"reset_after": reset_after} if name == "GRU" else {"use_bias": reset_after}
+    found = []
+    for layer in pair(name, options):
+        x = torch.tensor(some_x(), requires_grad=True)
+        variables = [variable.value for variable in layer.trainable_variables]
+        slow = type(layer).__module__.startswith("recorrente")
+        with pytest.warns(SlowPathWarning) if slow else nullcontext():
+            (dx,) = torch.autograd.grad(layer(x, training=True).sin().sum(), x, create_graph=True)
+        found.append(torch.autograd.grad(dx.square().sum(), variables))
+    for wanted, came in zip(*found, strict=True):
+        torch.testing.assert_close(came, wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="the others have no frozen tensors")
+@pytest.mark.parametrize("frozen", ["kernel", "recurrent_kernel", "bias"])
+def test_a_frozen_weight_leaves_the_other_gradients(frozen: str) -> None:
+    for name in NAMES:
+        found = []
+        for layer in pair(name, {}):
+            variables = {part: getattr(layer.cell, part) for part in ("kernel", "recurrent_kernel", "bias")}
+            variables[frozen].value.requires_grad_(False)
+            layer(keras.ops.convert_to_tensor(some_x()), training=True).sum().backward()
+            found.append([variable.value.grad for variable in variables.values()])
+        for wanted, came in zip(*found, strict=True):
+            assert (wanted is None) == (came is None)
+            if wanted is not None:
+                np.testing.assert_allclose(came.numpy(), wanted.numpy(), rtol=2e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)

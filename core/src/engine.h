@@ -1,4 +1,4 @@
-// What a target offers: the four entries of the sweep, compiled once for each set of instructions.
+// What a target offers: the entries of the sweep, compiled once for each set of instructions.
 #pragma once
 
 #include "recorrente/sweep.h"
@@ -13,6 +13,7 @@ struct SweepEngine {
   std::int64_t (*gradient_stretch)(Dtype);
   Ran (*forward)(const Forward&);
   Ran (*backward)(const Backward&);
+  void (*turn)(Dtype, std::int64_t rows, std::int64_t columns, const void* from, std::int64_t from_row, void* to, std::int64_t to_row);
 };
 
 }  // namespace recorrente

@@ -27,6 +27,20 @@ void transpose_rows(RowOf row_of, std::int64_t n, std::int64_t columns, T* to, s
   transpose_rows(row, columns, to, stride);
 }
 
+// A matrix turned, square by square; nothing beyond it is touched.
+template <class T>
+void turn_matrix(std::int64_t rows, std::int64_t columns, const T* from, std::int64_t from_row, T* to, std::int64_t to_row) {
+  constexpr int L = kLanes<T>;
+  for (std::int64_t row = 0; row < rows; row += L)
+    for (std::int64_t column = 0; column < columns; column += L) {
+      Vec<T> square[L];
+      for (int i = 0; i < L; ++i)
+        square[i] = row + i < rows ? load_up_to(from + (row + i) * from_row + column, columns - column) : Vec<T>{};
+      transpose<T>(square);
+      for (int i = 0; i < L && column + i < columns; ++i) store_up_to(to + (column + i) * to_row + row, square[i], rows - row);
+    }
+}
+
 // One block of forward panel: k-major, for each k the gates side by side.  // (k, G, U * lanes) from (G*H, columns)
 template <class T, int G, int U>
 void pack_forward(const T* weight, const int (&gate)[G], std::int64_t H, std::int64_t columns, std::int64_t block, T* panel) {

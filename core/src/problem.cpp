@@ -91,7 +91,7 @@ bool has_c(Cell cell) {
 const char* describe(Status status) {
   switch (status) {
     case Status::ok: return "ok";
-    case Status::bad_shape: return "a size is negative, H or threads is below 1, or the cell or dtype is unknown";
+    case Status::bad_shape: return "a size is negative, H or threads is below 1, rows lie over each other, or the cell or dtype is unknown";
     case Status::null_pointer: return "a pointer that this call needs is null";
     case Status::bad_length: return "a length is below 0 or above T";
     case Status::bad_engine: return "the engine is unknown";

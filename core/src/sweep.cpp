@@ -23,7 +23,7 @@ Ran run_reference_backward(const Backward& call) {
 }
 
 const SweepEngine kReference = {reference_saved_bytes, reference_forward_bytes, reference_workspace_bytes,
-                                any_stretch, run_reference_forward, run_reference_backward};
+                                any_stretch, run_reference_forward, run_reference_backward, nullptr};
 
 const SweepEngine& engine_of(const Problem& p) { return p.engine == Engine::reference ? kReference : *target_engine(); }
 
@@ -58,6 +58,15 @@ Status backward(const Backward& call, Ran* ran) {
   if (const Status status = check(call); status != Status::ok) return status;
   const Ran result = engine_of(call.problem).backward(call);
   if (ran) *ran = result;
+  return Status::ok;
+}
+
+Status turn(Dtype dtype, std::int64_t rows, std::int64_t columns, const void* from, std::int64_t from_row, void* to, std::int64_t to_row) {
+  if (!target_engine()) return Status::bad_target;
+  if (rows < 0 || columns < 0 || from_row < columns || to_row < rows) return Status::bad_shape;
+  if (rows == 0 || columns == 0) return Status::ok;
+  if (!from || !to) return Status::null_pointer;
+  target_engine()->turn(dtype, rows, columns, from, from_row, to, to_row);
   return Status::ok;
 }
 

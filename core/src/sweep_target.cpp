@@ -113,9 +113,17 @@ Ran backward(const Backward& call) {
   return {RECORRENTE_NAME(RECORRENTE_SIMD), team.path, team.threads};
 }
 
+void turn(Dtype dtype, std::int64_t rows, std::int64_t columns, const void* from, std::int64_t from_row, void* to, std::int64_t to_row) {
+  const auto with = [&](auto zero) {
+    using T = decltype(zero);
+    turn_matrix(rows, columns, static_cast<const T*>(from), from_row, static_cast<T*>(to), to_row);
+  };
+  dtype == Dtype::f32 ? with(0.0f) : with(0.0);
+}
+
 }  // namespace
 
 extern const SweepEngine sweep_engine;
-const SweepEngine sweep_engine = {saved_bytes, forward_workspace_bytes, backward_workspace_bytes, gradient_stretch, forward, backward};
+const SweepEngine sweep_engine = {saved_bytes, forward_workspace_bytes, backward_workspace_bytes, gradient_stretch, forward, backward, turn};
 
 }  // namespace recorrente::RECORRENTE_SIMD

@@ -130,6 +130,10 @@ int backward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address
   return run(rc::backward, call);
 }
 
+void turn(int dtype, Stride rows, Stride columns, Address from, Stride from_row, Address to, Stride to_row) {
+  raise_unless_ok(rc::turn(static_cast<rc::Dtype>(dtype), rows, columns, in(from), from_row, out(to), to_row));
+}
+
 // A tensor of uninitialised bytes whose memory goes back to `_memory` with it.
 nb::ndarray<nb::pytorch, std::uint8_t, nb::ndim<1>> take(std::size_t bytes) {
   void* block = rc::take_block(bytes);
@@ -215,6 +219,7 @@ NB_MODULE(_core, m) {
   m.def("empty_cache", &rc::drop_blocks);
   m.def("xla_forward", [] { return nb::capsule(reinterpret_cast<void*>(&rc::xla_forward)); });
   m.def("xla_backward", [] { return nb::capsule(reinterpret_cast<void*>(&rc::xla_backward)); });
+  m.def("turn", &turn, "dtype"_a, "rows"_a, "columns"_a, "source"_a, "source_row"_a, "to"_a, "to_row"_a);
   m.def("gradient_stretch", [](int dtype) { return rc::gradient_stretch(static_cast<rc::Dtype>(dtype)); }, "dtype"_a);
   m.def("forward", &forward, "problem"_a, "weight_ih"_a, "weight_hh"_a, "bias_ih"_a, "bias_hh"_a, "x"_a, "x_step"_a,
         "x_row"_a, "h0"_a, "h0_row"_a, "c0"_a, "c0_row"_a, "y"_a, "y_step"_a, "y_row"_a, "h_n"_a, "h_n_row"_a, "c_n"_a,

@@ -62,6 +62,9 @@ def xla_backward() -> Any:
 def gradient_stretch(dtype: int) -> int:
     """Of so many (step, row) pairs the gradients of weights are summed, stretch after stretch, from the last."""
 
+def turn(dtype: int, rows: int, columns: int, source: int, source_row: int, to: int, to_row: int) -> None:
+    """Element (row, column) of `source` to (column, row) of `to`; `_row`: elements from one row to the next."""
+
 class Problem:
     """What the sizes and every call share. Reusable for any number of calls while `lengths` and `reset` live.
 

@@ -56,7 +56,7 @@ def lack(cell: Cell, x: Tensor, *, projection: bool = False, **along: Unpack[Alo
         return f"the core does not know {cell!r}"
     if not x.is_cpu:
         return f"the core runs on the CPU, and the input is on {x.device}"
-    if x.dtype not in _DTYPES:
+    if x.dtype not in DTYPES:
         return f"the core computes in float32 and float64, and the input is {x.dtype}"
     if along.get("zone") and type(cell) is PeepholeLSTM:
         return "the core has no zoneout with peepholes"
@@ -208,7 +208,7 @@ def _by_gate(inputs: Inputs, way: Way) -> bool:
 
 # What the core calls its dtypes and cells, and back.
 if BUILT:
-    _DTYPES = {torch.float32: _core.F32, torch.float64: _core.F64}
+    DTYPES = {torch.float32: _core.F32, torch.float64: _core.F64}
     _ELMANS = {"tanh": _core.ELMAN_TANH, "relu": _core.ELMAN_RELU, "linear": _core.ELMAN_LINEAR}
     _CELLS = {code: Elman(f) for f, code in _ELMANS.items()} | {
         _core.GRU: GRU(),
@@ -219,7 +219,7 @@ if BUILT:
         _core.GRU_NORM: NormGRU(),
         _core.LSTM_NORM: NormLSTM(),
     }
-    _STRETCHES = {dtype: _core.gradient_stretch(code) for dtype, code in _DTYPES.items()}
+    _STRETCHES = {dtype: _core.gradient_stretch(code) for dtype, code in DTYPES.items()}
     _CODES = {type(cell): code for code, cell in _CELLS.items() if not isinstance(cell, Elman)}
 
 
@@ -296,7 +296,7 @@ def _pointers(inputs: Inputs) -> list[int]:
 def _problem(inputs: Inputs, way: Way) -> _core.Problem:
     T, B, C = inputs.x.shape
     H = inputs.weight_hh.shape[1]
-    sizes = way.cell, _DTYPES[inputs.x.dtype], T, B, C, H, way.reverse, torch.get_num_threads()
+    sizes = way.cell, DTYPES[inputs.x.dtype], T, B, C, H, way.reverse, torch.get_num_threads()
     if way.reset is None:
         return _core.Problem(*sizes, lengths=_pointer(way.lengths))
     pointer, step, row = way.reset.data_ptr(), way.reset.stride(0), way.reset.stride(1)
@@ -447,12 +447,12 @@ def _made(dx: Tensor | None, onto: Sequence[Tensor | None] | None) -> list[Tenso
     return made
 
 
-def _unshared(saved: Tensor) -> Tensor:
+def unshared(saved: Tensor) -> Tensor:
     """`saved` itself where autograd drops it after this backward pass, else a copy, for the core writes over it."""
     return saved.clone() if torch._C._autograd._get_current_graph_task_keep_graph() else saved
 
 
-def _through_reference(
+def through_reference(
     gradients: Sequence[Tensor | None], inputs: Inputs, way: Way, wanted: Sequence[bool]
 ) -> list[Tensor | None]:
     """What `backward` gives, as a graph that autograd can differentiate once more."""
@@ -514,9 +514,9 @@ class _Differentiable(torch.autograd.Function):
         inputs, way, y, saved = _recalled(ctx)
         wanted = ctx.needs_input_grad[:N_INPUTS]
         if torch.is_grad_enabled():
-            d = _through_reference(gradients, inputs, way, wanted)
+            d = through_reference(gradients, inputs, way, wanted)
         else:
-            d = backward(gradients, inputs, way, y, _unshared(saved), wanted)
+            d = backward(gradients, inputs, way, y, unshared(saved), wanted)
         return (*d, *(None,) * N_WAY)
 
 
@@ -539,7 +539,7 @@ def _sweep_backward(*arguments: Any) -> list[Tensor]:
     gradients, inputs = arguments[:3], Inputs(*arguments[3 : 3 + N_INPUTS])
     lengths, reset, drop, zone_h, zone_c, y, saved, cell, reverse, wanted = arguments[3 + N_INPUTS :]
     way = Way(lengths, reset, drop, zone_h, zone_c, cell, reverse)
-    return [d for d in backward(gradients, inputs, way, y, _unshared(saved), wanted) if d is not None]
+    return [d for d in backward(gradients, inputs, way, y, unshared(saved), wanted) if d is not None]
 
 
 def _sweep_shapes(*arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -185,6 +185,10 @@ Status backward_workspace_bytes(const Problem& problem, std::size_t* bytes);
 Status forward(const Forward& call, Ran* ran);
 Status backward(const Backward& call, Ran* ran);
 
+// For weights that others keep the other way round, as Keras does: element (row, column) of `from` goes to (column, row) of
+// `to`. `from_row` and `to_row`: elements from one row to the next. Nothing beyond the elements is touched.
+Status turn(Dtype dtype, std::int64_t rows, std::int64_t columns, const void* from, std::int64_t from_row, void* to, std::int64_t to_row);
+
 // See Numbers above; for the target, 0 where there is none.
 std::int64_t gradient_stretch(Dtype dtype);
 

@@ -67,7 +67,7 @@ class OnCore:
         if self.stateful and _backend.STATES_ARE_OVERWRITTEN:
             states = [ops.copy(state) for state in states]
         dtype = _computed_in(sequences)
-        weights = order.weights(self.cell, dtype)
+        weights = _backend.weights(self.cell, dtype)
         x, weights = self._dropped(sequences, weights) if training else (sequences, weights)
         drop = self._recurrent_mask(states[0]) if training else None
         x, *states = [ops.cast(array, dtype) for array in (x, *states)]
@@ -96,6 +96,7 @@ class OnCore:
         if not isinstance(drawn, list):
             return x * drawn[:, None, :], weights
         parts = [x * one[:, None, :] for one in order.by_gate(self.cell, drawn)]
+        weights = order.weights(self.cell, _computed_in(x))
         return ops.concatenate(parts, axis=-1), weights._replace(weight_ih=order.apart(weights.weight_ih, len(parts)))
 
     def _recurrent_mask(self, h: Any) -> Any:

@@ -17,10 +17,11 @@ from jax.custom_derivatives import SymbolicZero
 
 from recorrente import _core
 from recorrente.cells import Cell
+from recorrente.keras.order import weights
 from recorrente.native import number_of
 from recorrente.notation import State, Weights
 
-__all__ = ["on_cpu", "owns", "sweep"]
+__all__ = ["on_cpu", "owns", "sweep", "weights"]
 
 STATES_ARE_OVERWRITTEN = False  # an array never is
 

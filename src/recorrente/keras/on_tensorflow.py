@@ -14,19 +14,23 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import torch
+from keras import ops
 from tensorflow.python.eager.record import should_record_backprop
 
 from recorrente import _core
 from recorrente.cells import Cell
+from recorrente.keras import order, turning
+from recorrente.keras.turning import Theirs
 from recorrente.native import number_of
 from recorrente.notation import State, Weights
 
-__all__ = ["on_cpu", "owns", "sweep"]
+__all__ = ["on_cpu", "owns", "sweep", "weights"]
 
 STATES_ARE_OVERWRITTEN = False  # a tensor never is
 
 NAMES = ("x", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "h0", "c0", "lengths", "drop")
 DIFFERENTIABLE = NAMES[:7]
+DTYPES = {"float32": _core.F32, "float64": _core.F64}
 ALIGNMENT = 64  # bytes
 FRESH, USED = 1, 0  # the byte after those that the core saves
 
@@ -41,11 +45,17 @@ def on_cpu(x: tf.Tensor) -> bool:
     return "GPU" not in x.device if x.device else not tf.config.list_logical_devices("GPU")
 
 
+def weights(cell: Any, dtype: str) -> Theirs:
+    """As they are: operations of TensorFlow's that turn them would cost more than the copy beside the sweep."""
+    kernel, recurrent = ops.cast(cell.kernel, dtype), ops.cast(cell.recurrent_kernel, dtype)
+    return Theirs(kernel, recurrent, ops.cast(cell.bias, dtype) if cell.use_bias else None, order.turned(cell))
+
+
 def sweep(
     cell: Cell,
     x: tf.Tensor,
     state: State,
-    weights: Weights,
+    weights: Weights | Theirs,
     *,
     reverse: bool,
     lengths: tf.Tensor | None,
@@ -59,20 +69,25 @@ def sweep(
     Where `training` is false nothing is saved for a gradient; one that is asked for all the same runs the sweep again.
     """
     ends = None if lengths is None else tf.cast(lengths, tf.int64)
-    given = dict(zip(NAMES, (x, *weights[:4], *(*state, None)[:2], ends, drop), strict=True))
+    how = weights.how if isinstance(weights, Theirs) else None
+    four = (*weights[:3], None) if how else weights[:4]
+    given = dict(zip(NAMES, (x, *four, *(*state, None)[:2], ends, drop), strict=True))
     code = number_of(cell)
     assert code is not None
-    call = _Call(code, reverse, tuple(name for name in NAMES if given[name] is not None))
+    call = _Call(code, reverse, tuple(name for name in NAMES if given[name] is not None), how)
     tensors = [given[name] for name in call.names]
     outputs = call.differentiable(saving=training, dx=should_record_backprop([x]), sequences=sequences)(*tensors)
     return (outputs[0], outputs[1:]) if sequences else (None, outputs)
 
 
 class _Call:
-    """A sweep of arrays: `names` says which of `NAMES` come, in this order."""
+    """A sweep of arrays: `names` says which of `NAMES` come, in this order.
 
-    def __init__(self, cell: int, reverse: bool, names: tuple[str, ...]) -> None:
-        self.cell, self.reverse, self.names = cell, reverse, names
+    Where there is a `how`, the weights and their gradients are as Keras keeps them, and `bias_ih` is all its biases.
+    """
+
+    def __init__(self, cell: int, reverse: bool, names: tuple[str, ...], how: turning.Order | None = None) -> None:
+        self.cell, self.reverse, self.names, self.how = cell, reverse, names, how
         self.parts = 2 if "c0" in names else 1
 
     def differentiable(self, *, saving: bool, dx: bool, sequences: bool) -> Any:
@@ -175,7 +190,8 @@ class _Call:
         given, problem = self._problem(arrays)
         if not _taken(saved):  # a persistent tape has been here before
             saved = self._forward(arrays, True)[-1]
-        d = {name: _unwritten(given[name].shape, given[name].dtype) for name in wanted}
+        both = ["bias_hh"] if "bias_ih" in wanted and self.how and "bias_hh" in given else []
+        d = {name: _unwritten(given[name].shape, given[name].dtype) for name in [*wanted, *both]}
         workspace = np.empty(problem.backward_workspace_bytes(), np.uint8)
         dy, *dfinal = [None if one is None else np.ascontiguousarray(one) for one in coming]
         arriving: list[Any] = [*_sequence(y), _pointer(saved), *_sequence(dy)]
@@ -184,14 +200,17 @@ class _Call:
         weights = [_pointer(d.get(name)) for name in NAMES[1:5]]
         out: list[Any] = [*_sequence(d.get("x")), *states, *weights, _pointer(workspace), self._further(given)]
         _core.backward(problem, *self._pointers(given), *arriving, *out)
+        if self.how:
+            d = _as_keras(d, self.how)
         return [d[name] for name in wanted]
 
     def _problem(self, arrays: tuple[np.ndarray, ...]) -> tuple[dict[str, np.ndarray], _core.Problem]:
         given = {name: np.ascontiguousarray(array) for name, array in zip(self.names, arrays, strict=True)}
+        if self.how:
+            given = _as_ours(given, self.how)
         x = given["x"]
         B, T, C = x.shape
-        dtype = {"float32": _core.F32, "float64": _core.F64}[x.dtype.name]
-        sizes = self.cell, dtype, T, B, C, given["h0"].shape[1], self.reverse, torch.get_num_threads()
+        sizes = self.cell, DTYPES[x.dtype.name], T, B, C, given["h0"].shape[1], self.reverse, torch.get_num_threads()
         return given, _core.Problem(*sizes, lengths=_pointer(given.get("lengths")))
 
     @staticmethod
@@ -205,6 +224,37 @@ class _Call:
             return None
         H, width = given["h0"].shape[1], given["drop"].shape[1]
         return _core.Further(drop=_state(given["drop"]), drop_gate=H if width != H else 0)
+
+
+def _as_ours(given: dict[str, np.ndarray], how: turning.Order) -> dict[str, np.ndarray]:
+    """The arrays of a call with Keras' weights as the core reads them."""
+    given = dict(given)
+    for name in ("weight_ih", "weight_hh"):
+        theirs = given[name]
+        given[name] = np.empty(theirs.shape[::-1], theirs.dtype)
+        turning.to_ours(DTYPES[theirs.dtype.name], len(theirs), how, theirs.ctypes.data, given[name].ctypes.data)
+    if "bias_ih" in given:
+        given |= zip(("bias_ih", "bias_hh"), np.atleast_2d(_moved(given["bias_ih"], how)), strict=False)
+    return given
+
+
+def _as_keras(d: dict[str, np.ndarray], how: turning.Order) -> dict[str, np.ndarray]:
+    """Gradients as Keras keeps what they belong to."""
+    told = dict(d)
+    for name in sorted(d.keys() & {"weight_ih", "weight_hh"}):
+        ours = d[name]
+        told[name] = _unwritten(ours.shape[::-1], ours.dtype)
+        turning.to_keras(DTYPES[ours.dtype.name], ours.shape[1], how, ours.ctypes.data, told[name].ctypes.data)
+    if "bias_ih" in d:
+        rows = np.stack([d["bias_ih"], d["bias_hh"]]) if "bias_hh" in d else d["bias_ih"]
+        told["bias_ih"] = _unwritten(rows.shape, rows.dtype)
+        told["bias_ih"][...] = _moved(rows, how)
+    return told
+
+
+def _moved(array: np.ndarray, how: turning.Order) -> np.ndarray:
+    """The gates along the last index in the other order; the orders that there are undo themselves."""
+    return array.reshape(*array.shape[:-1], -1, how.units)[..., list(how.gates), :].reshape(array.shape)
 
 
 def _unwritten(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

@@ -12,9 +12,10 @@ import keras
 from keras import ops
 
 from recorrente.cells import GRU, LSTM, Cell, Elman, ResetBeforeGRU
+from recorrente.keras.turning import Order
 from recorrente.notation import Weights
 
-__all__ = ["apart", "by_gate", "lack", "ours", "swapped", "weights"]
+__all__ = ["apart", "by_gate", "lack", "ours", "swapped", "turned", "weights"]
 
 _ELMANS = {getattr(keras.activations, f): Elman(f) for f in ("tanh", "relu", "linear")}
 
@@ -52,6 +53,13 @@ def weights(cell: Any, dtype: str) -> Weights:
     if first is not None and len(first.shape) == 2:  # the GRU whose reset comes after the product has two
         first, second = first[0], first[1]
     return Weights(ops.transpose(kernel), ops.transpose(recurrent), first, second)
+
+
+def turned(cell: Any) -> Order:
+    """How the matrices of a cell are turned to what `weights` gives."""
+    if isinstance(cell, keras.layers.GRUCell):
+        return Order((1, 0, 2), cell.units)
+    return Order((0,), cell.units * (4 if isinstance(cell, keras.layers.LSTMCell) else 1))
 
 
 def by_gate(cell: Any, parts: list[Any]) -> list[Any]:
