@@ -12,7 +12,7 @@ from PIL import Image
 
 import recorrente
 from recorrente.data.image import load
-from recorrente.data.imageset import ImageData
+from recorrente.data.imageset import ImageData, hold_out
 from recorrente.errors import InputError
 from recorrente.recipe import Reading
 
@@ -248,6 +248,49 @@ def test_unreadable_pictures_are_left_out_and_named_where_that_is_asked(tmp_path
     for path in (tmp_path / "zero").iterdir():
         path.write_bytes(b"")
     with pytest.raises(InputError, match=r"no pictures to learn from of class zero that can be .*left out: 1/e"):
+        load(tmp_path, skip_bad=True)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_a_broken_picture_has_no_say_in_what_is_tested_on(number: int, tmp_path: Path, digits: ImageData) -> None:
+    """Whichever picture of a tiny class is broken, the class is in both parts."""
+    write(tmp_path, digits, CLASSES[:2], 12)
+    write(tmp_path, digits, ("tiny",), 4)
+    bad = tmp_path / "tiny" / f"picture {number}.png"
+    bad.write_bytes(b"")
+    with pytest.raises(InputError, match=rf"tiny.picture {number}.png: got .*--skip-bad"):
+        load(tmp_path)
+    data = load(tmp_path, skip_bad=True)
+    assert len(data.skipped) == 1
+    assert [np.bincount(part.labels)[2] for part in (data.train, data.test)] == [2, 1]
+
+
+def test_a_class_of_which_no_test_picture_can_be_read_is_learnt(tmp_path: Path, digits: ImageData) -> None:
+    for part in ("train", "test"):
+        write(tmp_path / part, digits, CLASSES[:3], 4)
+    for path in (tmp_path / "test" / "2").iterdir():
+        path.write_bytes(b"")
+    data = load(tmp_path, skip_bad=True)
+    assert [np.bincount(part.labels).tolist() for part in (data.train, data.test)] == [[4, 4, 4], [4, 0, 4]]
+    for path in (tmp_path / "train" / "2").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(InputError, match=r"no pictures to learn from of class 2 .*left out: 2/picture 1.png: .*5 more"):
+        load(tmp_path, skip_bad=True)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_class_is_in_both_parts_however_small_its_share(seed: int) -> None:
+    labels = np.repeat(np.arange(4), (40, 40, 3, 2))
+    for fraction in (0.05, 0.2, 0.8):
+        for part in hold_out(labels, fraction, seed):
+            assert set(labels[part]) == {0, 1, 2, 3}
+
+
+def test_a_class_that_is_too_small_without_what_was_left_out_names_it(tmp_path: Path, digits: ImageData) -> None:
+    write(tmp_path, digits, CLASSES[:2])
+    write(tmp_path, digits, ("tiny",), 2)
+    (tmp_path / "tiny" / "picture 1.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"a single one of class tiny.*left out: .*picture 1.png: a file that is no"):
         load(tmp_path, skip_bad=True)
 
 

@@ -95,6 +95,16 @@ def test_class_folders_and_a_broken_file(tmp_path):
     assert len(rest.skipped) == 2
 
 
+@pytest.mark.parametrize("broken", range(4))
+def test_a_broken_text_has_no_say_in_what_is_tested_on(broken, tmp_path):
+    for label, count in (("bom", 12), ("raro", 4)):
+        (tmp_path / label).mkdir()
+        for k in range(count):
+            (tmp_path / label / f"{k}.txt").write_text(f"texto {label} {k}" if (label, k) != ("raro", broken) else "")
+    data = load(tmp_path, skip_bad=True)
+    assert (data.train.labels.count(1), data.test.labels.count(1), len(data.skipped)) == (2, 1, 1)
+
+
 def test_a_file_a_class(tmp_path):
     for label in ("um", "dois"):
         (tmp_path / f"{label}.txt").write_text("\n".join(f"{label}{k}" for k in range(20)))

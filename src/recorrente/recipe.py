@@ -19,6 +19,7 @@ import torch
 
 from recorrente import inspection, kinds, report, training
 from recorrente.data import image
+from recorrente.data.folder import naming
 from recorrente.data.progress import Progress, silent
 from recorrente.data.source import of_known
 from recorrente.errors import InputError, RunError
@@ -189,7 +190,8 @@ def train(
     source = str(Path(data).resolve()) if Path(data).exists() and not of_known(data) else str(data)
     reader = chosen.reader(loaded, reading, plan)
     recipe = Recipe(source, chosen.name, chosen.classes(loaded), reader, shape, task, plan, reading)
-    feed = chosen.feed(recipe, loaded)  # it refuses what is too little, before a folder is made or replaced
+    with naming(getattr(loaded, "skipped", ())):
+        feed = chosen.feed(recipe, loaded)  # it refuses what is too little, before a folder is made or replaced
     folder = new_folder(data, shape.cell) if out is None else out
     run = Run.create(folder, recipe.to_config(chosen.task_config(task)), overwrite=overwrite)
     return _follow(recipe, loaded, feed, run, device, watcher, watch_gradient)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from recorrente.data.folder import Listing
 from recorrente.data.imageset import hold_out
 from recorrente.errors import InputError
 
-__all__ = ["FEWEST_GROUPS", "HELD_OUT", "held_groups", "of_path", "tested"]
+__all__ = ["FEWEST_GROUPS", "HELD_OUT", "given", "held_groups", "of_path", "tested"]
 
 HELD_OUT = 0.2
 FEWEST_GROUPS = 5
@@ -66,6 +67,13 @@ def tested(
     few = f", for there are fewer than {FEWEST_GROUPS} {who}s" if len(everyone) < FEWEST_GROUPS else ""
     why = few or f", for not all {of} tell the {who}"
     return set(out.tolist()), "at random, a fifth of each class" + (why if everyone else "")
+
+
+def given(listing: Listing, there: Sequence[int]) -> tuple[set[int], str] | None:
+    """Which of the items that are there lie in the folder `test/`; None where the folder is not divided so."""
+    if listing.tested is None:
+        return None
+    return {at for at, k in enumerate(there) if k in listing.tested}, "the folder test/"
 
 
 def held_groups(everyone: Sequence[str], share: float, seed: int) -> list[str]:

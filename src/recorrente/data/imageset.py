@@ -176,4 +176,13 @@ def hold_out(
     # Both parts get room for every class, however small the set.
     held = min(max(math.ceil(round(fraction * len(labels), 6)), len(classes)), len(labels) - len(classes))
     kept, out = train_test_split(np.arange(len(labels)), test_size=held, random_state=seed, stratify=labels)
+    lent, given = _lacking(labels, kept, out), _lacking(labels, out, kept)  # where a share is less than one item
+    kept = np.concatenate([np.setdiff1d(kept, lent), given])
+    out = np.concatenate([np.setdiff1d(out, given), lent])
     return np.sort(kept), np.sort(out)
+
+
+def _lacking(labels: Labels, here: npt.NDArray[np.intp], there: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """One index out of `here` for each class that `there` has nothing of."""
+    lost = np.setdiff1d(labels, labels[there])
+    return np.array([here[labels[here] == one][0] for one in lost], np.intp)

@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recorrente.data.folder import Listing, Wanted, each_good, refuse_lost, split_folder
+from recorrente.data import folder as folders
+from recorrente.data.folder import Wanted, each_good, list_classes
 from recorrente.data.imageset import hold_out
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
@@ -121,7 +122,8 @@ def split(name: str, pairs: Sequence[tuple[str, str]], seed: int, skipped: Seque
     if len(classes) < 2:
         came = f"a single class, {classes[0]!r}" if classes else "no texts"
         raise InputError(name, came=came, wanted="texts of two classes or more")
-    train, test = divided(_numbered(pairs, classes), HELD_OUT, seed, classes)
+    with folders.naming(skipped):
+        train, test = divided(_numbered(pairs, classes), HELD_OUT, seed, classes)
     return LabelledTexts(name, classes, train, test, tuple(skipped))
 
 
@@ -200,21 +202,19 @@ def _a_file_a_class(paths: Sequence[Path], encoding: str | None) -> list[tuple[s
 
 
 def _class_folders(folder: Path, encoding: str | None, skip_bad: bool, seed: int, progress: Progress) -> LabelledTexts:
-    classes, train, test = split_folder(folder, TEXT_FILES, seed)
-    skipped: list[str] = []
+    classes, listing = list_classes(folder, TEXT_FILES)
 
     def read(path: Path) -> str:
         return " ".join(read_text(path, encoding).split())
 
-    def texts(listing: Listing, use: str) -> Texts:
-        read_all, left_out = each_good(read, listing.paths, "read texts", progress, skip_bad=skip_bad)
-        skipped.extend(left_out)
-        whole = [(text, label) for text, label in zip(read_all, listing.labels, strict=True) if text is not None]
-        refuse_lost(folder, classes, listing.labels, (label for _, label in whole), f"texts {use}", left_out)
-        return Texts(tuple(text for text, _ in whole), tuple(label for _, label in whole))
+    read_all, skipped = each_good(read, listing.paths, "read texts", progress, skip_bad=skip_bad)
+    there = [k for k, text in enumerate(read_all) if text is not None]
+    parts = folders.divided(folder, classes, listing, there, skipped, seed=seed, of=TEXT_FILES.noun)
 
-    parts = texts(train, "to learn from"), texts(test, "to test on")
-    return LabelledTexts(folder.resolve().name, classes, *parts, tuple(sorted(skipped)), whole_files=True)
+    def texts(chosen: Sequence[int]) -> Texts:
+        return Texts(tuple(read_all[k] or "" for k in chosen), tuple(listing.labels[k] for k in chosen))
+
+    return LabelledTexts(folder.resolve().name, classes, *map(texts, parts), tuple(skipped), whole_files=True)
 
 
 def _table(

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recorrente.data.folder import Wanted, each, split_folder
+from recorrente.data.folder import Wanted, divided, each, list_classes
 from recorrente.data.imageset import hold_out
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
@@ -163,13 +163,12 @@ def _numbers(path: Path, at: int, words: Sequence[str]) -> NDArray[np.float32]:
 
 
 def _of_folders(folder: Path, seed: int, progress: Progress) -> SeriesData:
-    classes, train, test = split_folder(folder, NUMBERS, seed)
-    values = each(read_numbers, train.paths + test.paths, "read series", progress)
-    labels = train.labels + test.labels
-    _refuse(folder.name, [(one, classes[k]) for one, k in zip(values, labels, strict=True)], classes)
-    N = len(train.paths)
-    parts = Series(tuple(values[:N]), tuple(train.labels)), Series(tuple(values[N:]), tuple(test.labels))
-    return SeriesData(folder.resolve().name, classes, *parts)
+    classes, listing = list_classes(folder, NUMBERS)
+    values = each(read_numbers, listing.paths, "read series", progress)
+    _refuse(folder.name, [(one, classes[k]) for one, k in zip(values, listing.labels, strict=True)], classes)
+    every = Series(tuple(values), tuple(listing.labels))
+    kept, out = divided(folder, classes, listing, range(len(every)), (), seed=seed, of=NUMBERS.noun)
+    return SeriesData(folder.resolve().name, classes, every.subset(kept), every.subset(out))
 
 
 def read_numbers(path: Path) -> NDArray[np.float32]:
