@@ -405,5 +405,10 @@ def test_names():
     for wrong in ("truncated", "truncated:", "truncated:a", "truncated:1,1,1", "full:3", "bptt", "", 20):
         with pytest.raises(InputError, match="credit: got"):
             named(wrong)
-    with pytest.raises(InputError, match="window"):
-        named("truncated:0")
+    for wrong, words in (
+        ("truncated:0", "'truncated:0', a window of 0, wanted a number of steps, 1 or more"),
+        ("truncated:5,9", "'truncated:5,9', a stride of 9, wanted 1 to the window, 5"),
+        ("checkpointed:0", "'checkpointed:0', a segments of 0, wanted an integer"),
+    ):
+        with pytest.raises(InputError, match=f"^credit: got {words}"):
+            named(wrong)

@@ -205,6 +205,7 @@ def test_texts_are_told_apart(reviews, tmp_path):
         again.generate("x")
     with pytest.raises(InputError, match="text: got '  '"):
         again.predict(["  "])
+    assert [list(one.rows()[0])[:2] for one in said] == [["text", "prediction"]] * len(said)
 
 
 def test_the_command_says_what_it_found(command, tmp_path):

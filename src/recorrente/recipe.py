@@ -54,7 +54,7 @@ __all__ = [
 
 
 INSPECTED = 32  # sequences that `inspect` reads
-LEADING = ("accuracy", "mse", "mae", "loss", "test_size")
+LEADING = ("accuracy", "word_error_rate", "mse", "mae", "loss", "test_size")
 """What `metrics.json` begins with, as far as a kind tells it."""
 
 
@@ -180,6 +180,7 @@ def train(
     _check_device(device)
     reading = reading or Reading()
     chosen: Kind = kinds.of_name(kind or kinds.find(data, reading.said).kind)
+    reading = reading.settled(data, chosen.name)
     shape = shape or chosen.shape(chosen.cell, reading, {})
     plan = plan or chosen.plan(str(data), shape.cell, {})
     task = task or chosen.task({})
