@@ -408,7 +408,9 @@ def test_a_rule_that_no_graph_holds_runs_between_two_and_a_whole_graph_is_refuse
         found.append([y, h, c, *torch.autograd.grad(y.square().sum() + (h * c).sum(), leaves)])
     assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
     torch._dynamo.reset()
-    with pytest.raises(torch._dynamo.exc.Unsupported, match=f"{named}.*take Full or Truncated, or compile without full"):
+    with pytest.raises(
+        torch._dynamo.exc.Unsupported, match=f"{named}.*take Full or Truncated, or compile without full"
+    ):
         torch.compile(layer, backend="aot_eager", fullgraph=True)(x)
     if rule != Rtrl():  # without a way back they are a plain sweep
         with torch.no_grad():

@@ -11,9 +11,11 @@ import pytest
 from PIL import Image
 
 import recorrente
+from recorrente.baselines import linear, softmax_regression
 from recorrente.data.image import load
 from recorrente.data.imageset import ImageData, hold_out
 from recorrente.errors import InputError
+from recorrente.kinds.image import _pixels as pixels
 from recorrente.recipe import Reading
 
 CLASSES = ("1", "2", "10", "maçã com espaço", "zero")
@@ -299,6 +301,13 @@ def test_what_an_evaluation_leaves_out_is_named(tmp_path: Path, digits: ImageDat
     shape, reading = recorrente.Shape("elman", hidden=2, layers=1), Reading(skip_bad=True)
     plan = recorrente.Plan(epochs=1)
     trained = recorrente.train(tmp_path / "digits", out=tmp_path / "run", shape=shape, plan=plan, reading=reading)
+    metrics = trained.run.read_json("metrics.json")
+    assert list(metrics["baselines"]) == ["majority class", "linear on pixels"]
+    assert metrics["split"] == "at random, a fifth of each class"
+    told = trained.summary().splitlines()
+    assert told[1].startswith("beside it: majority class 0.2000, linear on pixels ")
+    assert told[2] == "test part: at random, a fifth of each class"
+    assert "linear on pixels" in (tmp_path / "run" / "report.html").read_text()
     assert "skipped" not in trained.evaluate()
     (tmp_path / "digits" / "zero" / "empty.png").write_bytes(b"")
     scores = trained.evaluate()
@@ -315,3 +324,23 @@ def test_a_cut_off_picture_is_refused(tmp_path: Path, digits: ImageData) -> None
         with pytest.raises(InputError, match=rf"cut.{suffix}: got a picture that cannot be read"):
             load(tmp_path)
         path.unlink()
+
+
+def test_how_the_test_part_was_chosen_is_told_before_the_training(tmp_path: Path, digits: ImageData) -> None:
+    write(tmp_path / "train", digits, CLASSES[:2], 6)
+    write(tmp_path / "test", digits, CLASSES[:2], 2)
+    told: list[str] = []
+    shape, plan = recorrente.Shape("elman", hidden=2, layers=1), recorrente.Plan(epochs=1)
+    recorrente.train(tmp_path, out=tmp_path / "run", shape=shape, plan=plan, tell=told.append, kind="image")
+    assert told == ["12 pictures to learn from, 4 to test on: the folder test/"]
+
+
+def test_a_linear_model_of_pixels_finds_what_is_linear_whatever_their_size(digits: ImageData) -> None:
+    x = digits.train.images.reshape(len(digits.train), -1).astype(np.float32)
+    y = digits.train.labels.tolist()
+    ours, theirs = (model(x[:900], y[:900], x[900:], y[900:]) for model in (softmax_regression, linear))
+    assert abs(ours - theirs) < 0.03
+    assert ours > 0.9
+    assert pixels(np.zeros((2, 100, 3), np.uint8)).shape == (2, 25 * 1)
+    large = np.kron(digits.test.images[:4], np.ones((12, 12), np.uint8))  # 96 x 96, of which each pixel stands 12 times
+    assert np.array_equal(pixels(large).reshape(4, 32, 32)[:, ::4, ::4], digits.test.images[:4])

@@ -90,6 +90,9 @@ def test_class_folders_and_a_broken_file(tmp_path):
     (folder / "mau" / "foto.txt").write_bytes(b"\x00\x01\x02")
     with pytest.raises(InputError, match=r"vazio\.txt: got an empty file.*foto\.txt"):
         load(folder)
+    (folder / "LEIAME.txt").write_text("de onde são")
+    (folder / "capa.png").write_bytes(b"a picture")
+    assert find(folder).why == "class folders of text files; left aside: .png (1)"
     rest = load(folder, skip_bad=True)
     assert len(rest.train) + len(rest.test) == 20
     assert len(rest.skipped) == 2

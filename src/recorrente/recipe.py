@@ -163,7 +163,8 @@ def train(
         overwrite: replace a run folder that is there.
         watcher: told of the training.
         progress: told of the wait before it: downloads, files that are read.
-        tell: told, a line at a time, what was found in the data and mended, where a kind has such notes.
+        tell: told, a line at a time, what was found in the data and mended, where a kind has such notes, and how
+            much is learnt from and tested on.
         watch_gradient: look at the gradient through time now and then, see `recorrente.watch`, and keep it in
             `gradient.csv`; a function is called with its medians `(L, T)`.
 
@@ -186,7 +187,7 @@ def train(
     task = task or chosen.task({})
     loaded = chosen.load(data, reading, plan, progress)
     if tell:
-        for line in getattr(loaded, "notes", ()):
+        for line in (*getattr(loaded, "notes", ()), *filter(None, [chosen.parts(loaded)])):
             tell(line)
     source = str(Path(data).resolve()) if Path(data).exists() and not of_known(data) else str(data)
     reader = chosen.reader(loaded, reading, plan)

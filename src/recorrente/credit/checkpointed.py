@@ -50,8 +50,8 @@ class Checkpointed:
     rounded to that where it then stays within twice of what was asked. Elsewhere, and with `lengths`, the gradients of
     weights and biases differ from those of `Full` by the rounding of a sum of k terms, and no other number does.
 
-    Backward cannot be differentiated again. Under `torch.compile` the sweep runs between two graphs, as it does eagerly;
-    `fullgraph=True` and `torch.export` refuse it.
+    Backward cannot be differentiated again. Under `torch.compile` the sweep runs between two graphs, as it does
+    eagerly; `fullgraph=True` and `torch.export` refuse it.
 
     Source: T. Chen et al., arXiv 1604.06174, for chains; A. Gruslys et al., arXiv 1606.03401, for BPTT.
 

@@ -68,8 +68,8 @@ def gradient_flow(
     Args:
         module: a layer of `recorrente.layers`, or a `Network` of one and a head.
         x: `(T, B, C)`, whatever the layer's `batch_first`.
-        loss: from the module's outputs to a number: a layer's `(T, B, H)`, a network's `(T, B, K)`; `(B, K)` of a network
-            whose head reads all steps together (`pooled`), as its `last` gives them.
+        loss: from the module's outputs to a number: a layer's `(T, B, H)`, a network's `(T, B, K)`; `(B, K)` of a
+            network whose head reads all steps together (`pooled`), as its `last` gives them.
         lengths: `(B,)`, the steps of each row; None where all have T.
         gates: False for `norms` alone, which takes a fraction of the time.
 

@@ -21,7 +21,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from recorrente.data.imageset import ImageData, ImageSet, Pictures, hold_out
+from recorrente.data.imageset import AT_RANDOM, ImageData, ImageSet, Pictures, hold_out
 from recorrente.data.picture import SUFFIXES, extent, prepare_resize
 from recorrente.data.progress import Progress
 from recorrente.errors import InputError
@@ -81,6 +81,11 @@ class Listing:
     labels: list[int]
     tested: frozenset[int] | None = None
 
+    @property
+    def split(self) -> str:
+        """In words, how `divided` chooses the test part."""
+        return AT_RANDOM if self.tested is None else "the folder test/"
+
 
 def load_folder(
     folder: Path, *, size: tuple[int, int] | None, seed: int, progress: Progress, skip_bad: bool = False
@@ -111,7 +116,8 @@ def load_folder(
         images: list[Pictures] = [pictures[k] for k in chosen]  # type: ignore[misc]
         return ImageSet(np.stack(images), np.array([listing.labels[k] for k in chosen], np.int64))
 
-    return ImageData(folder.resolve().name, classes, *map(part, parts), skipped=tuple(skipped))
+    name, (train, test) = folder.resolve().name, map(part, parts)
+    return ImageData(name, classes, train, test, skipped=tuple(skipped), split=listing.split)
 
 
 def divided(

@@ -12,7 +12,20 @@ import numpy.typing as npt
 
 from recorrente.errors import InputError
 
-__all__ = ["ImageData", "ImageSet", "Labels", "Pictures", "Preparation", "hold_out", "split_validation"]
+__all__ = [
+    "AT_RANDOM",
+    "OWN",
+    "ImageData",
+    "ImageSet",
+    "Labels",
+    "Pictures",
+    "Preparation",
+    "hold_out",
+    "split_validation",
+]
+
+AT_RANDOM, OWN = "at random, a fifth of each class", "the set's own"
+"""How a test part was chosen, in words."""
 
 Pictures = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -65,6 +78,7 @@ class ImageData:
         maximum: the value of a pixel of full ink or light, 255 or 16.
         preparation: how a new picture becomes like these.
         skipped: what was left out, one line each.
+        split: in words, how the test part was chosen.
 
     Raises:
         InputError: an empty part, a label that is no class, fewer than two classes, unequal sizes, a pixel too bright.
@@ -77,6 +91,7 @@ class ImageData:
     maximum: int = 255
     preparation: Preparation = "resize"
     skipped: tuple[str, ...] = ()
+    split: str = OWN
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:

@@ -54,7 +54,8 @@ def _jhmdb(path: Path) -> SeriesData:
         poses = np.split(arrays["pose"].reshape(len(arrays["pose"]), -1), arrays["offsets"][1:-1])
         whole = Series(tuple(poses), tuple(arrays["label"].tolist()))
         kept, out = (np.flatnonzero(arrays["is_test"] == tested).tolist() for tested in (False, True))
-        return SeriesData("jhmdb", tuple(arrays["classes"].tolist()), whole.subset(kept), whole.subset(out))
+        split = "the set's own, the first of its three"
+        return SeriesData("jhmdb", tuple(arrays["classes"].tolist()), whole.subset(kept), whole.subset(out), split)
 
 
 @dataclass(frozen=True)

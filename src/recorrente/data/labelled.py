@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorrente.data import folder as folders
-from recorrente.data.folder import Wanted, each_good, list_classes
-from recorrente.data.imageset import hold_out
+from recorrente.data.folder import Wanted, each_good, list_classes, list_flat
+from recorrente.data.imageset import AT_RANDOM, OWN, hold_out
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
 from recorrente.data.reading import read_text
@@ -66,6 +66,7 @@ class LabelledTexts:
         train, test: no text is in both.
         skipped: what was left out, one line each.
         whole_files: a file is a text; else each of its lines is.
+        split: in words, how the test part was chosen.
     """
 
     name: str
@@ -74,6 +75,7 @@ class LabelledTexts:
     test: Texts
     skipped: tuple[str, ...] = ()
     whole_files: bool = False
+    split: str = f"{AT_RANDOM}, equal texts on one side"
 
 
 def load(
@@ -104,8 +106,7 @@ def load(
     path = locate(source)
     name = path.resolve().name
     if path.is_dir():
-        lists = sorted(file for file in path.glob("*.txt"))
-        if lists:
+        if lists := sorted(list_flat(path, TEXT_FILES)):
             return split(name, _a_file_a_class(lists, encoding), seed)
         return _class_folders(path, encoding, skip_bad, seed, progress)
     pairs, skipped = _table(path, read_text(path, encoding), text, label, skip_bad)
@@ -180,7 +181,7 @@ def _known(name: str, paths: Sequence[Path]) -> LabelledTexts:
     if name == "trec":
         train, test = ([_question(line) for line in read_text(path).splitlines()] for path in paths)
         classes = tuple(sorted({label for _, label in train}))
-        return LabelledTexts(name, classes, _numbered(train, classes), _numbered(test, classes))
+        return LabelledTexts(name, classes, _numbered(train, classes), _numbered(test, classes), split=OWN)
     pairs, _ = _table(paths[0], read_text(paths[0]), None, None, skip_bad=False)
     return split(name, pairs, seed=0)
 
@@ -214,7 +215,8 @@ def _class_folders(folder: Path, encoding: str | None, skip_bad: bool, seed: int
     def texts(chosen: Sequence[int]) -> Texts:
         return Texts(tuple(read_all[k] or "" for k in chosen), tuple(listing.labels[k] for k in chosen))
 
-    return LabelledTexts(folder.resolve().name, classes, *map(texts, parts), tuple(skipped), whole_files=True)
+    name, (train, test) = folder.resolve().name, map(texts, parts)
+    return LabelledTexts(name, classes, train, test, tuple(skipped), whole_files=True, split=listing.split)
 
 
 def _table(

@@ -143,6 +143,13 @@ class Forecast:
     def classes(self, data: ForecastData) -> tuple[str, ...]:
         return ()
 
+    def parts(self, data: ForecastData) -> str:
+        begin, (first, second, third) = min(track.start for track in data.table.tracks), data.ends
+        parts = (
+            f"{first - begin:,} steps to learn from, {second - first:,} to validate on, {third - second:,} to test on"
+        )
+        return f"{parts}: by time, the last"
+
     def reader(self, data: ForecastData, reading: Reading, plan: Plan) -> WindowReader:
         return WindowReader.of(
             data.table,

@@ -124,6 +124,9 @@ class Probe:
     def classes(self, data: Length) -> tuple[str, ...]:
         return data.rule.classes
 
+    def parts(self, data: Length) -> str:
+        return ""
+
     def reader(self, data: Length, reading: Reading, plan: Plan) -> Length:
         return data
 

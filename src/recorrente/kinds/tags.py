@@ -55,6 +55,7 @@ class Tags(Ragged):
     own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 3, "batch": 32, "learning_rate": 4e-3}
     together = 128
     counted = "words"
+    items = "sentences"
 
     def task(self, config: Mapping[str, Any]) -> Tag:
         for name, value in config.items():
