@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import recorrente
+from recorrente import kinds
 from recorrente.baselines import linear, softmax_regression
 from recorrente.data.image import load
 from recorrente.data.imageset import ImageData, hold_out
@@ -344,3 +345,8 @@ def test_a_linear_model_of_pixels_finds_what_is_linear_whatever_their_size(digit
     assert pixels(np.zeros((2, 100, 3), np.uint8)).shape == (2, 25 * 1)
     large = np.kron(digits.test.images[:4], np.ones((12, 12), np.uint8))  # 96 x 96, of which each pixel stands 12 times
     assert np.array_equal(pixels(large).reshape(4, 32, 32)[:, ::4, ::4], digits.test.images[:4])
+
+
+def test_an_empty_folder_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"got an empty folder, wanted pictures, texts, sounds"):
+        kinds.find(tmp_path)

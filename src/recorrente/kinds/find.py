@@ -102,7 +102,7 @@ def _of_folder(folder: Path) -> Found:
         return _of_texts(folder, texts, files)
     if files:
         raise InputError(str(folder), came=f"a folder of {_suffixes(files)}", wanted=WANTED, cure=_cure(folder, files))
-    return Found("image", "a folder of pictures")
+    raise InputError(str(folder), came="an empty folder", wanted=WANTED)
 
 
 def _in_class(folder: Path, path: Path) -> bool:
