@@ -11,7 +11,7 @@ from torch import nn
 
 import recorrente
 from recorrente import cells, layers, native
-from recorrente.credit import Checkpointed, Full, Recompute, Truncated, named
+from recorrente.credit import Checkpointed, Full, Recompute, Rtrl, Truncated, named
 from recorrente.errors import InputError
 from recorrente.notation import Weights
 from recorrente.sweep import reference
@@ -384,7 +384,7 @@ def test_what_the_core_lacks_runs_the_rule_on_the_reference_and_says_so():
     assert x.grad.abs().sum((1, 2)).nonzero().flatten().tolist() == [6, 7]
 
 
-def test_a_compiled_layer_is_truncated_too_and_refuses_what_it_cannot():
+def test_a_compiled_layer_is_truncated_too():
     layer = recorrente.LSTM(C, H, credit=Truncated(3))
     x = torch.randn(T, B, C, requires_grad=True)
     found = []
@@ -392,10 +392,29 @@ def test_a_compiled_layer_is_truncated_too_and_refuses_what_it_cannot():
         y, _ = call(x)
         found.append(torch.autograd.grad(y.square().sum(), x)[0])
     assert torch.equal(*found)
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # Dynamo's own, between two graphs
+@pytest.mark.parametrize(
+    ("rule", "named"), [(Checkpointed(3), "Checkpointed and"), (Recompute(), "and Recompute"), (Rtrl(), "Rtrl, SnAp1")]
+)
+def test_a_rule_that_no_graph_holds_runs_between_two_and_a_whole_graph_is_refused(rule, named):
     torch._dynamo.reset()
-    layer.credit = Checkpointed(3)
-    with pytest.raises(torch._dynamo.exc.Unsupported, match=r"Checkpointed under torch\.compile"):
+    layer = recorrente.LSTM(C, H, bidirectional=True, credit=rule)
+    x, found = torch.randn(70, B, C, requires_grad=True), []
+    for call in (layer, torch.compile(layer, backend="aot_eager")):
+        y, (h, c) = call(x)
+        leaves = [x, *layer.parameters()]
+        found.append([y, h, c, *torch.autograd.grad(y.square().sum() + (h * c).sum(), leaves)])
+    assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
+    torch._dynamo.reset()
+    with pytest.raises(
+        torch._dynamo.exc.Unsupported, match=f"{named}.*take Full or Truncated, or compile without full"
+    ):
         torch.compile(layer, backend="aot_eager", fullgraph=True)(x)
+    if rule != Rtrl():  # without a way back they are a plain sweep
+        with torch.no_grad():
+            torch.compile(layer, backend="aot_eager", fullgraph=True)(x)
 
 
 def test_names():
@@ -405,5 +424,10 @@ def test_names():
     for wrong in ("truncated", "truncated:", "truncated:a", "truncated:1,1,1", "full:3", "bptt", "", 20):
         with pytest.raises(InputError, match="credit: got"):
             named(wrong)
-    with pytest.raises(InputError, match="window"):
-        named("truncated:0")
+    for wrong, words in (
+        ("truncated:0", "'truncated:0', a window of 0, wanted a number of steps, 1 or more"),
+        ("truncated:5,9", "'truncated:5,9', a stride of 9, wanted 1 to the window, 5"),
+        ("checkpointed:0", "'checkpointed:0', a segments of 0, wanted an integer"),
+    ):
+        with pytest.raises(InputError, match=f"^credit: got {words}"):
+            named(wrong)

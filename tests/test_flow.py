@@ -210,3 +210,27 @@ def test_what_cannot_be_seen_is_refused():
         1,
         0,
     )
+
+
+@pytest.mark.parametrize("lengths", [None, [T, 2, 4]])
+@pytest.mark.parametrize("both", [False, True], ids=["one way", "both ways"])
+def test_a_head_that_reads_all_steps_together(both, lengths):
+    """The loss is told what `last` says, each row is as it is alone, and a head of means gives each step one share."""
+    layer = recorrente.GRU(C, H, bidirectional=both, dtype=DOUBLE)
+    head = nn.Linear(3 * H * (1 + both), 2, dtype=DOUBLE)
+    network, x = layers.Network(layer, head, pooled=True), torch.randn(T, B, C, dtype=DOUBLE)
+    ends = None if lengths is None else torch.tensor(lengths)
+    seen = []
+    flow = gradient_flow(network, x, lambda y: seen.append(y) or y.square().sum(), lengths)
+    assert torch.allclose(seen[0], network.last(x, lengths=ends), rtol=1e-12)
+    for b, n in enumerate(lengths or [T] * B):
+        alone = gradient_flow(network, x[:n, b : b + 1], lambda y: y.square().sum())
+        assert torch.allclose(flow.norms[:, :n, b], alone.norms[..., 0], rtol=1e-11)
+    with torch.no_grad():  # the mean alone, of a recurrence without memory: each step has the same share
+        layer.weight_hh_l0.zero_()
+        head.weight.zero_()
+        head.weight[:, H * (1 + both) : 2 * H * (1 + both)] = 1
+        layer.bias_ih_l0[H : 2 * H] = -50.0  # z is 0: nothing of h stays
+    if not both and lengths is None:
+        norms = gradient_flow(network, x, lambda y: y.sum()).norms
+        assert torch.allclose(norms, norms[0, 0, 0].expand_as(norms), rtol=1e-11)

@@ -11,9 +11,12 @@ import pytest
 from PIL import Image
 
 import recorrente
+from recorrente import kinds
+from recorrente.baselines import linear, softmax_regression
 from recorrente.data.image import load
-from recorrente.data.imageset import ImageData
+from recorrente.data.imageset import ImageData, hold_out
 from recorrente.errors import InputError
+from recorrente.kinds.image import _pixels as pixels
 from recorrente.recipe import Reading
 
 CLASSES = ("1", "2", "10", "maçã com espaço", "zero")
@@ -251,11 +254,61 @@ def test_unreadable_pictures_are_left_out_and_named_where_that_is_asked(tmp_path
         load(tmp_path, skip_bad=True)
 
 
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_a_broken_picture_has_no_say_in_what_is_tested_on(number: int, tmp_path: Path, digits: ImageData) -> None:
+    """Whichever picture of a tiny class is broken, the class is in both parts."""
+    write(tmp_path, digits, CLASSES[:2], 12)
+    write(tmp_path, digits, ("tiny",), 4)
+    bad = tmp_path / "tiny" / f"picture {number}.png"
+    bad.write_bytes(b"")
+    with pytest.raises(InputError, match=rf"tiny.picture {number}.png: got .*--skip-bad"):
+        load(tmp_path)
+    data = load(tmp_path, skip_bad=True)
+    assert len(data.skipped) == 1
+    assert [np.bincount(part.labels)[2] for part in (data.train, data.test)] == [2, 1]
+
+
+def test_a_class_of_which_no_test_picture_can_be_read_is_learnt(tmp_path: Path, digits: ImageData) -> None:
+    for part in ("train", "test"):
+        write(tmp_path / part, digits, CLASSES[:3], 4)
+    for path in (tmp_path / "test" / "2").iterdir():
+        path.write_bytes(b"")
+    data = load(tmp_path, skip_bad=True)
+    assert [np.bincount(part.labels).tolist() for part in (data.train, data.test)] == [[4, 4, 4], [4, 0, 4]]
+    for path in (tmp_path / "train" / "2").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(InputError, match=r"no pictures to learn from of class 2 .*left out: 2/picture 1.png: .*5 more"):
+        load(tmp_path, skip_bad=True)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_class_is_in_both_parts_however_small_its_share(seed: int) -> None:
+    labels = np.repeat(np.arange(4), (40, 40, 3, 2))
+    for fraction in (0.05, 0.2, 0.8):
+        for part in hold_out(labels, fraction, seed):
+            assert set(labels[part]) == {0, 1, 2, 3}
+
+
+def test_a_class_that_is_too_small_without_what_was_left_out_names_it(tmp_path: Path, digits: ImageData) -> None:
+    write(tmp_path, digits, CLASSES[:2])
+    write(tmp_path, digits, ("tiny",), 2)
+    (tmp_path / "tiny" / "picture 1.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"a single one of class tiny.*left out: .*picture 1.png: a file that is no"):
+        load(tmp_path, skip_bad=True)
+
+
 def test_what_an_evaluation_leaves_out_is_named(tmp_path: Path, digits: ImageData) -> None:
     write(tmp_path / "digits", digits)
     shape, reading = recorrente.Shape("elman", hidden=2, layers=1), Reading(skip_bad=True)
     plan = recorrente.Plan(epochs=1)
     trained = recorrente.train(tmp_path / "digits", out=tmp_path / "run", shape=shape, plan=plan, reading=reading)
+    metrics = trained.run.read_json("metrics.json")
+    assert list(metrics["baselines"]) == ["majority class", "linear on pixels"]
+    assert metrics["split"] == "at random, a fifth of each class"
+    told = trained.summary().splitlines()
+    assert told[1].startswith("beside it: majority class 0.2000, linear on pixels ")
+    assert told[2] == "test part: at random, a fifth of each class"
+    assert "linear on pixels" in (tmp_path / "run" / "report.html").read_text()
     assert "skipped" not in trained.evaluate()
     (tmp_path / "digits" / "zero" / "empty.png").write_bytes(b"")
     scores = trained.evaluate()
@@ -272,3 +325,28 @@ def test_a_cut_off_picture_is_refused(tmp_path: Path, digits: ImageData) -> None
         with pytest.raises(InputError, match=rf"cut.{suffix}: got a picture that cannot be read"):
             load(tmp_path)
         path.unlink()
+
+
+def test_how_the_test_part_was_chosen_is_told_before_the_training(tmp_path: Path, digits: ImageData) -> None:
+    write(tmp_path / "train", digits, CLASSES[:2], 6)
+    write(tmp_path / "test", digits, CLASSES[:2], 2)
+    told: list[str] = []
+    shape, plan = recorrente.Shape("elman", hidden=2, layers=1), recorrente.Plan(epochs=1)
+    recorrente.train(tmp_path, out=tmp_path / "run", shape=shape, plan=plan, tell=told.append, kind="image")
+    assert told == ["12 pictures to learn from, 4 to test on: the folder test/"]
+
+
+def test_a_linear_model_of_pixels_finds_what_is_linear_whatever_their_size(digits: ImageData) -> None:
+    x = digits.train.images.reshape(len(digits.train), -1).astype(np.float32)
+    y = digits.train.labels.tolist()
+    ours, theirs = (model(x[:900], y[:900], x[900:], y[900:]) for model in (softmax_regression, linear))
+    assert abs(ours - theirs) < 0.03
+    assert ours > 0.9
+    assert pixels(np.zeros((2, 100, 3), np.uint8)).shape == (2, 25 * 1)
+    large = np.kron(digits.test.images[:4], np.ones((12, 12), np.uint8))  # 96 x 96, of which each pixel stands 12 times
+    assert np.array_equal(pixels(large).reshape(4, 32, 32)[:, ::4, ::4], digits.test.images[:4])
+
+
+def test_an_empty_folder_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"got an empty folder, wanted pictures, texts, sounds"):
+        kinds.find(tmp_path)

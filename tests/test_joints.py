@@ -87,10 +87,17 @@ def test_a_varied_body_is_still_one():
 
 
 @pytest.mark.parametrize(
-    ("source", "said", "mirrored"),
-    [("jhmdb", None, True), ("jhmdb", False, False), ("poses", None, False), ("poses", True, True)],
+    ("source", "said", "settled"),
+    [("jhmdb", None, True), ("jhmdb", False, False), ("poses", None, None), ("poses", True, True)],
 )
-def test_a_set_that_is_known_to_have_no_sides_is_mirrored_unasked(source, said, mirrored, monkeypatch):
+def test_what_is_usual_for_a_known_set_is_settled_when_a_training_begins(source, said, settled):
+    assert Reading(mirror=said).settled(source, "joints").mirror is settled
+    assert Reading(mirror=said).settled(source, "series").mirror is said
+
+
+@pytest.mark.parametrize(("source", "said", "mirrored"), [("jhmdb", None, False), ("jhmdb", True, True)])
+def test_a_run_is_mirrored_as_its_config_says(source, said, mirrored, monkeypatch):
+    """One that was begun before the set was mirrored unasked goes on without."""
     told = []
     monkeypatch.setattr(joints, "varied", lambda one, random, *, mirror: told.append(mirror) or one)
     pose = body(True, 12, np.random.default_rng(1)).reshape(12, -1)
@@ -110,6 +117,7 @@ def test_what_a_hand_does_is_told_apart(tmp_path):
     plan, shape = Plan(epochs=20, batch=4, learning_rate=1e-2), Shape("gru", hidden=8, layers=1)
     trained = recorrente.train(classes(tmp_path / "poses"), plan=plan, shape=shape, out=tmp_path / "run")
     metrics = trained.run.read_json("metrics.json")
+    assert "mirror" not in trained.run.config["data"]["reading"]
     assert metrics["accuracy"] == 1.0
     assert set(metrics["baselines"]) == {"majority class", "nearest neighbour", "linear on 8 steps"}
     np.save(tmp_path / "new.npy", body(True, 40, np.random.default_rng(9)))
@@ -118,7 +126,9 @@ def test_what_a_hand_does_is_told_apart(tmp_path):
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="RECORRENTE_DATA does not lead to a folder with jhmdb")
-def test_the_known_set_keeps_its_split():
+def test_the_known_set_keeps_its_split_and_its_run_how_it_is_read(tmp_path):
     data = load("jhmdb")
     assert (len(data.train), len(data.test), data.channels, len(data.classes)) == (433, 176, 30, 14)
+    recorrente.train("jhmdb", out=tmp_path / "run", shape=Shape("elman", hidden=2), plan=Plan(epochs=1))
+    assert recorrente.recipe.of_run(tmp_path / "run").reading.mirror
     assert {len(one) for one in data.test.values} <= set(range(15, 41))

@@ -9,10 +9,11 @@ import torch
 import recorrente
 from recorrente import Plan, Shape, recipe
 from recorrente.data.probes import AHEAD, DEVIATION, MEAN, PROBES, TAU
+from recorrente.data.progress import silent
 from recorrente.errors import InputError
 from recorrente.kinds import find, of_name
 from recorrente.kinds.probe import Length
-from recorrente.recipe import Reading
+from recorrente.recipe import Reading, Recipe
 from recorrente.tasks.answer import Answer
 
 
@@ -172,3 +173,12 @@ def test_mnist_by_pixels_has_a_name(name, order):
     data = kind.load(name, Reading(), Plan(), lambda *_: None)
     assert kind.reader(data, Reading(), Plan()).order == order
     assert kind.reader(data, Reading(order="rows"), Plan()).order == "rows"
+
+
+def test_a_run_goes_on_with_the_lengths_that_it_began_with():
+    """Whatever is usual now: of `copy` lengths are drawn from 1 up, and once were not."""
+    kind, plan, reading = of_name("probe"), Plan(), Reading(length=20)
+    before = Length("copy", 20, None)
+    learnt = Recipe("copy", "probe", (), before, Shape("lstm"), None, plan, reading)
+    assert kind.load("copy", reading, plan, silent).shortest == 1
+    assert kind.again(learnt, "copy", silent) is before

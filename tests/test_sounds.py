@@ -100,6 +100,10 @@ def test_broken_files_are_named_and_left_out_only_when_asked(tmp_path):
     data = load(folder, skip_bad=True)
     assert len(data.train) + len(data.test) == 12
     assert [line.split(":")[0] for line in data.skipped] == ["partido.wav", "vazio.wav"]
+    for path in (folder / "grave").glob("[!v]*.wav"):
+        path.write_bytes(b"RIFF no sound at all")
+    with pytest.raises(InputError, match=r"no sounds to learn from of class grave.*left out: .*: a file that is no"):
+        load(folder, skip_bad=True)
 
 
 def test_what_is_no_set_of_sounds_is_refused(tmp_path):

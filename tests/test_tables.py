@@ -318,6 +318,11 @@ def test_what_is_said_of_a_table_tells_its_kind(tmp_path, command):
     for name in ("target", "time", "known", "horizon", "context", "season"):
         assert kinds.find(path, (name, "skip_bad")) == kinds.Found("forecast", f"a table, with --{name}")
     assert kinds.find(csv(tmp_path, ["date,sold", *["2024-01-01,5"] * 5], "b.csv"), ("label",)).kind == "text"
+    with pytest.raises(InputError, match=r"^label: got it and --horizon.*Leave out --horizon to tell texts apart, or"):
+        kinds.find(path, ("horizon", "label"))
+    (tmp_path / "c.parquet").write_bytes(b"PAR1")
+    with pytest.raises(InputError, match=r"^label: got it, of the Parquet table c.parquet, .* Write it as .csv"):
+        kinds.find(tmp_path / "c.parquet", ("label",))
     outcome = command("train", path, "--target", "sold", "--horizon", "15")
     assert "forecast (a table, with --target)" in outcome.stderr
     assert "longer table, or a shorter --horizon" in outcome.stderr

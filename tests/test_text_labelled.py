@@ -90,9 +90,22 @@ def test_class_folders_and_a_broken_file(tmp_path):
     (folder / "mau" / "foto.txt").write_bytes(b"\x00\x01\x02")
     with pytest.raises(InputError, match=r"vazio\.txt: got an empty file.*foto\.txt"):
         load(folder)
+    (folder / "LEIAME.txt").write_text("de onde são")
+    (folder / "capa.png").write_bytes(b"a picture")
+    assert find(folder).why == "class folders of text files; left aside: .png (1)"
     rest = load(folder, skip_bad=True)
     assert len(rest.train) + len(rest.test) == 20
     assert len(rest.skipped) == 2
+
+
+@pytest.mark.parametrize("broken", range(4))
+def test_a_broken_text_has_no_say_in_what_is_tested_on(broken, tmp_path):
+    for label, count in (("bom", 12), ("raro", 4)):
+        (tmp_path / label).mkdir()
+        for k in range(count):
+            (tmp_path / label / f"{k}.txt").write_text(f"texto {label} {k}" if (label, k) != ("raro", broken) else "")
+    data = load(tmp_path, skip_bad=True)
+    assert (data.train.labels.count(1), data.test.labels.count(1), len(data.skipped)) == (2, 1, 1)
 
 
 def test_a_file_a_class(tmp_path):
@@ -195,6 +208,7 @@ def test_texts_are_told_apart(reviews, tmp_path):
         again.generate("x")
     with pytest.raises(InputError, match="text: got '  '"):
         again.predict(["  "])
+    assert [list(one.rows()[0])[:2] for one in said] == [["text", "prediction"]] * len(said)
 
 
 def test_the_command_says_what_it_found(command, tmp_path):

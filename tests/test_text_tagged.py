@@ -124,6 +124,12 @@ def test_a_tagger_reads_both_ways_and_beats_the_table(tmp_path):
     again = recorrente.load(tmp_path / "run")
     assert [one.label for one in again.predict(["o rio não casa."])] == ["ART", "N", "ADV", "V", "."]
     assert [one.label for one in again.predict(["a casa cai."])] == ["ART", "N", "V", "."]
+    assert again.predict(["cai"])[0].rows()[0] | {"confidence": ""} == {
+        "word": "cai",
+        "prediction": "V",
+        "confidence": "",
+        "preparation": "",
+    }
     assert again.evaluate()["accuracy"] == 1.0
     assert "most frequent tag" in (tmp_path / "run" / "report.html").read_text()
     header, first, *_ = (tmp_path / "run" / "predictions.csv").read_text().splitlines()

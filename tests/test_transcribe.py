@@ -1,5 +1,6 @@
 """CTC against its slow definition: every path written out. Decoding, edits, and what is past a row's end."""
 
+import io
 import itertools
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import nn
 
 from recorrente.data.batch import NO_TARGET, Batch
 from recorrente.layers import GRU, Network
+from recorrente.progress import Display
 from recorrente.tasks.transcribe import NEVER, Transcribe, collapse, edit_distance, error_rate, in_slots
 
 
@@ -113,3 +115,14 @@ def test_edits_are_those_of_the_recursive_definition():
         assert edit_distance(one, other) == slow(one, other)
     assert error_rate(["abc", ""], ["ab", "xy"]) == 1.0  # three edits, three letters
     assert error_rate([[], []], [[], []]) == 0.0
+
+
+def test_what_is_told_of_an_epoch_is_the_rate_of_errors():
+    """More is written than was said at first, and 1 less that rate, which is no accuracy, is nowhere shown."""
+    stream, row = io.StringIO(), {"epoch": 1, "seconds": 1.0, "samples_per_second": 9.0}
+    row |= {
+        f"{part}_{of}": value for part in ("train", "validation") for of, value in (("loss", 2), ("accuracy", -0.5))
+    }
+    with Display(stream, 3, Transcribe.score, errors=Transcribe.errors) as display:
+        display.epoch(row)
+    assert stream.getvalue().count("symbol error rate 1.5000") == 2

@@ -139,7 +139,8 @@ def test_train_and_test_folders_are_kept(tmp_path):
 
 
 def test_moving_gifs_and_arrays_of_frames_are_known_by_looking(tmp_path):
-    assert find(classes(tmp_path / "gifs", 2, (".gif",))).why == "a folder of moving GIFs"
+    gifs = classes(tmp_path / "gifs", 2, (".gif",))
+    assert find(gifs).why == "a folder of moving GIFs"
     for name, T in (("arrays", 5), ("joints", 0)):
         for label in "ab":
             (tmp_path / name / label).mkdir(parents=True)
@@ -180,6 +181,26 @@ def test_a_group_is_learnt_from_or_tested_on(tmp_path, place, how):
     for pattern, wanted in (("zz", "which is not in"), ("(", "a regular expression")):
         with pytest.raises(InputError, match=f"group: got .*{wanted}"):
             load(folder, group=pattern)
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".mp4"])
+@pytest.mark.parametrize("notes", ["notes", "beside", "many"])
+def test_notes_beside_clips_are_left_aside_and_told(suffix, notes, tmp_path):
+    """A text a class, a text a clip, or more texts than clips whose names say that they are notes."""
+    folder = classes(tmp_path / "clips", 2, (suffix,))
+    clips = sorted(folder.rglob(f"*{suffix}"))
+    told = {
+        "notes": [clip.parent / "olhar.txt" for clip in clips],
+        "beside": [clip.with_suffix(".txt") for clip in clips],
+        "many": [clip.parent / f"{name}.txt" for clip in clips for name in ("README", "licença", "notas de campo")],
+    }[notes]
+    for path in (*told, folder / "LICENSE.txt", folder / "LEIAME.md"):
+        path.write_text("de quem são os vídeos")
+    found = find(folder)
+    count = len({*told}) + 1
+    assert found.kind == "video"
+    assert found.why.endswith(f"; left aside: .txt ({count}), .md (1)")
+    assert len(load(folder).train) + len(load(folder).test) == len(clips)
 
 
 def test_broken_files_are_named_and_left_out_only_when_asked(tmp_path):

@@ -10,7 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from recorrente.tasks.transcribe import error_rate
 
@@ -24,9 +26,11 @@ __all__ = [
     "nearest",
     "ngram_bits",
     "seasonal_naive",
+    "softmax_regression",
 ]
 
 DISCOUNT = 0.75
+LINEAR_STEPS, LINEAR_ROWS, LINEAR_RATE = 1500, 256, 3e-3
 PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10000.0)
 
 
@@ -66,6 +70,37 @@ def linear(
 
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(train, list(labels))
     return float((model.predict(test) == list(wanted)).mean())
+
+
+def softmax_regression(
+    train: NDArray[np.float32], labels: Sequence[int], test: NDArray[np.float32], wanted: Sequence[int]
+) -> float:
+    """The accuracy of `y = W x + b` under softmax and cross-entropy, learnt in a fixed number of steps of Adam.
+
+    It takes as long for a million rows as for a thousand, and is a little below the optimum that `linear` looks for.
+
+    Example:
+        >>> x = np.array([[0.0], [1.0], [0.2], [0.9]], np.float32)
+        >>> softmax_regression(x[:2], [0, 1], x[2:], [0, 1])
+        1.0
+    """
+    middle = train.mean(axis=0)
+    scale = 1 / max(float(train.std()), 1e-6)
+    x, y = torch.from_numpy((train - middle) * scale), torch.tensor(list(labels))
+    W = torch.zeros(int(y.max()) + 1, x.shape[1], requires_grad=True)
+    b = torch.zeros(len(W), requires_grad=True)
+    optimizer = torch.optim.Adam([W, b], lr=LINEAR_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, LINEAR_STEPS)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(LINEAR_STEPS):
+        chosen = torch.randint(len(x), (LINEAR_ROWS,), generator=generator)
+        optimizer.zero_grad()
+        functional.cross_entropy(functional.linear(x[chosen], W, b), y[chosen]).backward()
+        optimizer.step()
+        schedule.step()
+    with torch.no_grad():
+        said = functional.linear(torch.from_numpy((test - middle) * scale), W, b).argmax(1)
+    return float((said.numpy() == np.array(wanted)).mean())
 
 
 def nearest(

@@ -258,7 +258,7 @@ def train(
     if resume is not None:
         recipe_of_run = recipe.of_run(resume)
         with (
-            Display(sys.stderr, recipe_of_run.plan.epochs, _score(recipe_of_run.task)) as display,
+            Display(sys.stderr, recipe_of_run.plan.epochs, **_score(recipe_of_run.task)) as display,
             _interruptible(resume),
         ):
             trained = recipe.resume(
@@ -329,7 +329,7 @@ def train(
     task = chosen.task(_given(steps=steps, loss=loss))
     folder = out or recipe.new_folder(data, cell)
     print(f"{data}: {found.kind} ({found.why})", file=sys.stderr)
-    with Display(sys.stderr, plan.epochs, _score(task)) as display, _interruptible(folder):
+    with Display(sys.stderr, plan.epochs, **_score(task)) as display, _interruptible(folder):
         trained = recipe.train(
             data,
             out=folder,
@@ -498,9 +498,9 @@ def info(as_json: AsJson = False) -> None:
         print(f"{name:12}{_words(value)}")
 
 
-def _score(task: object) -> str:
-    """What the share of right answers of a task is called."""
-    return getattr(task, "score", "accuracy")
+def _score(task: object) -> dict[str, Any]:
+    """What the share of right answers of a task is called, or that of wrong ones where it is those that count."""
+    return {"score": getattr(task, "score", "accuracy"), "errors": getattr(task, "errors", False)}
 
 
 def _given(**options: Any) -> dict[str, Any]:

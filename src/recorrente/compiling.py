@@ -1,4 +1,4 @@
-"""Lets torch.compile trace our layers.
+"""Lets torch.compile trace our layers, and keeps out of its graphs what it cannot trace.
 
 Dynamo refuses every instance of `nn.RNN`, `nn.GRU` and `nn.LSTM`, subclasses too, unless its `config.allow_rnn` is set:
 torch's own forwards unroll over time there. Ours is one operator a layer and direction. Importing Dynamo takes as long
@@ -9,41 +9,68 @@ as importing torch, so the setting waits until somebody else imports it. It is t
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
 
-__all__ = ["let_dynamo_trace"]
+__all__ = ["keep_apart", "let_dynamo_trace"]
 
-CONFIG = "torch._dynamo.config"
+CONFIG, DECORATORS = "torch._dynamo.config", "torch._dynamo.decorators"
 
 
 class _WhenImported(MetaPathFinder):
-    """Sets `allow_rnn` as soon as Dynamo's config has been imported, and leaves."""
+    """Does something to a module as soon as it has been imported, and leaves."""
+
+    def __init__(self, name: str, then: Callable[[ModuleType], None]) -> None:
+        self.name, self.then = name, then
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname != CONFIG:
+        if fullname != self.name:
             return None
         sys.meta_path.remove(self)
-        spec = find_spec(CONFIG)
+        spec = find_spec(self.name)
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 
-            def execute_and_allow(module: ModuleType) -> None:
+            def execute_and_then(module: ModuleType) -> None:
                 execute(module)
-                module.allow_rnn = True  # type: ignore[attr-defined]
+                self.then(module)
 
-            spec.loader.exec_module = execute_and_allow  # type: ignore[method-assign]
+            spec.loader.exec_module = execute_and_then  # type: ignore[method-assign]
         return spec
+
+
+def _when_there(name: str, then: Callable[[ModuleType], None]) -> None:
+    """Does it now, or when the module is imported."""
+    if name in sys.modules:
+        then(sys.modules[name])
+    else:
+        sys.meta_path.insert(0, _WhenImported(name, then))
 
 
 def let_dynamo_trace() -> None:
     """Sets `torch._dynamo.config.allow_rnn`, now or when Dynamo is imported."""
-    if CONFIG in sys.modules:
-        sys.modules[CONFIG].allow_rnn = True  # type: ignore[attr-defined]
-    else:
-        sys.meta_path.insert(0, _WhenImported())
+
+    def allow(config: ModuleType) -> None:
+        config.allow_rnn = True  # type: ignore[attr-defined]
+
+    _when_there(CONFIG, allow)
+
+
+def keep_apart(module: str, function: str, reason: str) -> None:
+    """Lets a function of a module run as it is between two graphs; in its place a whole graph is refused.
+
+    Args:
+        module, function: names of what is in `sys.modules`; callers look the function up there when they call it.
+        reason: what `torch.compile(fullgraph=True)` and `torch.export` say.
+    """
+
+    def disable(decorators: ModuleType) -> None:
+        home = sys.modules[module]
+        setattr(home, function, decorators.disable(getattr(home, function), reason=reason))
+
+    _when_there(DECORATORS, disable)

@@ -614,7 +614,10 @@ class Network(nn.Module):
 
         Where `pooled`, of the mean and the maximum over its steps, too; then every row has a step at least.
         """
-        h, final = self.hidden(x, state, lengths=lengths)
+        return self.at_end(*self.hidden(x, state, lengths=lengths), lengths)
+
+    def at_end(self, h: Tensor, final: Any, lengths: Tensor | None = None) -> Tensor:
+        """The same from what `hidden` gave."""
         last = final[0] if isinstance(final, tuple) else final  # (L*directions, B, H)
         read = tuple(last[-getattr(self.recurrence, "directions", 1) :])
         y: Tensor = self.head(torch.cat(read + (_over_steps(h, lengths) if self.pooled else ()), dim=-1))

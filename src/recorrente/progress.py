@@ -63,11 +63,12 @@ class Display:
         stream: where to write.
         epochs: of the training.
         score: what the share of right answers is called.
+        errors: whether the share of wrong ones is told in its place.
     """
 
-    def __init__(self, stream: TextIO, epochs: int, score: str = "accuracy") -> None:
+    def __init__(self, stream: TextIO, epochs: int, score: str = "accuracy", *, errors: bool = False) -> None:
         self.console = Console(file=stream, highlight=False, soft_wrap=True)
-        self.epochs, self.score = epochs, score
+        self.epochs, self.score, self.errors = epochs, score, errors
         self.bar = _Bar(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -105,8 +106,11 @@ class Display:
         if self.task is None or self.waiting:
             self.waiting = ""
             self._begin(self.epochs)
-        told = f"loss {loss:.4f}  {self.score} {accuracy:.4f}  {samples_per_second:,.0f} samples/s "
+        told = f"loss {loss:.4f}  {self._scored(accuracy)}  {samples_per_second:,.0f} samples/s "
         self._show(f"epoch {epoch + 1}/{self.epochs}", epoch + share, told)
+
+    def _scored(self, right: float) -> str:
+        return f"{self.score} {1 - right if self.errors else right:.4f}"
 
     def _begin(self, total: float | None) -> None:
         if self.task is not None:
@@ -129,8 +133,8 @@ class Display:
         width = len(str(self.epochs))
         self.console.print(
             f"epoch {int(row['epoch']):{width}d}/{self.epochs}"
-            f"  loss {row['train_loss']:.4f}  {self.score} {row['train_accuracy']:.4f}"
-            f"  validation loss {row['validation_loss']:.4f}  {self.score} {row['validation_accuracy']:.4f}"
+            f"  loss {row['train_loss']:.4f}  {self._scored(row['train_accuracy'])}"
+            f"  validation loss {row['validation_loss']:.4f}  {self._scored(row['validation_accuracy'])}"
             f"  {row['samples_per_second']:,.0f} samples/s  {row['seconds']:.1f} s"
         )
         if not self.console.is_terminal:

@@ -19,6 +19,7 @@ import torch
 
 from recorrente import inspection, kinds, report, training
 from recorrente.data import image
+from recorrente.data.folder import naming
 from recorrente.data.progress import Progress, silent
 from recorrente.data.source import of_known
 from recorrente.errors import InputError, RunError
@@ -53,7 +54,7 @@ __all__ = [
 
 
 INSPECTED = 32  # sequences that `inspect` reads
-LEADING = ("accuracy", "mse", "mae", "loss", "test_size")
+LEADING = ("accuracy", "word_error_rate", "mse", "mae", "loss", "test_size")
 """What `metrics.json` begins with, as far as a kind tells it."""
 
 
@@ -162,7 +163,8 @@ def train(
         overwrite: replace a run folder that is there.
         watcher: told of the training.
         progress: told of the wait before it: downloads, files that are read.
-        tell: told, a line at a time, what was found in the data and mended, where a kind has such notes.
+        tell: told, a line at a time, what was found in the data and mended, where a kind has such notes, and how
+            much is learnt from and tested on.
         watch_gradient: look at the gradient through time now and then, see `recorrente.watch`, and keep it in
             `gradient.csv`; a function is called with its medians `(L, T)`.
 
@@ -179,17 +181,19 @@ def train(
     _check_device(device)
     reading = reading or Reading()
     chosen: Kind = kinds.of_name(kind or kinds.find(data, reading.said).kind)
+    reading = reading.settled(data, chosen.name)
     shape = shape or chosen.shape(chosen.cell, reading, {})
     plan = plan or chosen.plan(str(data), shape.cell, {})
     task = task or chosen.task({})
     loaded = chosen.load(data, reading, plan, progress)
     if tell:
-        for line in getattr(loaded, "notes", ()):
+        for line in (*getattr(loaded, "notes", ()), *filter(None, [chosen.parts(loaded)])):
             tell(line)
     source = str(Path(data).resolve()) if Path(data).exists() and not of_known(data) else str(data)
     reader = chosen.reader(loaded, reading, plan)
     recipe = Recipe(source, chosen.name, chosen.classes(loaded), reader, shape, task, plan, reading)
-    feed = chosen.feed(recipe, loaded)  # it refuses what is too little, before a folder is made or replaced
+    with naming(getattr(loaded, "skipped", ())):
+        feed = chosen.feed(recipe, loaded)  # it refuses what is too little, before a folder is made or replaced
     folder = new_folder(data, shape.cell) if out is None else out
     run = Run.create(folder, recipe.to_config(chosen.task_config(task)), overwrite=overwrite)
     return _follow(recipe, loaded, feed, run, device, watcher, watch_gradient)

@@ -40,7 +40,10 @@ SECONDS_BETWEEN_TELLING = 0.1
 
 
 class Task(Protocol):
-    """What is predicted and how it is scored; see `recorrente.tasks`."""
+    """What is predicted and how it is scored; see `recorrente.tasks`.
+
+    One that is scored by what is wrong says `errors = True`: then `history.csv` has error rates, 1 less what is right.
+    """
 
     def logits(self, network: Network, batch: Batch) -> Tensor: ...
     def loss_of(self, logits: Tensor, target: Tensor) -> Tensor: ...
@@ -156,10 +159,19 @@ def train(
             if onlooker:
                 onlooker.epoch(epoch + 1, run)
             write_bytes(run / "checkpoint.pt", trainer.checkpoint(history))
-            run.write_csv("history.csv", HISTORY, [[f"{row[name]:.6g}" for name in HISTORY] for row in history])
+            run.write_csv("history.csv", *_written(history, getattr(task, "errors", False)))
             if watcher:
                 watcher.epoch(history[-1])
     return history
+
+
+def _written(history: list[dict[str, float]], errors: bool) -> tuple[list[str], list[list[str]]]:
+    """The columns and rows of `history.csv`; with `errors`, rates of errors for the shares of what is right."""
+    columns = [name.replace("accuracy", "error_rate") if errors else name for name in HISTORY]
+    rows = [
+        [1 - row[name] if errors and name.endswith("_accuracy") else row[name] for name in HISTORY] for row in history
+    ]
+    return columns, [[f"{value:.6g}" for value in row] for row in rows]
 
 
 class _Trainer:

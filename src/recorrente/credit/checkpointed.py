@@ -16,6 +16,7 @@ from torch.utils.weak import TensorWeakRef
 
 from recorrente import native
 from recorrente.cells import Cell
+from recorrente.compiling import keep_apart
 from recorrente.errors import InputError
 from recorrente.notation import State, Weights
 from recorrente.sweep import Along, Sweep, cut
@@ -49,7 +50,8 @@ class Checkpointed:
     rounded to that where it then stays within twice of what was asked. Elsewhere, and with `lengths`, the gradients of
     weights and biases differ from those of `Full` by the rounding of a sum of k terms, and no other number does.
 
-    Backward cannot be differentiated again, and `torch.compile` does not take it.
+    Backward cannot be differentiated again. Under `torch.compile` the sweep runs between two graphs, as it does
+    eagerly; `fullgraph=True` and `torch.export` refuse it.
 
     Source: T. Chen et al., arXiv 1604.06174, for chains; A. Gruslys et al., arXiv 1606.03401, for BPTT.
 
@@ -132,15 +134,27 @@ def by_segments(
     needed = any(t is not None and t.requires_grad for t in (x, *state, *weights, *(along.get("restart") or ())))
     if n >= len(x) or not (torch.is_grad_enabled() and needed):
         return sweep(cell, x, state, weights, **along)
-    if torch.compiler.is_compiling():
-        name = "Recompute" if keep else "Checkpointed"
-        raise NotImplementedError(f"{name} under torch.compile: take Full or Truncated, or do not compile")
+    return _apart(sweep, n, cell, x, state, weights, along, keep)
+
+
+def _apart(
+    sweep: Sweep, n: int, cell: Cell, x: Tensor, state: State, weights: Weights, along: Along, keep: bool
+) -> tuple[Tensor, State]:
+    """The same where there is a way back: no graph of `torch.compile` holds it."""
     code = native.code_of(cell, sweep, x, weights, along)
     if code is None:
         y, *final = _Function.apply(Segments(sweep, cell, along, n), x, *weights, *state)
     else:
         y, *final = _OnCore.apply(code, along, n, keep, *native.given(x, state, weights, along))
     return y, tuple(final)
+
+
+keep_apart(
+    __name__,
+    _apart.__name__,
+    "Checkpointed and Recompute run a sweep again on the way back, which no graph holds: take Full or Truncated, or "
+    "compile without fullgraph=True",
+)
 
 
 def whole_stretches(n: int, T: int, B: int, dtype: torch.dtype) -> int:

@@ -68,7 +68,8 @@ def gradient_flow(
     Args:
         module: a layer of `recorrente.layers`, or a `Network` of one and a head.
         x: `(T, B, C)`, whatever the layer's `batch_first`.
-        loss: from the module's outputs, `(T, B, H)` or a network's `(T, B, K)`, to a number.
+        loss: from the module's outputs to a number: a layer's `(T, B, H)`, a network's `(T, B, K)`; `(B, K)` of a
+            network whose head reads all steps together (`pooled`), as its `last` gives them.
         lengths: `(B,)`, the steps of each row; None where all have T.
         gates: False for `norms` alone, which takes a fraction of the time.
 
@@ -87,8 +88,8 @@ def gradient_flow(
     ends = None if lengths is None else torch.as_tensor(lengths)
     seen: list[Trace] = []
     with torch.enable_grad():
-        y, _ = layer.run(x, layer.zero_state(x), traced(seen), lengths=ends)
-        value = loss(module.head(y) if isinstance(module, Network) else y)
+        y, final = layer.run(x, layer.zero_state(x), traced(seen), lengths=ends)
+        value = loss(_outputs(module, y, final, ends))
         if not isinstance(value, Tensor) or value.numel() != 1:
             raise InputError("loss", came=f"a function that gave {value!r:.60}", wanted="one that gives one number")
         gates = gates and all(trace.pointwise for trace in seen)
@@ -108,6 +109,14 @@ def gradient_flow(
         torch.stack([_shares(trace, db) for trace, (_, _, db) in zip(seen, found, strict=True)]),
         tuple(trace.reverse for trace in seen),
     )
+
+
+def _outputs(module: nn.Module, h: Tensor, final: State, lengths: Tensor | None) -> Tensor:
+    """What a module makes of h `(T, B, H)` and of the final state."""
+    if not isinstance(module, Network):
+        return h
+    y: Tensor = module.at_end(h, final, lengths) if module.pooled else module.head(h)
+    return y
 
 
 def _gradients(value: Tensor, trace: Trace, gates: bool) -> tuple[Tensor, Tensor, Tensor]:

@@ -35,7 +35,7 @@ def named(text: str) -> Credit:
     """The rule of a name and its numbers.
 
     Raises:
-        InputError: no such rule, or numbers that it does not take.
+        InputError: no such rule, or numbers that it does not take; it names `credit`, as the command does.
 
     Example:
         >>> named("truncated:20"), named("truncated:20,5"), named("checkpointed")
@@ -46,4 +46,8 @@ def named(text: str) -> Credit:
     numbers = [int(number) for number in found[2].split(",")] if found and found[2] else []
     if not least <= len(numbers) <= most:
         raise InputError("credit", came=repr(text), wanted=f"one of {FORMS}")
-    return rule(*numbers)
+    try:
+        return rule(*numbers)
+    except InputError as error:
+        came = f"{text!r}, a {error.argument} of {error.came}"
+        raise InputError("credit", came=came, wanted=error.wanted, cure=error.cure) from error

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from recorrente.cells import Cell
+from recorrente.compiling import keep_apart
 from recorrente.credit.order import turned, turned_along
 from recorrente.errors import InputError
 from recorrente.notation import State, Weights
@@ -154,18 +155,30 @@ class Online(ABC):
                     "credit", came=f"{self!r} and a mask with a gradient", wanted="masks without, or Full()"
                 )
             reverse, restart = along.get("reverse", False), along.get("restart") or ()
-            y, *final = _Function.apply(self, sweep, cell, reverse, masks, x, *weights, *state, *restart)
+            y, *final = _apart(self, sweep, cell, reverse, masks, x, *weights, *state, *restart)
             return y, tuple(final)
 
         return online
+
+
+def _apart(*given: Any) -> tuple[Tensor, ...]:
+    """The rule's own gradient: no graph of `torch.compile` holds it."""
+    found: tuple[Tensor, ...] = _Function.apply(*given)
+    return found
+
+
+keep_apart(
+    __name__,
+    _apart.__name__,
+    "Rtrl, SnAp1 and EProp make their gradient step by step, which no graph holds: take Full or Truncated, or compile "
+    "without fullgraph=True",
+)
 
 
 def _refuse(rule: Online, cell: Cell, weights: Weights) -> None:
     if type(cell).step is not Cell.step or weights.weight_hr is not None:
         came = "a projection" if weights.weight_hr is not None else f"{cell!r}, whose step is not pointwise"
         raise InputError("credit", came=f"{rule!r} and {came}", wanted="a pointwise cell, or another rule")
-    if torch.compiler.is_compiling():
-        raise NotImplementedError(f"{rule!r} under torch.compile: take Full or Truncated, or do not compile")
 
 
 class Learner:

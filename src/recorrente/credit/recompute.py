@@ -29,8 +29,8 @@ class Recompute:
     segments chosen for speed, and with y kept until then whoever else drops it; `benchmarks/credit.py` measures both.
 
     The bits are those of `Checkpointed` with the same segments. Under recurrent dropout, and on what the core lacks,
-    gates are computed again step by step. Backward cannot be differentiated again, and `torch.compile` does not take
-    it.
+    gates are computed again step by step. Backward cannot be differentiated again; of `torch.compile` holds what holds
+    of `Checkpointed`.
 
     Example:
         >>> import recorrente, torch

@@ -40,7 +40,7 @@ class KnownSet:
         shelf: the folder on the shelf, and in the cache, where it is not called as the set.
         folder: where the set is thousands of files, the name of the folder that holds them.
         order: of pictures: how they are read where nothing is said, if not row by row.
-        reading: of tables: how they are read where nothing is said, as `kinds.base.Reading` has it.
+        reading: how it is read where nothing is said, as `kinds.base.Reading` has it.
         split: of tables: the steps to fit, to validate and to test, where others have agreed on them.
     """
 
@@ -56,7 +56,7 @@ class KnownSet:
     shelf: str = ""
     folder: str = ""
     order: str = ""
-    reading: Mapping[str, str | int] = field(default_factory=dict)
+    reading: Mapping[str, str | int | bool] = field(default_factory=dict)
     split: tuple[int, ...] = ()
 
 
@@ -383,6 +383,7 @@ _SETS = (
         "as prepared by F. Yang et al., arXiv 1907.09658",
         files=(KnownFile("jhmdb_gt_split1.npz", "3e7f7d315f059d24910294dfa55384b401878b9d3024ad4cee361855e5fb9140"),),
         origin="https://github.com/fandulu/DD-Net",
+        reading={"mirror": True},  # no class is a side: what one hand does is the same done with the other
     ),
     KnownSet(
         name="etth1",

@@ -46,7 +46,9 @@ def decode_all(
             return list(np.split(arrays["whole"], arrays["ends"][:-1])), []
     decoded, skipped = each_good(decode, paths, f"read {what}", progress, skip_bad=skip_bad)
     if all(one is None for one in decoded):
-        raise InputError(str(paths[0].parent), came=f"no {what} that can be read ({skipped[0]})", wanted="some")
+        folder = os.path.commonpath([path.parent for path in paths])
+        came = f"no {what} that can be read, of {len(paths)} ({skipped[0]})"
+        raise InputError(folder, came=came, wanted="some", cure="Replace them, or give another folder")
     if not skipped and len({(one.dtype, one.shape[1:]) for one in decoded if one is not None}) == 1:
         _keep(kept, [one for one in decoded if one is not None])
     return decoded, skipped

@@ -12,15 +12,16 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from recorrente.data.imageset import ImageData, ImageSet, Pictures, hold_out
+from recorrente.data.imageset import AT_RANDOM, ImageData, ImageSet, Pictures, hold_out
 from recorrente.data.picture import SUFFIXES, extent, prepare_resize
 from recorrente.data.progress import Progress
 from recorrente.errors import InputError
@@ -28,18 +29,21 @@ from recorrente.errors import InputError
 __all__ = [
     "Listing",
     "Wanted",
+    "divided",
     "each",
     "each_good",
-    "has_test",
+    "list_classes",
     "list_flat",
     "list_items",
     "load_folder",
+    "naming",
     "refuse_lost",
-    "split_folder",
 ]
 
 HELD_OUT = 0.2
 REPLACE = "Replace or remove what cannot be read"
+NAMED = 3
+"""What was left out, as far as a refusal names it; the rest is counted."""
 LARGEST_KEPT = 64
 """Pixels a side up to which pictures that are all of one size keep it."""
 DEFAULT_SIZE = (28, 28)
@@ -67,14 +71,20 @@ PICTURES = Wanted("pictures", SUFFIXES, ", or the four IDX files of a set like M
 
 @dataclass(frozen=True)
 class Listing:
-    """Files and the class number of each."""
+    """Files and the class number of each.
+
+    Attributes:
+        tested: the places of those that lie in `test/`; None where the folder does not say what is tested on.
+    """
 
     paths: list[Path]
     labels: list[int]
+    tested: frozenset[int] | None = None
 
-    def numbers(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        """The class numbers, `(N,)` int64."""
-        return np.array(self.labels, np.int64)
+    @property
+    def split(self) -> str:
+        """In words, how `divided` chooses the test part."""
+        return AT_RANDOM if self.tested is None else "the folder test/"
 
 
 def load_folder(
@@ -94,54 +104,99 @@ def load_folder(
         InputError: no pictures, an empty class folder, a single class, a `train/` without `test/` or other classes in
             it, or pictures that cannot be read (which are named).
     """
-    classes, train, test = split_folder(folder, PICTURES, seed)
-    paths = train.paths + test.paths
-    height, width = size or _common_size(paths, progress)
-    images, skipped = each_good(
-        lambda path: prepare_resize(path, height, width)[0], paths, "read pictures", progress, skip_bad=skip_bad
+    classes, listing = list_classes(folder, PICTURES)
+    height, width = size or _common_size(listing.paths, progress)
+    pictures, skipped = each_good(
+        lambda path: prepare_resize(path, height, width)[0], listing.paths, "read pictures", progress, skip_bad=skip_bad
     )
+    there = [k for k, picture in enumerate(pictures) if picture is not None]
+    parts = divided(folder, classes, listing, there, skipped, seed=seed, of=PICTURES.noun)
 
-    def part(listing: Listing, pictures: Sequence[Pictures | None], use: str) -> ImageSet:
-        there = [
-            (picture, label) for picture, label in zip(pictures, listing.labels, strict=True) if picture is not None
-        ]
-        labels = [label for _, label in there]
-        refuse_lost(folder, classes, listing.labels, labels, f"{PICTURES.noun} {use}", skipped)
-        return ImageSet(np.stack([picture for picture, _ in there]), np.array(labels, np.int64))
+    def part(chosen: Sequence[int]) -> ImageSet:
+        images: list[Pictures] = [pictures[k] for k in chosen]  # type: ignore[misc]
+        return ImageSet(np.stack(images), np.array([listing.labels[k] for k in chosen], np.int64))
 
-    learnt = part(train, images[: len(train.paths)], "to learn from")
-    tested = part(test, images[len(train.paths) :], "to test on")
-    return ImageData(folder.resolve().name, classes, learnt, tested, skipped=tuple(skipped))
+    name, (train, test) = folder.resolve().name, map(part, parts)
+    return ImageData(name, classes, train, test, skipped=tuple(skipped), split=listing.split)
+
+
+def divided(
+    folder: Path,
+    classes: Sequence[str],
+    listing: Listing,
+    there: Sequence[int],
+    skipped: Sequence[str],
+    *,
+    seed: int,
+    of: str,
+) -> tuple[list[int], list[int]]:
+    """The places to learn from and those to test on, of what can be read.
+
+    What was left out has no say in what is drawn: each class has its share of what is left.
+
+    Args:
+        folder, classes, listing: as `list_classes` found them.
+        there: the places of what can be read.
+        skipped: what was left out, and why, a line each.
+        seed: what is drawn, where the folder does not say.
+        of: the items, in the plural.
+
+    Raises:
+        InputError: a class of which nothing is left to learn from, or a single item; what was left out is named.
+    """
+    if listing.tested is not None:
+        parts = [k for k in there if k not in listing.tested], [k for k in there if k in listing.tested]
+        refuse_lost(folder, classes, listing.labels, (listing.labels[k] for k in parts[0]), of, skipped)
+        if not parts[1]:
+            raise InputError(str(folder), came=f"no {of} to test on", wanted="one or more", cure=_left_out(skipped))
+        return parts
+    labels = [listing.labels[k] for k in there]
+    refuse_lost(folder, classes, listing.labels, labels, of, skipped)
+    with naming(skipped):
+        kept, held = hold_out(np.array(labels, np.int64), HELD_OUT, seed, classes, of=of)
+    return [there[k] for k in kept], [there[k] for k in held]
 
 
 def refuse_lost(
     folder: Path, classes: Sequence[str], listed: Iterable[int], there: Iterable[int], of: str, skipped: Sequence[str]
 ) -> None:
-    """Refuses a class of which every item of a part was left out; `of`: what the part is."""
+    """Refuses a class of which nothing is left to learn from; `of`: the items, in the plural."""
     if lost := set(listed) - set(there):
-        came = f"no {of} of class {classes[min(lost)]} that can be read"
-        more = ", ..." if skipped[3:] else ""
-        cure = f"Mend or remove what was left out: {'; '.join(skipped[:3])}{more}"
-        raise InputError(str(folder), came=came, wanted="one or more of each class", cure=cure)
+        came = f"no {of} to learn from of class {classes[min(lost)]} that can be read"
+        raise InputError(str(folder), came=came, wanted="one or more of each class", cure=_left_out(skipped))
 
 
-def split_folder(folder: Path, wanted: Wanted, seed: int) -> tuple[tuple[str, ...], Listing, Listing]:
-    """The classes of a folder of class folders, what is learnt from, and what is tested on.
+@contextmanager
+def naming(skipped: Sequence[str]) -> Iterator[None]:
+    """What is refused in here for being too little names what was left out before."""
+    try:
+        yield
+    except InputError as error:
+        if not skipped:
+            raise
+        cure = f"{error.cure}. {_left_out(skipped)}" if error.cure else _left_out(skipped)
+        raise InputError(error.argument, came=error.came, wanted=error.wanted, cure=cure) from error
+
+
+def _left_out(skipped: Sequence[str]) -> str:
+    more = f" and {len(skipped) - NAMED} more" if skipped[NAMED:] else ""
+    return f"Mend or remove what was left out: {'; '.join(skipped[:NAMED])}{more}" if skipped else ""
+
+
+def list_classes(folder: Path, wanted: Wanted) -> tuple[tuple[str, ...], Listing]:
+    """The classes of a folder of class folders, and the files of each.
 
     Raises:
         InputError: no such files, an empty class folder, a single class, a `train/` without `test/`.
     """
     parts = _parts(folder)
-    if parts is not None:
-        classes, train = _list_classes(parts[0], wanted)
-        return classes, train, _list_classes(parts[1], wanted, classes)[1]
-    classes, listing = _list_classes(folder, wanted)
-    kept, held = hold_out(listing.numbers(), HELD_OUT, seed, classes, of=wanted.noun)
-    return classes, _pick(listing, kept.tolist()), _pick(listing, held.tolist())
-
-
-def _pick(listing: Listing, indices: Sequence[int]) -> Listing:
-    return Listing([listing.paths[k] for k in indices], [listing.labels[k] for k in indices])
+    if parts is None:
+        return _list_classes(folder, wanted)
+    classes, train = _list_classes(parts[0], wanted)
+    test = _list_classes(parts[1], wanted, classes)[1]
+    first = len(train.paths)
+    tested = frozenset(range(first, first + len(test.paths)))
+    return classes, Listing(train.paths + test.paths, train.labels + test.labels, tested)
 
 
 def _natural(path: Path) -> tuple[tuple[int, int, str], ...]:
@@ -177,11 +232,6 @@ def list_flat(folder: Path, wanted: Wanted) -> list[Path]:
     if any(list_items(path, wanted) for path in _folders(folder)):
         return []
     return [path for path in _visible(folder.iterdir()) if path.suffix.lower() in wanted.suffixes]
-
-
-def has_test(folder: Path) -> bool:
-    """Whether a folder says itself what is tested on, in `train/` and `test/`."""
-    return _parts(folder) is not None
 
 
 def _parts(folder: Path) -> tuple[Path, Path] | None:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from recorrente.data.imageset import hold_out
+from recorrente.data.folder import Listing
+from recorrente.data.imageset import AT_RANDOM, hold_out
 from recorrente.errors import InputError
 
-__all__ = ["FEWEST_GROUPS", "HELD_OUT", "held_groups", "of_path", "tested"]
+__all__ = ["FEWEST_GROUPS", "HELD_OUT", "given", "held_groups", "of_path", "tested"]
 
 HELD_OUT = 0.2
 FEWEST_GROUPS = 5
@@ -65,7 +66,14 @@ def tested(
     _, out = hold_out(np.array(labels), HELD_OUT, seed, classes, of=of)
     few = f", for there are fewer than {FEWEST_GROUPS} {who}s" if len(everyone) < FEWEST_GROUPS else ""
     why = few or f", for not all {of} tell the {who}"
-    return set(out.tolist()), "at random, a fifth of each class" + (why if everyone else "")
+    return set(out.tolist()), AT_RANDOM + (why if everyone else "")
+
+
+def given(listing: Listing, there: Sequence[int]) -> tuple[set[int], str] | None:
+    """Which of the items that are there lie in the folder `test/`; None where the folder is not divided so."""
+    if listing.tested is None:
+        return None
+    return {at for at, k in enumerate(there) if k in listing.tested}, listing.split
 
 
 def held_groups(everyone: Sequence[str], share: float, seed: int) -> list[str]:

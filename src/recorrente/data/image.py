@@ -20,7 +20,7 @@ from torch import Tensor
 from recorrente.data import idx
 from recorrente.data.batch import Batch
 from recorrente.data.folder import load_folder
-from recorrente.data.imageset import ImageData, ImageSet, Pictures, Preparation, hold_out, split_validation
+from recorrente.data.imageset import AT_RANDOM, ImageData, ImageSet, Pictures, Preparation, hold_out, split_validation
 from recorrente.data.known import KNOWN, KnownSet, files, shelf, suggest
 from recorrente.data.picture import prepare_digit, prepare_resize
 from recorrente.data.progress import Progress, silent
@@ -136,7 +136,7 @@ def _digits(known: KnownSet) -> ImageData:
     digits = load_digits()
     every = ImageSet(digits.images.astype(np.uint8), digits.target.astype(np.int64))
     train, test = (every.subset(part) for part in hold_out(every.labels, 0.2, DIGITS_SPLIT_SEED))
-    return ImageData(known.name, known.classes, train, test, maximum=16, preparation=_preparation(known))
+    return ImageData(known.name, known.classes, train, test, 16, _preparation(known), split=AT_RANDOM)
 
 
 def _idx_folder(folder: Path, four: tuple[Path, ...]) -> ImageData:

@@ -12,7 +12,20 @@ import numpy.typing as npt
 
 from recorrente.errors import InputError
 
-__all__ = ["ImageData", "ImageSet", "Labels", "Pictures", "Preparation", "hold_out", "split_validation"]
+__all__ = [
+    "AT_RANDOM",
+    "OWN",
+    "ImageData",
+    "ImageSet",
+    "Labels",
+    "Pictures",
+    "Preparation",
+    "hold_out",
+    "split_validation",
+]
+
+AT_RANDOM, OWN = "at random, a fifth of each class", "the set's own"
+"""How a test part was chosen, in words."""
 
 Pictures = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -65,6 +78,7 @@ class ImageData:
         maximum: the value of a pixel of full ink or light, 255 or 16.
         preparation: how a new picture becomes like these.
         skipped: what was left out, one line each.
+        split: in words, how the test part was chosen.
 
     Raises:
         InputError: an empty part, a label that is no class, fewer than two classes, unequal sizes, a pixel too bright.
@@ -77,6 +91,7 @@ class ImageData:
     maximum: int = 255
     preparation: Preparation = "resize"
     skipped: tuple[str, ...] = ()
+    split: str = OWN
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
@@ -176,4 +191,13 @@ def hold_out(
     # Both parts get room for every class, however small the set.
     held = min(max(math.ceil(round(fraction * len(labels), 6)), len(classes)), len(labels) - len(classes))
     kept, out = train_test_split(np.arange(len(labels)), test_size=held, random_state=seed, stratify=labels)
+    lent, given = _lacking(labels, kept, out), _lacking(labels, out, kept)  # where a share is less than one item
+    kept = np.concatenate([np.setdiff1d(kept, lent), given])
+    out = np.concatenate([np.setdiff1d(out, given), lent])
     return np.sort(kept), np.sort(out)
+
+
+def _lacking(labels: Labels, here: npt.NDArray[np.intp], there: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """One index out of `here` for each class that `there` has nothing of."""
+    lost = np.setdiff1d(labels, labels[there])
+    return np.array([here[labels[here] == one][0] for one in lost], np.intp)

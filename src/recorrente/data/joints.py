@@ -22,10 +22,7 @@ from recorrente.data.series import Series, SeriesData
 from recorrente.data.source import of_known
 from recorrente.errors import InputError
 
-__all__ = ["SIDELESS", "Posture", "load", "varied"]
-
-SIDELESS = ("jhmdb",)
-"""Known sets of which no class is a side: what is done with the left hand is the same done with the right."""
+__all__ = ["Posture", "load", "varied"]
 
 TURN, SCALE, STRETCH, NOISE = 0.15, 0.15, 0.2, 0.02
 """Of augmentation: radians (a deviation), shares of size and length, and share of the body's own spread."""
@@ -57,7 +54,8 @@ def _jhmdb(path: Path) -> SeriesData:
         poses = np.split(arrays["pose"].reshape(len(arrays["pose"]), -1), arrays["offsets"][1:-1])
         whole = Series(tuple(poses), tuple(arrays["label"].tolist()))
         kept, out = (np.flatnonzero(arrays["is_test"] == tested).tolist() for tested in (False, True))
-        return SeriesData("jhmdb", tuple(arrays["classes"].tolist()), whole.subset(kept), whole.subset(out))
+        split = "the set's own, the first of its three"
+        return SeriesData("jhmdb", tuple(arrays["classes"].tolist()), whole.subset(kept), whole.subset(out), split)
 
 
 @dataclass(frozen=True)

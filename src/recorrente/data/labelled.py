@@ -21,8 +21,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recorrente.data.folder import Listing, Wanted, each_good, refuse_lost, split_folder
-from recorrente.data.imageset import hold_out
+from recorrente.data import folder as folders
+from recorrente.data.folder import Wanted, each_good, list_classes, list_flat
+from recorrente.data.imageset import AT_RANDOM, OWN, hold_out
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
 from recorrente.data.reading import read_text
@@ -65,6 +66,7 @@ class LabelledTexts:
         train, test: no text is in both.
         skipped: what was left out, one line each.
         whole_files: a file is a text; else each of its lines is.
+        split: in words, how the test part was chosen.
     """
 
     name: str
@@ -73,6 +75,7 @@ class LabelledTexts:
     test: Texts
     skipped: tuple[str, ...] = ()
     whole_files: bool = False
+    split: str = f"{AT_RANDOM}, equal texts on one side"
 
 
 def load(
@@ -103,8 +106,7 @@ def load(
     path = locate(source)
     name = path.resolve().name
     if path.is_dir():
-        lists = sorted(file for file in path.glob("*.txt"))
-        if lists:
+        if lists := sorted(list_flat(path, TEXT_FILES)):
             return split(name, _a_file_a_class(lists, encoding), seed)
         return _class_folders(path, encoding, skip_bad, seed, progress)
     pairs, skipped = _table(path, read_text(path, encoding), text, label, skip_bad)
@@ -121,7 +123,8 @@ def split(name: str, pairs: Sequence[tuple[str, str]], seed: int, skipped: Seque
     if len(classes) < 2:
         came = f"a single class, {classes[0]!r}" if classes else "no texts"
         raise InputError(name, came=came, wanted="texts of two classes or more")
-    train, test = divided(_numbered(pairs, classes), HELD_OUT, seed, classes)
+    with folders.naming(skipped):
+        train, test = divided(_numbered(pairs, classes), HELD_OUT, seed, classes)
     return LabelledTexts(name, classes, train, test, tuple(skipped))
 
 
@@ -178,7 +181,7 @@ def _known(name: str, paths: Sequence[Path]) -> LabelledTexts:
     if name == "trec":
         train, test = ([_question(line) for line in read_text(path).splitlines()] for path in paths)
         classes = tuple(sorted({label for _, label in train}))
-        return LabelledTexts(name, classes, _numbered(train, classes), _numbered(test, classes))
+        return LabelledTexts(name, classes, _numbered(train, classes), _numbered(test, classes), split=OWN)
     pairs, _ = _table(paths[0], read_text(paths[0]), None, None, skip_bad=False)
     return split(name, pairs, seed=0)
 
@@ -200,21 +203,20 @@ def _a_file_a_class(paths: Sequence[Path], encoding: str | None) -> list[tuple[s
 
 
 def _class_folders(folder: Path, encoding: str | None, skip_bad: bool, seed: int, progress: Progress) -> LabelledTexts:
-    classes, train, test = split_folder(folder, TEXT_FILES, seed)
-    skipped: list[str] = []
+    classes, listing = list_classes(folder, TEXT_FILES)
 
     def read(path: Path) -> str:
         return " ".join(read_text(path, encoding).split())
 
-    def texts(listing: Listing, use: str) -> Texts:
-        read_all, left_out = each_good(read, listing.paths, "read texts", progress, skip_bad=skip_bad)
-        skipped.extend(left_out)
-        whole = [(text, label) for text, label in zip(read_all, listing.labels, strict=True) if text is not None]
-        refuse_lost(folder, classes, listing.labels, (label for _, label in whole), f"texts {use}", left_out)
-        return Texts(tuple(text for text, _ in whole), tuple(label for _, label in whole))
+    read_all, skipped = each_good(read, listing.paths, "read texts", progress, skip_bad=skip_bad)
+    there = [k for k, text in enumerate(read_all) if text is not None]
+    parts = folders.divided(folder, classes, listing, there, skipped, seed=seed, of=TEXT_FILES.noun)
 
-    parts = texts(train, "to learn from"), texts(test, "to test on")
-    return LabelledTexts(folder.resolve().name, classes, *parts, tuple(sorted(skipped)), whole_files=True)
+    def texts(chosen: Sequence[int]) -> Texts:
+        return Texts(tuple(read_all[k] or "" for k in chosen), tuple(listing.labels[k] for k in chosen))
+
+    name, (train, test) = folder.resolve().name, map(texts, parts)
+    return LabelledTexts(name, classes, train, test, tuple(skipped), whole_files=True, split=listing.split)
 
 
 def _table(

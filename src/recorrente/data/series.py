@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recorrente.data.folder import Wanted, each, split_folder
-from recorrente.data.imageset import hold_out
+from recorrente.data.folder import Wanted, divided, each, list_classes
+from recorrente.data.imageset import AT_RANDOM, OWN, hold_out
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
 from recorrente.data.source import locate, of_known
@@ -52,12 +52,13 @@ class Series:
 
 @dataclass(frozen=True)
 class SeriesData:
-    """A data set of series, all of C channels."""
+    """A data set of series, all of C channels; `split` says in words how the test part was chosen."""
 
     name: str
     classes: tuple[str, ...]
     train: Series
     test: Series
+    split: str = OWN
 
     @property
     def channels(self) -> int:
@@ -91,9 +92,9 @@ def load(source: str | Path, *, seed: int, progress: Progress) -> SeriesData:
         Series(tuple(values for values, _ in part), tuple(classes.index(label) for _, label in part)) for part in parts
     ]
     if len(made) == 2:
-        return SeriesData(name, classes, *made)
+        return SeriesData(name, classes, made[0], made[1])
     kept, out = hold_out(np.array(made[0].labels), HELD_OUT, seed, classes, of="series")
-    return SeriesData(name, classes, made[0].subset(kept), made[0].subset(out))
+    return SeriesData(name, classes, made[0].subset(kept), made[0].subset(out), AT_RANDOM)
 
 
 Case = tuple[NDArray[np.float32], str]
@@ -163,13 +164,12 @@ def _numbers(path: Path, at: int, words: Sequence[str]) -> NDArray[np.float32]:
 
 
 def _of_folders(folder: Path, seed: int, progress: Progress) -> SeriesData:
-    classes, train, test = split_folder(folder, NUMBERS, seed)
-    values = each(read_numbers, train.paths + test.paths, "read series", progress)
-    labels = train.labels + test.labels
-    _refuse(folder.name, [(one, classes[k]) for one, k in zip(values, labels, strict=True)], classes)
-    N = len(train.paths)
-    parts = Series(tuple(values[:N]), tuple(train.labels)), Series(tuple(values[N:]), tuple(test.labels))
-    return SeriesData(folder.resolve().name, classes, *parts)
+    classes, listing = list_classes(folder, NUMBERS)
+    values = each(read_numbers, listing.paths, "read series", progress)
+    _refuse(folder.name, [(one, classes[k]) for one, k in zip(values, listing.labels, strict=True)], classes)
+    every = Series(tuple(values), tuple(listing.labels))
+    kept, out = divided(folder, classes, listing, range(len(every)), (), seed=seed, of=NUMBERS.noun)
+    return SeriesData(folder.resolve().name, classes, every.subset(kept), every.subset(out), listing.split)
 
 
 def read_numbers(path: Path) -> NDArray[np.float32]:

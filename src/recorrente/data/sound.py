@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from recorrente.data import groups
 from recorrente.data.decoded import decode_all
-from recorrente.data.folder import Listing, Wanted, has_test, list_flat, split_folder
+from recorrente.data.folder import Listing, Wanted, list_classes, list_flat, naming, refuse_lost
 from recorrente.data.known import KNOWN, folder_of
 from recorrente.data.progress import Progress
 from recorrente.data.source import locate, of_known
@@ -124,11 +124,9 @@ def load(
         raise InputError(str(source), came="a file", wanted="a folder of sounds, a folder for each class")
     flat = _flat(folder)
     if flat is not None:
-        name, (classes, listing), given = str(source) if known else folder.resolve().name, flat, None
+        name, (classes, listing) = str(source) if known else folder.resolve().name, flat
     else:
-        name = folder.resolve().name
-        classes, train, test, given = *split_folder(folder, SOUNDS, seed), True
-        listing = Listing(train.paths + test.paths, train.labels + test.labels)
+        name, (classes, listing) = folder.resolve().name, list_classes(folder, SOUNDS)
     rate = rate_of(listing.paths, rate)
     waves, skipped = decode_all(
         listing.paths, lambda path: decode(path, rate), f"sounds {rate}", "sounds", skip_bad=skip_bad, progress=progress
@@ -140,24 +138,25 @@ def load(
         tuple(_speaker(listing.paths[k], flat is not None) for k in there),
         tuple(listing.paths[k].name for k in there),
     )
-    chosen = None
-    if given and has_test(folder):
-        chosen = {k for k, place in enumerate(there) if place >= len(train.paths)}, "the folder test/"
-    elif known and name == "fsdd":
+    refuse_lost(folder, classes, listing.labels, sounds.labels, SOUNDS.noun, skipped)
+    chosen = groups.given(listing, there)
+    if known and name == "fsdd":
         chosen = _official(sounds)
-    tested, split = groups.tested(
-        sounds.speakers,
-        sounds.labels,
-        classes,
-        given=chosen,
-        leave_out=leave_out,
-        seed=seed,
-        who="speaker",
-        of="sounds",
-    )
+    with naming(skipped):
+        tested, split = groups.tested(
+            sounds.speakers,
+            sounds.labels,
+            classes,
+            given=chosen,
+            leave_out=leave_out,
+            seed=seed,
+            who="speaker",
+            of="sounds",
+        )
     kept = [k for k in range(len(sounds)) if k not in tested]
     data = SoundData(name, classes, sounds.subset(kept), sounds.subset(sorted(tested)), rate, split, tuple(skipped))
-    return _checked(data)
+    with naming(skipped):
+        return _checked(data)
 
 
 def _checked(data: SoundData) -> SoundData:

@@ -54,13 +54,17 @@ class Sentences:
 
 @dataclass(frozen=True)
 class TaggedText:
-    """A data set of tagged sentences; a test sentence with a tag that training lacks is in neither part."""
+    """A data set of tagged sentences; a test sentence with a tag that training lacks is in neither part.
+
+    `split` says in words how the test part was chosen.
+    """
 
     name: str
     classes: tuple[str, ...]
     train: Sentences
     test: Sentences
     skipped: tuple[str, ...] = ()
+    split: str = ""
 
 
 def load(
@@ -182,8 +186,9 @@ def _split(name: str, parsed: Sequence[Sequence[Sentence]], seed: int, bad: Sequ
     numbers = {tag: number for number, tag in enumerate(classes)}
     strange = sorted({tag for one in test for _, tag in one} - set(classes))
     tested = [one for one in test if not any(tag in strange for _, tag in one)]
+    split = f"at random, a tenth of the {'files' if groups is parsed else 'sentences'}"
     told = [*bad, *(f"tag {tag}, which is not in the training part" for tag in strange)]
-    return TaggedText(name, classes, _numbered(train, numbers), _numbered(tested, numbers), tuple(told))
+    return TaggedText(name, classes, _numbered(train, numbers), _numbered(tested, numbers), tuple(told), split)
 
 
 def _numbered(sentences: Sequence[Sentence], numbers: dict[str, int]) -> Sentences:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from recorrente.data import clipsets, groups
 from recorrente.data.clip import ARRAYS, SUFFIXES, Sampling, decode, extent, needed
 from recorrente.data.decoded import decode_all
-from recorrente.data.folder import Wanted, has_test, split_folder
+from recorrente.data.folder import Wanted, list_classes, naming, refuse_lost
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
 from recorrente.data.source import as_made, locate, of_known
@@ -120,10 +120,8 @@ def load(
     folder = locate(source)
     if not folder.is_dir():
         raise InputError(str(source), came="a file", wanted="a folder of clips, a folder for each class")
-    classes, train, test = split_folder(folder, CLIPS, seed)
-    tested = set(test.paths)
-    listing = sorted(zip(train.paths + test.paths, train.labels + test.labels, strict=True))
-    paths = [path for path, _ in listing]
+    classes, listing = list_classes(folder, CLIPS)
+    paths = listing.paths
     if any(path.suffix.lower() not in ARRAYS for path in paths):
         needed()
     usual = Sampling(size or size_of(paths))
@@ -134,18 +132,17 @@ def load(
     there = [k for k, frames in enumerate(decoded) if frames is not None]
     clips = Clips(
         _alike(folder, [decoded[k] for k in there]),  # type: ignore[misc]
-        tuple(listing[k][1] for k in there),
-        tuple(_group(paths[k].relative_to(folder), has_test(folder), group) for k in there),
+        tuple(listing.labels[k] for k in there),
+        tuple(_group(paths[k].relative_to(folder), listing.tested is not None, group) for k in there),
         tuple(paths[k].name for k in there),
     )
     if group is not None and not all(clips.groups):
         lost = clips.names[clips.groups.index("")]
         raise InputError("group", came=f"{group!r}, which is not in {lost}", wanted="a pattern that each clip fits")
-    given = {k for k, place in enumerate(there) if paths[place] in tested}, "the folder test/"
-    name = folder.resolve().name
-    return _divided(
-        name, classes, clips, sampling, given if has_test(folder) else None, leave_out, seed, tuple(skipped)
-    )
+    refuse_lost(folder, classes, listing.labels, clips.labels, CLIPS.noun, skipped)
+    name, given = folder.resolve().name, groups.given(listing, there)
+    with naming(skipped):
+        return _divided(name, classes, clips, sampling, given, leave_out, seed, tuple(skipped))
 
 
 def _divided(

@@ -72,7 +72,7 @@ class Audio(Ragged):
             "majority class": baselines.majority(data.train.labels, data.test.labels),
             "linear on 12 parts of the sound": baselines.linear(train, data.train.labels, test, data.test.labels),
         }
-        return {"baselines": beside, "split": data.split, "skipped": list(data.skipped)}
+        return {"baselines": beside, "skipped": list(data.skipped)}
 
     def observe(
         self, recipe: Recipe, network: Network, data: SoundData, predictions: Predictions

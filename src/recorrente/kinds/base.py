@@ -7,14 +7,16 @@ looking (`recorrente.kinds.find`); what all kinds share - run folder, training, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from numpy.typing import NDArray
 
 import recorrente
+from recorrente.data.known import KNOWN
 from recorrente.data.progress import Progress
+from recorrente.data.source import of_known
 from recorrente.errors import InputError
 from recorrente.layers import Network
 from recorrente.shape import Shape
@@ -74,6 +76,14 @@ class Reading:
         """The names of what was said."""
         return tuple(one.name for one in fields(self) if getattr(self, one.name) is not None)
 
+    def settled(self, source: str | Path, kind: str) -> Reading:
+        """The same with what is usual for a known set of that kind, where nothing was said of it."""
+        if not of_known(source) or KNOWN[str(source)].kind != kind:
+            return self
+        usual = KNOWN[str(source)].reading.items()
+        unsaid: dict[str, Any] = {name: value for name, value in usual if getattr(self, name) is None}
+        return replace(self, **unsaid)
+
     def only(self, kind: str, *allowed: str) -> None:
         """Refuses what was said but means nothing for a kind."""
         for name in self.said:
@@ -99,7 +109,7 @@ class Recipe:
         classes: what is told apart; nothing where text is foretold.
         reader: how the data becomes numbers.
         shape, task, plan: the network, the loss, how to train.
-        reading: what was said of how the data is read.
+        reading: what was said of how the data is read, and what is usual for a known set.
     """
 
     source: str
@@ -134,6 +144,7 @@ class Prediction:
     """What the model says of one picture, one text, one word, or one sound.
 
     Attributes:
+        read: what `text` is, in a word.
         path: the file; None where the text itself was given.
         label: the likeliest class, or the transcript.
         confidence: its probability; of a transcript the mean of those of its steps.
@@ -141,6 +152,8 @@ class Prediction:
         preparation: what was done to the item before it was read.
         text: what was read, where it is text.
     """
+
+    read: ClassVar[str] = "text"
 
     path: Path | None
     label: str
@@ -150,10 +163,10 @@ class Prediction:
     text: str = ""
 
     def rows(self) -> list[dict[str, str]]:
-        """The one row that is printed of it, by column."""
-        named = self.text or str(self.path)
+        """The one row that is printed of it, by column: of what was read, or of its file."""
+        named = {self.read: self.text} if self.text else {"file": str(self.path)}
         confidence = f"{self.confidence:.4f}"
-        return [{"file": named, "prediction": self.label, "confidence": confidence, "preparation": self.preparation}]
+        return [{**named, "prediction": self.label, "confidence": confidence, "preparation": self.preparation}]
 
     @classmethod
     def of(
@@ -195,6 +208,10 @@ class Kind(Protocol):
     def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> Any: ...
     def again(self, recipe: Recipe, source: str | Path, progress: Progress) -> Any: ...
     def classes(self, data: Any) -> tuple[str, ...]: ...
+    def parts(self, data: Any) -> str:
+        """How much is learnt from and tested on, and how the test part was chosen; empty where it is made anew."""
+        ...
+
     def reader(self, data: Any, reading: Reading, plan: Plan) -> Reader: ...
     def reader_from(self, config: Mapping[str, Any]) -> Reader: ...
     def network(self, recipe: Recipe) -> Network: ...

@@ -36,12 +36,14 @@ LEFT_OUT_TOLD = 3
 class Classified(ABC):
     """A kind whose model says a class of each sequence, or of each step; see `kinds.base.Kind`.
 
-    Its data has `classes`, `train` and `test`; `skipped` where files or rows may be left out.
+    Its data has `classes`, `train` and `test`, and `split`, in words how they were parted; `skipped` where files or
+    rows may be left out.
 
     Attributes:
         own_shape, own_plan: what is chosen for this kind where nothing is said.
         together: sequences in a batch that is only read.
         counted: what is scored, in the plural.
+        items: what is learnt from, in the plural, where that is another thing.
     """
 
     name: ClassVar[str]
@@ -50,6 +52,7 @@ class Classified(ABC):
     own_plan: ClassVar[Mapping[str, Any]] = {}
     together: ClassVar[int] = 500
     counted: ClassVar[str] = "sequences"
+    items: ClassVar[str] = ""
 
     @abstractmethod
     def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> Any:
@@ -105,6 +108,10 @@ class Classified(ABC):
     def classes(self, data: Any) -> tuple[str, ...]:
         return data.classes
 
+    def parts(self, data: Any) -> str:
+        train, test = len(data.train), len(data.test)
+        return f"{train:,} {self.items or self.counted} to learn from, {test:,} to test on: {data.split}"
+
     def predicted(self, recipe: Recipe, network: Network, part: Any) -> Predictions:
         """What the network says of a part."""
         return evaluation.predict(network, recipe.task, self.in_order(recipe, part))
@@ -115,6 +122,7 @@ class Classified(ABC):
     def results(self, recipe: Recipe, network: Network, data: Any) -> Results:
         predictions = self.predicted(recipe, network, data.test)
         scores = evaluation.scores(predictions, recipe.classes) | self.beside(recipe, data, predictions)
+        scores["split"] = data.split
         return Results(scores, self.observe(recipe, network, data, predictions), *self.table(recipe, data, predictions))
 
     def table(

@@ -27,6 +27,12 @@ VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v")
 NUMBERS = (".csv", ".npy")
 TAGGED = (".conll", ".conllu", ".tagged", ".pos")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+NOTES = re.compile(
+    r"(read[ _-]?me|leia[ _-]?me|licen[sc]e|licença|licenca|notes?|notas?|copying|copyright|credits|créditos|creditos|"
+    r"about|sobre|authors?|autor(es)?|citation|changelog|sources?|fontes?|info|classes|labels)([ _.-].*)?",
+    re.IGNORECASE,
+)
+"""What a text is called that tells of the files beside it."""
 TRIED = 5
 """GIFs or arrays that are opened, for the first may be broken."""
 WANTED = "pictures, texts, sounds (.wav, .flac, .ogg), clips (.mp4, ...) or series (.csv, .npy), in class folders"
@@ -86,29 +92,54 @@ def _of_folder(folder: Path) -> Found:
         return Found("image", "IDX files")
     if found := _of_transcribed(folder, files):
         return found
-    sounds = sum(path.suffix.lower() in SOUNDS for path in files)
-    if sounds * 2 > len(files):
-        return Found("audio", "a folder of sounds")
-    if why := _of_clips(files):
-        return Found("video", why)
-    archived = any(path.parent == folder and path.stem.endswith("_TRAIN") for path in files)
-    numbers = sum(path.suffix.lower() in NUMBERS and path.parent != folder for path in files)
-    if not archived and numbers * 2 > len(files) and any(map(_poses, files[:TRIED])):
-        return Found("joints", "class folders of joints")
-    if archived or numbers * 2 > len(files):
-        return Found("series", "TRAIN and TEST files of series" if archived else "class folders of series")
-    pictures = sum(path.suffix.lower() in PICTURES for path in files)
+    if any(path.parent == folder and path.stem.endswith("_TRAIN") for path in files):
+        return Found("series", "TRAIN and TEST files of series")
+    media = [path for path in files if path.suffix.lower() in (*SOUNDS, *VIDEOS, *PICTURES) or _in_class(folder, path)]
     texts = [path for path in files if path.suffix.lower() == ".txt"]
-    if texts and len(texts) >= pictures:
-        loose = sum(path.parent == folder for path in texts)
-        if loose * 2 > len(texts):
-            return Found(
-                "language", f"a folder of {loose} text files; give --kind text if each is a class, a line an item"
-            )
-        return Found("text", "class folders of text files")
-    if files and not pictures:
+    if media and len(media) >= len(_told(texts, media)):
+        return _of_media(media, files)
+    if texts:
+        return _of_texts(folder, texts, files)
+    if files:
         raise InputError(str(folder), came=f"a folder of {_suffixes(files)}", wanted=WANTED, cure=_cure(folder, files))
-    return Found("image", "a folder of pictures")
+    raise InputError(str(folder), came="an empty folder", wanted=WANTED)
+
+
+def _in_class(folder: Path, path: Path) -> bool:
+    """Whether it may be a series, or an array of frames, of a class."""
+    return path.suffix.lower() in NUMBERS and path.parent != folder
+
+
+def _told(texts: list[Path], media: list[Path]) -> list[Path]:
+    """The texts that may be what is learnt: no note on the others, and none with the name of one of them."""
+    named = {path.with_suffix("") for path in media}
+    return [path for path in texts if not NOTES.fullmatch(path.stem) and path.with_suffix("") not in named]
+
+
+def _of_media(media: list[Path], files: list[Path]) -> Found:
+    """Sounds, clips, joints, series or pictures: what most of them are."""
+    if sum(path.suffix.lower() in SOUNDS for path in media) * 2 > len(media):
+        return _found("audio", "a folder of sounds", SOUNDS, files)
+    if why := _of_clips(media):
+        return _found("video", why, (*VIDEOS, ".gif", ".npy"), files)
+    if sum(path.suffix.lower() in NUMBERS for path in media) * 2 > len(media):
+        kind = "joints" if any(map(_poses, media[:TRIED])) else "series"
+        return _found(kind, f"class folders of {kind}", NUMBERS, files)
+    return _found("image", "a folder of pictures", PICTURES, files)
+
+
+def _of_texts(folder: Path, texts: list[Path], files: list[Path]) -> Found:
+    loose = sum(path.parent == folder for path in texts)
+    if loose * 2 > len(texts):
+        why = f"a folder of {loose} text files; give --kind text if each is a class, a line an item"
+        return _found("language", why, (".txt",), files)
+    return _found("text", "class folders of text files", (".txt",), files)
+
+
+def _found(kind: str, why: str, suffixes: tuple[str, ...], files: list[Path]) -> Found:
+    """A kind, and what lies beside its files and is left aside."""
+    aside = [path for path in files if path.suffix.lower() not in suffixes]
+    return Found(kind, f"{why}; left aside: {_suffixes(aside)}" if aside else why)
 
 
 def _suffixes(files: list[Path]) -> str:
@@ -197,6 +228,9 @@ def _of_file(path: Path, said: Collection[str] = ()) -> Found:
     if suffix == ".ts" or (suffix in (".txt", ".tsv") and path.stem.endswith(("_TRAIN", "_TEST"))):
         return Found("series", "a file of labelled series")
     if suffix in PARQUET or _begins(path, b"PAR1"):
+        if meant := [name for name in OF_TABLES["text"] if name in said]:
+            cure = "Write it as .csv, or leave the option out to have its numbers foretold"
+            raise InputError(meant[0], came=f"it, of the Parquet table {path.name}", wanted="a .csv or .tsv", cure=cure)
         return Found("forecast", "a Parquet table")
     if suffix in TABLES:
         return _of_transcripts(path) or _as_said(said) or _of_table(path)
@@ -218,11 +252,17 @@ def _of_file(path: Path, said: Collection[str] = ()) -> Found:
 
 
 def _as_said(said: Collection[str]) -> Found | None:
-    """What a table is by the options that mean something for one kind of table alone."""
-    for kind, options in OF_TABLES.items():
-        if meant := [name for name in options if name in said]:
-            return Found(kind, f"a table, with --{meant[0]}")
-    return None
+    """What a table is by the options that mean something for one kind of table alone.
+
+    Raises:
+        InputError: options of both kinds.
+    """
+    meant = {kind: [name for name in options if name in said] for kind, options in OF_TABLES.items()}
+    if all(meant.values()):
+        numbers, texts = meant["forecast"][0], meant["text"][0]
+        cure = f"Leave out --{numbers} to tell texts apart, or --{texts} to foretell numbers"
+        raise InputError(texts, came=f"it and --{numbers}", wanted="options of one kind of table", cure=cure)
+    return next((Found(kind, f"a table, with --{names[0]}") for kind, names in meant.items() if names), None)
 
 
 def _begins(path: Path, mark: bytes) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -121,9 +121,7 @@ class Forecast:
         reading.only(self.name, *allowed)
         split: tuple[int, ...] = ()
         if of_known(source):
-            known = KNOWN[str(source)]
-            unsaid: dict[str, Any] = {k: v for k, v in known.reading.items() if getattr(reading, k) is None}
-            reading = replace(reading, **unsaid)
+            known, reading = KNOWN[str(source)], reading.settled(source, self.name)
             path, split = files(known, progress)[0], known.split
         else:
             path = _file(locate(source))
@@ -144,6 +142,13 @@ class Forecast:
 
     def classes(self, data: ForecastData) -> tuple[str, ...]:
         return ()
+
+    def parts(self, data: ForecastData) -> str:
+        begin, (first, second, third) = min(track.start for track in data.table.tracks), data.ends
+        parts = (
+            f"{first - begin:,} steps to learn from, {second - first:,} to validate on, {third - second:,} to test on"
+        )
+        return f"{parts}: by time, the last"
 
     def reader(self, data: ForecastData, reading: Reading, plan: Plan) -> WindowReader:
         return WindowReader.of(

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from recorrente import baselines
 from recorrente.data import image
 from recorrente.data.batch import Batch
 from recorrente.data.catalogue import KNOWN
@@ -25,6 +26,10 @@ from recorrente.shape import Shape
 from recorrente.training import Feed, Plan
 
 __all__ = ["Image"]
+
+
+LINEAR_SIDE = 32
+"""Pixels of the longer side that the linear model beside the score reads at most."""
 
 
 class Image(Classified):
@@ -88,7 +93,13 @@ class Image(Classified):
         return image.batches(part, recipe.reader, self.together)
 
     def beside(self, recipe: Recipe, data: ImageData, predictions: Predictions) -> dict[str, Any]:
-        return {"skipped": list(data.skipped)} if data.skipped else {}
+        train, test = (_pixels(part.images) / np.float32(data.maximum) for part in (data.train, data.test))
+        labels, wanted = data.train.labels.tolist(), data.test.labels.tolist()
+        beside = {
+            "majority class": baselines.majority(labels, wanted),
+            "linear on pixels": baselines.softmax_regression(train, labels, test, wanted),
+        }
+        return {"baselines": beside, **({"skipped": list(data.skipped)} if data.skipped else {})}
 
     def observe(
         self, recipe: Recipe, network: Network, data: ImageData, predictions: Predictions
@@ -104,3 +115,12 @@ class Image(Classified):
             Prediction.of(recipe.classes, row, path=Path(file), preparation=words)
             for file, row, (_, words) in zip(given, said, pictures, strict=True)
         ]
+
+
+def _pixels(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """`(N, F)`: the pixels of each picture; of a large one the means over blocks, at most 32 a side."""
+    block = -(-max(images.shape[1:]) // LINEAR_SIDE)
+    height, width = (max(1, side // block) for side in images.shape[1:])
+    tall, wide = (min(block, side) for side in images.shape[1:])
+    blocks = images[:, : height * tall, : width * wide].reshape(-1, height, tall, width, wide)
+    return blocks.mean(axis=(2, 4), dtype=np.float32).reshape(len(images), -1)

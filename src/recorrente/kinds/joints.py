@@ -42,9 +42,8 @@ class Joints(Series):
     def varied(
         self, recipe: Recipe, part: Part, sequences: ragged.Sequences, random: np.random.Generator
     ) -> ragged.Sequences:
-        """A little otherwise in every epoch; mirrored as asked, or where the set is known to allow it."""
-        said = recipe.reading.mirror
-        mirror = recipe.source in joints.SIDELESS if said is None else said
+        """A little otherwise in every epoch; mirrored as the run's config says."""
+        mirror = bool(recipe.reading.mirror)
         return [recipe.reader(joints.varied(one, random, mirror=mirror)) for one in part.values]
 
     def beside(self, recipe: Recipe, data: SeriesData, predictions: Predictions) -> dict[str, Any]:

@@ -100,6 +100,10 @@ class Language:
     def classes(self, data: RunningText) -> tuple[str, ...]:
         return ()
 
+    def parts(self, data: RunningText) -> str:
+        train, held = len(data.train_text), len(data.held_out_text)
+        return f"{train:,} characters to learn from, {held:,} to watch and to test on: the end of each file"
+
     def reader(self, data: RunningText, reading: Reading, plan: Plan) -> TextReader:
         return TextReader(data.units)
 

@@ -35,6 +35,12 @@ __all__ = ["Tags"]
 SHOWN, MISTAKES, GRADIENT_BATCH = 4, 16, 32
 
 
+class Tagged(Prediction):
+    """What the model says of one word."""
+
+    read: ClassVar[str] = "word"
+
+
 class Tags(Ragged):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
@@ -49,6 +55,7 @@ class Tags(Ragged):
     own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 3, "batch": 32, "learning_rate": 4e-3}
     together = 128
     counted = "words"
+    items = "sentences"
 
     def task(self, config: Mapping[str, Any]) -> Tag:
         for name, value in config.items():
@@ -138,8 +145,7 @@ class Tags(Ragged):
         rows: list[list[float]] = self.predicted(recipe, network, sentences).probabilities.tolist()
         words = [(word, path) for sentence, path in items for word in sentence]
         return [
-            Prediction.of(recipe.classes, row, path=path, text=word)
-            for row, (word, path) in zip(rows, words, strict=True)
+            Tagged.of(recipe.classes, row, path=path, text=word) for row, (word, path) in zip(rows, words, strict=True)
         ]
 
     def _gradient(self, recipe: Recipe, network: Network, train: Sentences) -> NDArray[np.float32]:

@@ -311,10 +311,9 @@ def _scores(heard: Heard, wanted: Sequence[str]) -> dict[str, Any]:
     words = [text.split() for text in wanted]
     rate = error_rate(words, [text.split() for text in heard.said])
     scores = {
-        "accuracy": 1 - rate,
+        "word_error_rate": rate,
         "loss": heard.loss,
         "test_size": len(wanted),
-        "word_error_rate": rate,
         "character_error_rate": error_rate(wanted, heard.said),
         "sentences_right": float(np.mean([one == other for one, other in zip(wanted, heard.said, strict=True)])),
     }

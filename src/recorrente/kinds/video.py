@@ -97,7 +97,7 @@ class Video(Ragged):
             "majority class": baselines.majority(data.train.labels, data.test.labels),
             "linear on 8 frames": baselines.linear(train, data.train.labels, test, data.test.labels),
         }
-        return {"baselines": beside, "split": data.split, "skipped": list(data.skipped)}
+        return {"baselines": beside, "skipped": list(data.skipped)}
 
     def observe(
         self, recipe: Recipe, network: Network, data: VideoData, predictions: Predictions

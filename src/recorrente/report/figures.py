@@ -26,8 +26,6 @@ STRIP = 8  # frames of a clip that are shown
 CLASSES_NAMED = 5  # curves of probability that are named; the others stay grey
 ACCURACY = {
     "forecast": "share inside the interval",
-    "speech": "symbol accuracy",
-    "visual-speech": "symbol accuracy",
 }  # what the accuracy of an epoch is, where it is not the share of right answers
 
 
@@ -63,11 +61,14 @@ def mistakes(content: Content) -> Figure:
 def learning(content: Content) -> Figure:
     """Loss and accuracy over the epochs, on the training and the validation set, called as each kind calls it."""
     figure = Figure(figsize=(8, 3), layout="constrained")
-    for axes, score in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+    right = "error_rate" if "train_error_rate" in content.history else "accuracy"
+    for axes, score in zip(figure.subplots(1, 2), ("loss", right), strict=True):
         for part, colour in (("train", GREY), ("validation", BLUE)):
             epochs, values = content.history["epoch"], content.history[f"{part}_{score}"]
             axes.plot(epochs, values, "o-", ms=3, color=colour, label=part)
-        axes.set(xlabel="epoch", title=ACCURACY.get(content.kind, score) if score == "accuracy" else score)
+        axes.set(
+            xlabel="epoch", title=ACCURACY.get(content.kind, score) if score == "accuracy" else score.replace("_", " ")
+        )
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False)
         _quiet(axes)

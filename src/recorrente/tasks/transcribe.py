@@ -50,8 +50,9 @@ class Transcribe:
         1.0986
     """
 
-    score = "symbol accuracy"
-    """What 1 minus the error rate of the symbols is called; below 0 where more is written than was said."""
+    score = "symbol error rate"
+    errors = True
+    """What is scored is what is wrong, and told as such: it is above 1 where more is written than said."""
 
     aligned: float = 6.0
 
