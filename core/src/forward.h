@@ -85,7 +85,7 @@ class ForwardThread {
         pack_forward<T, 1, kUnits>(weight_hh, {Cell::kSecondGate}, p_.H, p_.H, block, m_.second_panels + block * layout_.second_panel());
       if (Cell::kNormed) std::fill_n(m_.input_bias + block * Cell::kGates * kBlock, Cell::kGates * kBlock, T(0));
       else pack_bias<Cell, T>(call_.weights, p_.H, block, m_.input_bias + block * Cell::kGates * kBlock);
-      pack_constant<Cell, T>(call_.weights, p_.H, block, m_.constants + block * kBlock);
+      if constexpr (Cell::kLoaded > Cell::kGates && !Cell::kNormed) pack_constant<Cell, T>(call_.weights, p_.H, block, m_.constants + block * kBlock);
     }
     if (part_.thread == 0) std::fill_n(m_.zeros, std::max(layout_.units, layout_.inputs), T(0));
     if (Cell::kNormed && part_.thread == 0) m_.norms.pack(call_.weights, p_.H);
