@@ -77,6 +77,15 @@ void Steps::fill_lanes(const Problem& p) {
   }
 }
 
+RowStep Steps::find(std::int64_t lane, std::int64_t tick, std::int64_t& cursor) const {
+  const std::int64_t first = lane_first_[lane];
+  std::int64_t k = first + cursor;
+  while (tick >= ends_[k]) ++k;
+  while (k > first && tick < ends_[k - 1]) --k;
+  cursor = k - first;
+  return {lane_rows_[k], order_[lane_rows_[k]], k > first ? tick - ends_[k - 1] : tick};
+}
+
 Share share_of(std::int64_t n, bool equal, std::int64_t index, std::int64_t parts) {
   const std::int64_t larger = n % parts, count = n / parts + (index < larger ? 1 : 0);
   if (!equal) return {index, parts, count};
@@ -86,6 +95,12 @@ Share share_of(std::int64_t n, bool equal, std::int64_t index, std::int64_t part
 Lanes::Lanes(const Steps& steps, Share share, std::int64_t* cursors)
     : steps_(&steps), share_(share), active_(share.count), cursors_(cursors) {
   for (std::int64_t j = 0; j < share.count; ++j) cursors[j] = 0;
+}
+
+std::int64_t Lanes::active(std::int64_t tick) {
+  while (active_ > 0 && steps_->ticks(number(active_ - 1)) <= tick) --active_;
+  while (active_ < share_.count && steps_->ticks(number(active_)) > tick) ++active_;
+  return active_;
 }
 
 }  // namespace recorrente

@@ -6,6 +6,8 @@
 // A sweep goes by ticks instead, and has lanes. A lane reads rows one after the other, each from its own first step to its
 // own last one, and no tick between: so as many rows as fit are worked on at once until the end, however unlike they are in
 // length. Lanes are in order of what they read, longest first. Where all rows have T steps, lanes, rows and positions are one.
+//
+// Only what is always inlined is inline: the targets of the sweep must not leave copies of it for each other.
 #pragma once
 
 #include "arena.h"
@@ -35,19 +37,14 @@ class Steps {
   std::int64_t ticks(std::int64_t lane) const { return order_ ? ends_[lane_first_[lane + 1] - 1] : count_; }
 
   // What a lane reads at a tick. `cursor`: a guess of where that is among its rows, which is mended; 0 is one.
-  RowStep at(std::int64_t lane, std::int64_t tick, std::int64_t& cursor) const {
-    if (!order_) return {lane, lane, tick};
-    const std::int64_t first = lane_first_[lane];
-    std::int64_t k = first + cursor;
-    while (tick >= ends_[k]) ++k;
-    while (k > first && tick < ends_[k - 1]) --k;
-    cursor = k - first;
-    return {lane_rows_[k], order_[lane_rows_[k]], k > first ? tick - ends_[k - 1] : tick};
+  [[gnu::always_inline]] RowStep at(std::int64_t lane, std::int64_t tick, std::int64_t& cursor) const {
+    return order_ ? find(lane, tick, cursor) : RowStep{lane, lane, tick};
   }
 
  private:
   void sort(const Problem& problem);
   void fill_lanes(const Problem& problem);
+  RowStep find(std::int64_t lane, std::int64_t tick, std::int64_t& cursor) const;
 
   std::int64_t B_, count_, lanes_;
   std::int64_t *order_ = nullptr, *rows_ = nullptr, *first_ = nullptr;  // (B), (count), (count + 1); null: equal lengths
@@ -77,11 +74,7 @@ class Lanes {
   RowStep at(std::int64_t j, std::int64_t tick) { return steps_->at(number(j), tick, cursors_[j]); }
 
   // How many of them read something then: the first ones.
-  std::int64_t active(std::int64_t tick) {
-    while (active_ > 0 && steps_->ticks(number(active_ - 1)) <= tick) --active_;
-    while (active_ < share_.count && steps_->ticks(number(active_)) > tick) ++active_;
-    return active_;
-  }
+  std::int64_t active(std::int64_t tick);
 
  private:
   const Steps* steps_;
