@@ -30,11 +30,11 @@ class Steps {
   // Takes its arrays from the arena, and fills them if the arena has memory.
   Steps(const Problem& problem, Arena& arena);
 
-  std::int64_t count() const { return count_; }                                        // steps of the longest row
-  std::int64_t first(std::int64_t s) const { return order_ ? first_[s] : s * B_; }     // index of (s, position 0)
-  std::int64_t batch(std::int64_t position) const { return order_ ? order_[position] : position; }
-  std::int64_t lanes() const { return lanes_; }
-  std::int64_t ticks(std::int64_t lane) const { return order_ ? ends_[lane_first_[lane + 1] - 1] : count_; }
+  [[gnu::always_inline]] std::int64_t count() const { return count_; }                                        // steps of the longest row
+  [[gnu::always_inline]] std::int64_t first(std::int64_t s) const { return order_ ? first_[s] : s * B_; }     // index of (s, position 0)
+  [[gnu::always_inline]] std::int64_t batch(std::int64_t position) const { return order_ ? order_[position] : position; }
+  [[gnu::always_inline]] std::int64_t lanes() const { return lanes_; }
+  [[gnu::always_inline]] std::int64_t ticks(std::int64_t lane) const { return order_ ? ends_[lane_first_[lane + 1] - 1] : count_; }
 
   // What a lane reads at a tick. `cursor`: a guess of where that is among its rows, which is mended; 0 is one.
   [[gnu::always_inline]] RowStep at(std::int64_t lane, std::int64_t tick, std::int64_t& cursor) const {
@@ -56,7 +56,7 @@ class Steps {
 struct Share {
   std::int64_t first, stride, count;
 
-  std::int64_t position(std::int64_t j) const { return first + j * stride; }
+  [[gnu::always_inline]] std::int64_t position(std::int64_t j) const { return first + j * stride; }
 };
 
 // Part `index` of `parts` of n. What is equally long is cut into runs; what is not is dealt out, so that all parts are alike.
@@ -68,10 +68,10 @@ class Lanes {
   // `cursors`: one for each lane of the share.
   Lanes(const Steps& steps, Share share, std::int64_t* cursors);
 
-  std::int64_t count() const { return share_.count; }
-  std::int64_t number(std::int64_t j) const { return share_.position(j); }
-  std::int64_t ticks() const { return share_.count > 0 ? steps_->ticks(number(0)) : 0; }
-  RowStep at(std::int64_t j, std::int64_t tick) { return steps_->at(number(j), tick, cursors_[j]); }
+  [[gnu::always_inline]] std::int64_t count() const { return share_.count; }
+  [[gnu::always_inline]] std::int64_t number(std::int64_t j) const { return share_.position(j); }
+  [[gnu::always_inline]] std::int64_t ticks() const { return share_.count > 0 ? steps_->ticks(number(0)) : 0; }
+  [[gnu::always_inline]] RowStep at(std::int64_t j, std::int64_t tick) { return steps_->at(number(j), tick, cursors_[j]); }
 
   // How many of them read something then: the first ones.
   std::int64_t active(std::int64_t tick);
