@@ -11,7 +11,7 @@ struct Part {
       : thread(thread), threads(threads), by_units(team.path == Path::units && threads > 1),
         own(share_of(p.B, !p.lengths, thread, threads)),
         lanes(by_units ? Share{0, 1, steps.lanes()} : share_of(steps.lanes(), !p.lengths, thread, threads)),
-        first_lane(by_units ? thread * steps.lanes() : lanes_before(steps.lanes(), thread, threads)) {}
+        first_lane(by_units ? thread * steps.lanes() : share_of(steps.lanes(), true, thread, threads).first) {}
 
   // After a broken team: thread 0 goes on with every block, the others are done. Returns whether this thread goes on.
   bool take_over() {
@@ -42,11 +42,6 @@ struct Part {
 
  private:
   static constexpr std::int64_t kRowsTogether = 96;  // at least
-
-  static std::int64_t lanes_before(std::int64_t lanes, std::int64_t thread, std::int64_t threads) {
-    const std::int64_t larger = lanes % threads;
-    return thread * (lanes / threads) + (thread < larger ? thread : larger);
-  }
 };
 
 // Cuts arrays of pointers from a slice of memory.

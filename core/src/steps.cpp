@@ -30,49 +30,49 @@ std::int64_t Steps::lanes(const Problem& p) {
 
 Steps::Steps(const Problem& p, Arena& arena) : B_(p.B), count_(longest(p)), lanes_(lanes(p)) {
   if (!p.lengths) return;
-  order_ = arena.take<std::int64_t>(p.B);
-  rows_ = arena.take<std::int64_t>(count_);
-  first_ = arena.take<std::int64_t>(count_ + 1);
+  order_ = arena.take<std::int64_t>(p.B), first_ = arena.take<std::int64_t>(count_ + 1);
   lane_first_ = arena.take<std::int64_t>(lanes_ + 1);
-  lane_rows_ = arena.take<std::int64_t>(p.B), ends_ = arena.take<std::int64_t>(p.B), lane_of_ = arena.take<std::int64_t>(p.B);
-  read_ = arena.take<std::int64_t>(lanes_), lane_order_ = arena.take<std::int64_t>(lanes_);
-  if (order_) sort(p), fill_lanes(p);
+  lane_rows_ = arena.take<std::int64_t>(p.B), ends_ = arena.take<std::int64_t>(p.B);
+  std::int64_t *const rows = arena.take<std::int64_t>(count_), *const lane_of = arena.take<std::int64_t>(p.B);
+  std::int64_t *const read = arena.take<std::int64_t>(lanes_), *const lane_order = arena.take<std::int64_t>(lanes_);
+  if (order_) sort(p, rows), fill_lanes(p, lane_of, read, lane_order);
 }
 
-// A counting sort; rows of equal length keep their order.
-void Steps::sort(const Problem& p) {
-  for (std::int64_t s = 0; s < count_; ++s) rows_[s] = 0;
+// A counting sort; rows of equal length keep their order. `rows`: (count), of each step.
+void Steps::sort(const Problem& p, std::int64_t* rows) {
+  for (std::int64_t s = 0; s < count_; ++s) rows[s] = 0;
   for (std::int64_t b = 0; b < p.B; ++b)
-    if (p.lengths[b] > 0) ++rows_[p.lengths[b] - 1];
-  for (std::int64_t s = count_ - 2; s >= 0; --s) rows_[s] += rows_[s + 1];
+    if (p.lengths[b] > 0) ++rows[p.lengths[b] - 1];
+  for (std::int64_t s = count_ - 2; s >= 0; --s) rows[s] += rows[s + 1];
   // first_[L] is for now the next free position among the rows of length L: as many as there are longer rows.
-  for (std::int64_t L = 0; L <= count_; ++L) first_[L] = L < count_ ? rows_[L] : 0;
+  for (std::int64_t L = 0; L <= count_; ++L) first_[L] = L < count_ ? rows[L] : 0;
   for (std::int64_t b = 0; b < p.B; ++b) order_[first_[p.lengths[b]]++] = b;
   first_[0] = 0;
-  for (std::int64_t s = 0; s < count_; ++s) first_[s + 1] = first_[s] + rows_[s];
+  for (std::int64_t s = 0; s < count_; ++s) first_[s + 1] = first_[s] + rows[s];
 }
 
-// Each row that has steps, the longest first, goes to the lane that has least to read.
-void Steps::fill_lanes(const Problem& p) {
-  const std::int64_t rows = count_ > 0 ? rows_[0] : 0;
-  const auto reads_more = [this](std::int64_t a, std::int64_t b) { return read_[a] > read_[b]; };
-  std::int64_t *const heap = lane_order_, *const heap_end = heap + lanes_;  // the lane that has least on top
-  for (std::int64_t lane = 0; lane < lanes_; ++lane) read_[lane] = 0, heap[lane] = lane;
+// Each row that has steps, the longest first, goes to the lane that has least to read. Room to work in: `lane_of` (B), of each
+// row; `read` (lanes), so far; `order` (lanes).
+void Steps::fill_lanes(const Problem& p, std::int64_t* lane_of, std::int64_t* read, std::int64_t* order) {
+  const std::int64_t rows = count_ > 0 ? first_[1] : 0;
+  const auto reads_more = [read](std::int64_t a, std::int64_t b) { return read[a] > read[b]; };
+  std::int64_t *const heap = order, *const heap_end = heap + lanes_;  // the lane that has least on top
+  for (std::int64_t lane = 0; lane < lanes_; ++lane) read[lane] = 0, heap[lane] = lane;
   for (std::int64_t row = 0; row < rows; ++row) {
     std::pop_heap(heap, heap_end, reads_more);
-    lane_of_[row] = heap_end[-1];
-    read_[heap_end[-1]] += p.lengths[order_[row]];
+    lane_of[row] = heap_end[-1];
+    read[heap_end[-1]] += p.lengths[order_[row]];
     std::push_heap(heap, heap_end, reads_more);
   }
   std::sort(heap, heap_end, reads_more);
-  std::int64_t* const rank = read_;  // the lane that reads most comes first
-  for (std::int64_t i = 0; i < lanes_; ++i) rank[lane_order_[i]] = i;
+  std::int64_t* const rank = read;  // the lane that reads most comes first
+  for (std::int64_t i = 0; i < lanes_; ++i) rank[order[i]] = i;
   for (std::int64_t i = 0; i <= lanes_; ++i) lane_first_[i] = 0;
-  for (std::int64_t row = 0; row < rows; ++row) lane_of_[row] = rank[lane_of_[row]], ++lane_first_[lane_of_[row] + 1];
-  for (std::int64_t i = 0; i < lanes_; ++i) lane_first_[i + 1] += lane_first_[i], lane_order_[i] = lane_first_[i];
-  std::int64_t* const next = lane_order_;  // free place of each lane
+  for (std::int64_t row = 0; row < rows; ++row) lane_of[row] = rank[lane_of[row]], ++lane_first_[lane_of[row] + 1];
+  for (std::int64_t i = 0; i < lanes_; ++i) lane_first_[i + 1] += lane_first_[i], order[i] = lane_first_[i];
+  std::int64_t* const next = order;  // free place of each lane
   for (std::int64_t row = 0; row < rows; ++row) {
-    const std::int64_t lane = lane_of_[row], k = next[lane]++;
+    const std::int64_t lane = lane_of[row], k = next[lane]++;
     lane_rows_[k] = row, ends_[k] = p.lengths[order_[row]] + (k > lane_first_[lane] ? ends_[k - 1] : 0);
   }
 }

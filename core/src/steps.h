@@ -42,14 +42,13 @@ class Steps {
   }
 
  private:
-  void sort(const Problem& problem);
-  void fill_lanes(const Problem& problem);
+  void sort(const Problem& problem, std::int64_t* rows);
+  void fill_lanes(const Problem& problem, std::int64_t* lane_of, std::int64_t* read, std::int64_t* order);
   RowStep find(std::int64_t lane, std::int64_t tick, std::int64_t& cursor) const;
 
   std::int64_t B_, count_, lanes_;
-  std::int64_t *order_ = nullptr, *rows_ = nullptr, *first_ = nullptr;  // (B), (count), (count + 1); null: equal lengths
+  std::int64_t *order_ = nullptr, *first_ = nullptr;  // (B), (count + 1); null: equal lengths
   std::int64_t *lane_first_ = nullptr, *lane_rows_ = nullptr, *ends_ = nullptr;  // (lanes + 1), (B) positions, (B) the tick after each
-  std::int64_t *lane_of_ = nullptr, *read_ = nullptr, *lane_order_ = nullptr;    // (B), (lanes), (lanes): while they are filled
 };
 
 // Part of the rows or of the lanes: first, first + stride, ...
