@@ -11,7 +11,7 @@ import torch
 
 import recorrente
 from recorrente import Plan, Shape
-from recorrente.data import clip, frames, video
+from recorrente.data import clip, clips, frames, video
 from recorrente.data.clip import Sampling
 from recorrente.data.clipsets import GRID_WORDS
 from recorrente.data.frames import Frames
@@ -257,7 +257,7 @@ def _absent(name):
 
 def test_what_was_decoded_is_kept_until_a_file_changes(tmp_path, monkeypatch):
     folder, read = classes(tmp_path / "vídeos", 2), []
-    monkeypatch.setattr(video, "decode", lambda path, how: read.append(path) or clip.decode(path, how))
+    monkeypatch.setattr(clips, "decode", lambda path, how: read.append(path) or clip.decode(path, how))
     first, second, other = load(folder), load(folder), load(folder, seed=1)
     assert len(read) == 4
     assert all(np.array_equal(a, b) for a, b in zip(first.train.frames, second.train.frames, strict=True))

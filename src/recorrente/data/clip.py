@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from recorrente.errors import InputError
 
-__all__ = ["ARRAYS", "SUFFIXES", "Sampling", "decode", "extent", "needed"]
+__all__ = ["ARRAYS", "SUFFIXES", "Sampling", "decode", "extent", "needed", "opened"]
 
 SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v", ".gif")
 ARRAYS = (".npy",)
@@ -77,6 +77,19 @@ def decode(path: Path, sampling: Sampling) -> NDArray[Any]:
     if not frames:
         raise InputError(str(path), came="a clip without a frame", wanted="some")
     return np.stack(frames)
+
+
+def opened(path: Path, sampling: Sampling, colours: int) -> tuple[NDArray[Any], str]:
+    """A clip that a person gives to what has learnt from others, and in words what was made of it.
+
+    Raises:
+        InputError: as `decode`; or other colours than were learnt.
+    """
+    frames = decode(path, sampling)
+    T, H, W, C = frames.shape
+    if colours != C:
+        raise InputError(str(path), came=f"frames of {C} colours", wanted=f"{colours}, as was learnt")
+    return frames, f"{T} frames of {W}x{H} pixels"
 
 
 def extent(path: Path) -> tuple[int, int] | None:

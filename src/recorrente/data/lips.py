@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from recorrente.data.clip import ARRAYS, SUFFIXES, Sampling, decode, needed
+from recorrente.data.clip import Sampling
+from recorrente.data.clips import CLIPS, clips_of
 from recorrente.data.clipsets import grid_sentences
-from recorrente.data.decoded import decode_all
-from recorrente.data.folder import Wanted
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
 from recorrente.data.source import as_made, locate, of_known
 from recorrente.data.transcripts import Transcribed, TranscribedData, divided, list_transcribed
-from recorrente.data.video import size_of
 
 __all__ = ["load"]
 
-CLIPS = Wanted("clips", (*SUFFIXES, *ARRAYS))
 RATE, MOST = 25.0, 250
 """Frames a second, for lips move faster than bodies, and the most of a clip."""
 
@@ -56,14 +53,11 @@ def load(
         return _known(str(source), progress)
     place = locate(source)
     listed = list_transcribed(place, CLIPS, encoding=encoding, skip_bad=skip_bad)
-    if any(path.suffix.lower() not in ARRAYS for path in listed.paths):
-        needed()
-    sampling = Sampling(size or size_of(listed.paths), rate or RATE, most or MOST)
-    clips, skipped = decode_all(
+    sampling, clips, skipped = clips_of(
         listed.paths,
-        lambda path: decode(path, sampling),
-        f"clips {sampling}",
-        "clips",
+        size=size,
+        rate=RATE if rate is None else rate,
+        most=MOST if most is None else most,
         skip_bad=skip_bad,
         progress=progress,
     )

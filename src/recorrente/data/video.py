@@ -19,20 +19,18 @@ from typing import Any
 from numpy.typing import NDArray
 
 from recorrente.data import clipsets, groups
-from recorrente.data.clip import ARRAYS, SUFFIXES, Sampling, decode, extent, needed
-from recorrente.data.decoded import decode_all
-from recorrente.data.folder import Wanted, list_classes, naming, refuse_lost
+from recorrente.data.clip import Sampling
+from recorrente.data.clips import CLIPS, clips_of
+from recorrente.data.folder import list_classes, naming, refuse_lost
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
 from recorrente.data.source import as_made, locate, of_known
 from recorrente.errors import InputError
 
-__all__ = ["Clips", "VideoData", "load", "size_of"]
+__all__ = ["Clips", "VideoData", "load"]
 
-CLIPS = Wanted("clips", (*SUFFIXES, *ARRAYS))
+RATE, MOST = Sampling.rate, Sampling.most
 NAMED = re.compile(r"(?:^|[_\- ])((?:person|subject|speaker|actor|group|[gsp])\d+)(?=[_\- .]|$)", re.IGNORECASE)
-LARGEST = 48
-"""Pixels of the longer side, where no size is given and the first clip is larger."""
 
 
 @dataclass(frozen=True)
@@ -122,12 +120,13 @@ def load(
         raise InputError(str(source), came="a file", wanted="a folder of clips, a folder for each class")
     classes, listing = list_classes(folder, CLIPS)
     paths = listing.paths
-    if any(path.suffix.lower() not in ARRAYS for path in paths):
-        needed()
-    usual = Sampling(size or size_of(paths))
-    sampling = Sampling(usual.size, usual.rate if rate is None else rate, usual.most if most is None else most)
-    decoded, skipped = decode_all(
-        paths, lambda path: decode(path, sampling), f"clips {sampling}", "clips", skip_bad=skip_bad, progress=progress
+    sampling, decoded, skipped = clips_of(
+        paths,
+        size=size,
+        rate=RATE if rate is None else rate,
+        most=MOST if most is None else most,
+        skip_bad=skip_bad,
+        progress=progress,
     )
     there = [k for k, frames in enumerate(decoded) if frames is not None]
     clips = Clips(
@@ -179,15 +178,6 @@ def _group(path: Path, in_parts: bool, pattern: str | None) -> str:
         return inside[0]
     named = NAMED.search(path.stem)
     return named.group(1) if named else ""
-
-
-def size_of(paths: Sequence[Path]) -> tuple[int, int]:
-    """The size of the first clip that can be read; that of a large one made smaller, with its proportions."""
-    for path in paths:
-        if (found := extent(path)) is not None:
-            scale = 1 if path.suffix.lower() in ARRAYS else min(1, LARGEST / max(found))
-            return max(1, round(scale * found[0])), max(1, round(scale * found[1]))
-    return LARGEST, LARGEST  # they are read next, and named then
 
 
 def _alike(folder: Path, frames: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:

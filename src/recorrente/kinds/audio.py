@@ -96,12 +96,8 @@ class Audio(Ragged):
         paths = [Path(one) for one in given]
         waves = tuple(sound.decode(path, recipe.reader.rate) for path in paths)
         nobody = Sounds(waves, (0,) * len(paths), ("",) * len(paths), tuple(path.name for path in paths))
-        rows: list[list[float]] = self.predicted(recipe, network, nobody).probabilities.tolist()
         heard = [f"{len(wave) / recipe.reader.rate:.2f} s at {recipe.reader.rate} Hz" for wave in waves]
-        return [
-            Prediction.of(recipe.classes, row, path=path, preparation=words)
-            for row, path, words in zip(rows, paths, heard, strict=True)
-        ]
+        return self.told_of(recipe, network, nobody, paths, heard)
 
     def _equal_lengths(self, recipe: Recipe, train: Sounds) -> Any:
         """Some training sounds, cut to the most common length or a longer one."""

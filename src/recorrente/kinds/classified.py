@@ -116,6 +116,16 @@ class Classified(ABC):
         """What the network says of a part."""
         return evaluation.predict(network, recipe.task, self.in_order(recipe, part))
 
+    def told_of(
+        self, recipe: Recipe, network: Network, part: Any, paths: Sequence[Path], seen: Sequence[str]
+    ) -> list[Prediction]:
+        """What the network says of files that were read as `part`, each with what was seen of it, in words."""
+        rows: list[list[float]] = self.predicted(recipe, network, part).probabilities.tolist()
+        return [
+            Prediction.of(recipe.classes, row, path=path, preparation=words)
+            for row, path, words in zip(rows, paths, seen, strict=True)
+        ]
+
     def scores(self, recipe: Recipe, network: Network, data: Any) -> dict[str, Any]:
         return evaluation.scores(self.predicted(recipe, network, data.test), recipe.classes)
 

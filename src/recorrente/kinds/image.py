@@ -108,13 +108,10 @@ class Image(Classified):
 
     def predict(self, recipe: Recipe, network: Network, given: Sequence[str | Path]) -> list[Prediction]:
         """The class of each picture, of any size and polarity."""
-        pictures = [image.picture(Path(file), recipe.reader) for file in given]
-        unlabelled = ImageSet(np.stack([pixels for pixels, _ in pictures]), np.zeros(len(pictures), np.int64))
-        said = self.predicted(recipe, network, unlabelled).probabilities.tolist()
-        return [
-            Prediction.of(recipe.classes, row, path=Path(file), preparation=words)
-            for file, row, (_, words) in zip(given, said, pictures, strict=True)
-        ]
+        paths = [Path(one) for one in given]
+        pictures, words = zip(*(image.picture(path, recipe.reader) for path in paths), strict=True)
+        unlabelled = ImageSet(np.stack(pictures), np.zeros(len(pictures), np.int64))
+        return self.told_of(recipe, network, unlabelled, paths, words)
 
 
 def _pixels(images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -126,13 +126,8 @@ class Series(Ragged):
         """The class of each file, `.csv` or `.npy`."""
         paths = [Path(one) for one in given]
         values = tuple(_read(path, recipe.reader.channels) for path in paths)
-        rows: list[list[float]] = self.predicted(
-            recipe, network, Part(values, (0,) * len(paths))
-        ).probabilities.tolist()
-        return [
-            Prediction.of(recipe.classes, row, path=path, preparation=f"{len(one)} steps")
-            for row, path, one in zip(rows, paths, values, strict=True)
-        ]
+        nobody = Part(values, (0,) * len(paths))
+        return self.told_of(recipe, network, nobody, paths, [f"{len(one)} steps" for one in values])
 
     def _equal_lengths(self, recipe: Recipe, train: Part) -> Any:
         """Some training series of the most common length."""

@@ -16,7 +16,6 @@ from recorrente.data import clip, frames, groups, ragged, video
 from recorrente.data.frames import Frames
 from recorrente.data.progress import Progress
 from recorrente.data.video import Clips, VideoData
-from recorrente.errors import InputError
 from recorrente.evaluation import Predictions, gradient_norms, step_by_step
 from recorrente.kinds.base import Prediction, Reading, Recipe
 from recorrente.kinds.classified import Ragged
@@ -119,18 +118,9 @@ class Video(Ragged):
     def predict(self, recipe: Recipe, network: Network, given: Sequence[str | Path]) -> list[Prediction]:
         """The class of each file, at whatever rate and size it was recorded."""
         paths, reader = [Path(one) for one in given], recipe.reader
-        read = tuple(clip.decode(path, reader.sampling) for path in paths)
-        for path, one in zip(paths, read, strict=True):
-            if one.shape[3] != reader.colours:
-                came, wanted = f"frames of {one.shape[3]} colours", f"{reader.colours}, as was learnt"
-                raise InputError(str(path), came=came, wanted=wanted)
+        read, words = zip(*(clip.opened(path, reader.sampling, reader.colours) for path in paths), strict=True)
         nobody = Clips(read, (0,) * len(paths), ("",) * len(paths), tuple(path.name for path in paths))
-        rows: list[list[float]] = self.predicted(recipe, network, nobody).probabilities.tolist()
-        seen = [f"{len(one)} frames of {one.shape[2]}x{one.shape[1]} pixels" for one in read]
-        return [
-            Prediction.of(recipe.classes, row, path=path, preparation=words)
-            for row, path, words in zip(rows, paths, seen, strict=True)
-        ]
+        return self.told_of(recipe, network, nobody, paths, words)
 
     def _equal_lengths(self, recipe: Recipe, train: Clips) -> Any:
         """Some training clips of the most common length, or cut to it."""

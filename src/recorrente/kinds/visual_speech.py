@@ -13,7 +13,6 @@ from recorrente.data import clip, frames, lips, ragged
 from recorrente.data.frames import Frames
 from recorrente.data.progress import Progress
 from recorrente.data.transcripts import Transcribed, TranscribedData
-from recorrente.errors import InputError
 from recorrente.kinds.base import Reading, Recipe
 from recorrente.kinds.transcribed import TranscribedKind, Transcriber
 from recorrente.layers import Network
@@ -88,8 +87,4 @@ class VisualSpeech(TranscribedKind):
 
     def opened(self, recipe: Recipe, path: Path) -> tuple[NDArray[Any], str]:
         steps: Frames = recipe.reader.steps
-        one = clip.decode(path, steps.sampling)
-        if one.shape[3] != steps.colours:
-            wanted = f"{steps.colours}, as was learnt"
-            raise InputError(str(path), came=f"frames of {one.shape[3]} colours", wanted=wanted)
-        return one, f"{len(one)} frames of {one.shape[2]}x{one.shape[1]} pixels"
+        return clip.opened(path, steps.sampling, steps.colours)
