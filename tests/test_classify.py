@@ -14,29 +14,32 @@ from recorrente.tasks.classify import Classify
 T, B, K = 3, 4, 5
 
 
-def by_hand(y, target, steps, loss):
+def by_hand(y, target, steps, loss, smoothing=0.0):
     """L with plain loops: the mean over the batch of the sum over the steps that count."""
     total = 0.0
     for b in range(B):
         for t in range(T) if steps == "every" else [T - 1]:
             weights = [math.exp(value) for value in y[t][b]]
             p = [weight / sum(weights) for weight in weights]
+            q = [(1 - smoothing) * (k == target[b]) + smoothing / K for k in range(K)]
             if loss == "cross_entropy":
-                total -= math.log(p[target[b]])
+                total -= sum(q[k] * math.log(p[k]) for k in range(K))
             else:
-                total += sum(0.5 * (p[k] - (k == target[b])) ** 2 for k in range(K))
+                total += sum(0.5 * (p[k] - q[k]) ** 2 for k in range(K))
     return total / B
 
 
 @pytest.mark.parametrize("steps", ["last", "every"])
 @pytest.mark.parametrize("loss", ["cross_entropy", "half_square"])
-def test_the_loss_is_the_equation(steps, loss):
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_the_loss_is_the_equation(steps, loss, smoothing):
     y = torch.randn(T, B, K, dtype=torch.float64)
     target = torch.tensor([0, 4, 2, 2])
     logits = y if steps == "every" else y[-1:]
-    assert Classify(steps, loss).loss_of(logits, target).item() == pytest.approx(
-        by_hand(y.tolist(), target.tolist(), steps, loss), rel=1e-12
-    )
+    task = Classify(steps, loss, smoothing)
+    for asked, share in ((task, smoothing), (task.unsmoothed, 0.0)):
+        wanted = by_hand(y.tolist(), target.tolist(), steps, loss, share)
+        assert asked.loss_of(logits, target).item() == pytest.approx(wanted, rel=1e-12)
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
@@ -62,6 +65,12 @@ def test_predictions_are_those_of_the_last_step():
 def test_unknown_words_are_refused(steps, loss, named):
     with pytest.raises(InputError, match=rf"{named}: got '.*', wanted one of"):
         Classify(steps, loss)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0])
+def test_a_smoothing_that_is_no_share_is_refused(share):
+    with pytest.raises(InputError, match=r"label_smoothing: got .*, wanted a share of 0 or more and less than 1"):
+        Classify(label_smoothing=share)
 
 
 @pytest.mark.parametrize("steps", ["last", "every"])

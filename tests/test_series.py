@@ -154,3 +154,16 @@ def test_few_series_are_read_several_times_in_an_epoch_each_time_anew(tmp_path):
     met = [one.x for one in (*batches, *feed.train(1))]
     assert not any(a.shape == b.shape and torch.equal(a, b) for a, b in combinations(met, 2))
     assert all(torch.equal(a.x, b.x) for a, b in zip(batches, feed.train(0), strict=True))
+
+
+@pytest.mark.parametrize(("T", "whole"), [(24, True), (100, False)])
+def test_steps_are_cut_off_a_series_but_not_where_each_has_a_meaning(tmp_path, T, whole):
+    """The ends are in what is met, at most a tenth longer or shorter, only where nothing is cut."""
+    rising = np.linspace(1, 2, T, dtype=np.float32)[:, None]
+    part = series.Series((rising,) * 50, (0, 1) * 25)
+    reader = Scaled((0.0,), (1e-6,), (1.0,))  # noise is a share of the deviation: none to speak of
+    plan = Series().plan("rising", "gru", {})
+    made = Recipe("rising", "series", ("a", "b"), reader, Shape(), Classify(), plan)
+    met = [one[:, 0] for one in Series().varied(made, part, [], np.random.default_rng(0))]
+    kept = np.array([(one[-1] - one[0]) / one[0] for one in met])  # 1 where all steps are there, however loud
+    assert np.allclose(kept, 1, atol=1e-3) if whole else (0.6 < kept.min() < 0.85 and kept.max() > 0.95)

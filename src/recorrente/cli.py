@@ -199,6 +199,10 @@ def train(
     loss: Annotated[
         str | None, typer.Option(help="cross_entropy or half_square.", show_default="cross_entropy")
     ] = None,
+    label_smoothing: Annotated[
+        float | None,
+        typer.Option(help="The share of a class target that is spread over all classes.", show_default="series 0.1"),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data.", show_default="by kind")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Sequences in a step.", show_default="by kind")] = None,
     window: Annotated[
@@ -326,7 +330,7 @@ def train(
             initial=initial,
         ),
     )
-    task = chosen.task(_given(steps=steps, loss=loss))
+    task = chosen.task(_given(steps=steps, loss=loss, label_smoothing=label_smoothing))
     folder = out or recipe.new_folder(data, cell)
     print(f"{data}: {found.kind} ({found.why})", file=sys.stderr)
     with Display(sys.stderr, plan.epochs, **_score(task)) as display, _interruptible(folder):

@@ -39,7 +39,7 @@ class Predictions:
 
     probabilities: NDArray[np.float32]  # (N, K)
     target: NDArray[np.int64]  # (N,)
-    loss: float  # the task's L, mean over the sequences
+    loss: float  # the task's L without label smoothing, mean over the sequences
 
     @property
     def prediction(self) -> NDArray[np.int64]:
@@ -74,7 +74,7 @@ def predict(network: Network, task: Classify, batches: Iterable[Batch]) -> Predi
         logits = task.logits(network, batch)
         probabilities.append(task.probabilities(logits).cpu())
         targets.append(batch.target.cpu())
-        loss += float(task.loss_of(logits, batch.target)) * len(batch.target)
+        loss += float(task.unsmoothed.loss_of(logits, batch.target)) * len(batch.target)
     target = torch.cat(targets).numpy()
     return Predictions(torch.cat(probabilities).numpy(), target, loss / len(target))
 

@@ -40,7 +40,7 @@ class Classified(ABC):
     rows may be left out.
 
     Attributes:
-        own_shape, own_plan: what is chosen for this kind where nothing is said.
+        own_shape, own_plan, own_task: what is chosen for this kind where nothing is said.
         together: sequences in a batch that is only read.
         counted: what is scored, in the plural.
         items: what is learnt from, in the plural, where that is another thing.
@@ -50,6 +50,7 @@ class Classified(ABC):
     cell: ClassVar[str] = "gru"
     own_shape: ClassVar[Mapping[str, Any]] = {}
     own_plan: ClassVar[Mapping[str, Any]] = {}
+    own_task: ClassVar[Mapping[str, Any]] = {}
     together: ClassVar[int] = 500
     counted: ClassVar[str] = "sequences"
     items: ClassVar[str] = ""
@@ -97,7 +98,7 @@ class Classified(ABC):
         return Plan(**{**self.own_plan, **given})
 
     def task(self, config: Mapping[str, Any]) -> Any:
-        return Classify(**config)
+        return Classify(**{**self.own_task, **config})
 
     def task_config(self, task: Any) -> dict[str, Any]:
         return {"name": "classify", **asdict(task)}

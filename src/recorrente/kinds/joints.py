@@ -28,6 +28,7 @@ class Joints(Series):
     name = "joints"
     own_shape: ClassVar[Mapping[str, Any]] = {"hidden": 64, "layers": 2, "bidirectional": True, "dropout": 0.5}
     own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 100, "batch": 16, "learning_rate": 3e-3}
+    own_task: ClassVar[Mapping[str, Any]] = {}
 
     def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> SeriesData:
         reading.only(self.name, "mirror")

@@ -27,8 +27,11 @@ from recorrente.training import Plan
 __all__ = ["Scaled", "Series", "resampled"]
 
 SHOWN, GRADIENT_BATCH = 3, 32
-NOISE, LOUDER, STRETCH = 0.1, 0.1, 0.1
-"""Of augmentation: in standard deviations, and shares of the size and of the length."""
+NOISE, LOUDER, STRETCH, CUT = 0.1, 0.1, 0.1, 0.2
+"""Of augmentation: in standard deviations, and shares of the size and, the last two, of the length."""
+CALENDAR = 32
+"""Steps: where all series have the same number and no more, each is taken to have a meaning of its own, an hour of the
+day or a day of the month, and none is cut off."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ class Series(Ragged):
     counted = "series"
     own_shape: ClassVar[Mapping[str, Any]] = {"hidden": 64, "layers": 2, "bidirectional": True, "dropout": 0.3}
     own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 60, "batch": 16, "learning_rate": 5e-3}
+    own_task: ClassVar[Mapping[str, Any]] = {"label_smoothing": 0.1}
     least_steps: ClassVar[int] = 10
 
     def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> SeriesData:
@@ -98,8 +102,9 @@ class Series(Ragged):
         self, recipe: Recipe, part: Part, sequences: ragged.Sequences, random: np.random.Generator
     ) -> ragged.Sequences:
         """A little otherwise in every epoch."""
-        deviation = np.array(recipe.reader.deviation)
-        return [recipe.reader(_varied(one, deviation, random)) for one in part.values]
+        deviation, lengths = np.array(recipe.reader.deviation), {len(one) for one in part.values}
+        cut = 0.0 if len(lengths) == 1 and max(lengths) <= CALENDAR else CUT
+        return [recipe.reader(_varied(one, deviation, random, cut)) for one in part.values]
 
     def beside(self, recipe: Recipe, data: SeriesData, predictions: Predictions) -> dict[str, Any]:
         train, test = ([resampled(recipe.reader(one)) for one in part.values] for part in (data.train, data.test))
@@ -152,11 +157,14 @@ def resampled(values: NDArray[np.float32], steps: int = 64) -> NDArray[np.float3
 
 
 def _varied(
-    values: NDArray[np.float32], deviation: NDArray[np.float64], random: np.random.Generator
+    values: NDArray[np.float32], deviation: NDArray[np.float64], random: np.random.Generator, cut: float
 ) -> NDArray[np.float32]:
-    """A series a little longer or shorter, larger or smaller, and with noise."""
-    T = len(values)
+    """A series without some of its steps at the ends, a little longer or shorter, larger or smaller, and with noise."""
+    kept = max(2, round(len(values) * random.uniform(1 - cut, 1)))
+    first = random.integers(0, max(1, len(values) - kept + 1))
+    part = values[first : first + kept]
+    T = len(part)
     at = np.linspace(0, T - 1, max(2, round(T * random.uniform(1 - STRETCH, 1 + STRETCH))))
-    made = np.stack([np.interp(at, np.arange(T), channel) for channel in values.T], axis=1)
+    made = np.stack([np.interp(at, np.arange(T), channel) for channel in part.T], axis=1)
     made = made * random.uniform(1 - LOUDER, 1 + LOUDER, (1, values.shape[1]))
     return (made + NOISE * deviation * random.standard_normal(made.shape)).astype(np.float32)

@@ -5,7 +5,7 @@ Knows logits and targets. It asks the network for them and knows neither cells n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 from torch.nn import functional
@@ -24,8 +24,9 @@ LOSSES = ("cross_entropy", "half_square")
 class Classify:
     """Softmax classification at the last step, or at every step summed over T.
 
-        cross_entropy   l_t = -log softmax(y_t)[target]
-        half_square     l_t = 1/2 sum_k (softmax(y_t)_k - [k = target])^2
+        cross_entropy   l_t = -sum_k q_k log softmax(y_t)_k
+        half_square     l_t = 1/2 sum_k (softmax(y_t)_k - q_k)^2
+        q_k = (1 - s) [k = target] + s / K, s the label smoothing, else 0
         L = l_T for steps="last";  L = sum over t of l_t for steps="every"
 
     The loss of a batch is the mean of L over its sequences. What is predicted is the softmax at the last step, which
@@ -34,9 +35,11 @@ class Classify:
     Args:
         steps: `last` or `every`.
         loss: `cross_entropy` or `half_square`.
+        label_smoothing: s, the share of a target that is spread over all K classes, so that few examples do not make
+            the network sure of itself; as in `torch.nn.CrossEntropyLoss`.
 
     Raises:
-        InputError: another word for either.
+        InputError: another word for either, or a share out of [0, 1).
 
     Example:
         >>> import torch
@@ -47,11 +50,20 @@ class Classify:
 
     steps: str = "last"
     loss: str = "cross_entropy"
+    label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value, wanted in (("steps", self.steps, STEPS), ("loss", self.loss, LOSSES)):
             if value not in wanted:
                 raise InputError(name, came=repr(value), wanted=f"one of {', '.join(wanted)}")
+        share = self.label_smoothing
+        if not 0 <= share < 1:
+            raise InputError("label_smoothing", came=share, wanted="a share of 0 or more and less than 1")
+
+    @property
+    def unsmoothed(self) -> Classify:
+        """The same with the targets as they are: what a trained network is scored by."""
+        return replace(self, label_smoothing=0.0)
 
     def logits(self, network: Network, batch: Batch) -> Tensor:
         """Y of the steps that count: `(1, B, K)` for the last, `(T, B, K)` for every one.
@@ -71,9 +83,11 @@ class Classify:
         steps, rows, classes = logits.shape
         targets = target.expand(steps, rows).reshape(-1)
         flat = logits.reshape(-1, classes)
+        s = self.label_smoothing
         if self.loss == "cross_entropy":
-            return functional.cross_entropy(flat, targets, reduction="sum") / rows
-        difference = flat.softmax(-1) - functional.one_hot(targets, classes).to(flat.dtype)
+            return functional.cross_entropy(flat, targets, reduction="sum", label_smoothing=s) / rows
+        wanted = functional.one_hot(targets, classes).to(flat.dtype) * (1 - s) + s / classes
+        difference = flat.softmax(-1) - wanted
         return 0.5 * difference.square().sum() / rows
 
     @staticmethod
