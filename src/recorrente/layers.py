@@ -195,7 +195,7 @@ class _Layer(nn.Module):
         """All layers over `x (T, B, C)` from `state`, each `(L*directions, B, H)`, with `sweep` for every one."""
 
         def each(state: State) -> list[State]:
-            return [tuple(part[k] for part in state) for k in range(state[0].shape[0])]
+            return [*zip(*(part.unbind() for part in state), strict=True)]
 
         if reset is not None and restart is None and self.learned_state:
             restart = self.first_state(x)
@@ -310,7 +310,7 @@ class TorchLayer(_Layer):
     @property
     def torchs_own(self) -> bool:
         """Whether torch's forward would give the same: nothing of ours was asked of the layer."""
-        return self._credit is None and not (self.residual or self.learned_state or repr(self.noise))
+        return self._credit is None and self.noise == QUIET and not (self.residual or self.learned_state)
 
     def path(self, x: Tensor, *, lengths: bool = False, reset: bool = False) -> tuple[str, str]:
         """Where `forward` goes with this input, now: `native`, `reference` or `torch`, and what keeps it from the core.

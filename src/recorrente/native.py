@@ -145,6 +145,8 @@ class Way(NamedTuple):
 
 N_INPUTS, N_WAY = len(Inputs._fields), len(Way._fields)
 OWN, RESTARTS = slice(7, 11), slice(11, 13)  # of Inputs: a cell's weights beside torch's, and what it restarts from
+NO_MASKS = (None,) * 5  # of Way
+NOTHING = torch.empty(0, dtype=torch.uint8, device="cpu")  # what is saved for no backward pass
 
 
 def given(x: Tensor, state: State, weights: Weights, along: Along) -> Inputs:
@@ -187,18 +189,24 @@ def _refuse(inputs: Inputs, way: Way) -> None:
         state,
         state,
     )
-    tensors = [*zip(inputs._fields, inputs, shapes, [dtype] * N_INPUTS, strict=True)]
-    if way[:5] != (None,) * 5:
-        masks = (B, rows) if _by_gate(inputs, way) else state
-        shapes = ((B,), (T, B), masks, (T, B, H), (T, B, H))
-        dtypes = (torch.int64, torch.bool, dtype, dtype, dtype)
-        tensors += zip(way._fields[:5], way[:5], shapes, dtypes, strict=True)
-    for name, tensor, shape, wanted in tensors:
-        if tensor is not None and (tensor.shape != shape or tensor.dtype != wanted or not tensor.is_cpu):
-            came = f"{tuple(tensor.shape)} {tensor.dtype} on {tensor.device}"
-            raise InputError(name, came=came, wanted=f"{tuple(shape)} {wanted} on the CPU, to fit the others")
+    for name, tensor, shape in zip(inputs._fields, inputs, shapes, strict=True):
+        if tensor is not None:
+            _refuse_other(name, tensor, shape, dtype)
+    if way[:5] == NO_MASKS:
+        return
+    masks = (B, rows) if _by_gate(inputs, way) else state
+    shapes, dtypes = ((B,), (T, B), masks, (T, B, H), (T, B, H)), (torch.int64, torch.bool, dtype, dtype, dtype)
+    for name, tensor, shape, wanted in zip(way._fields, way[:5], shapes, dtypes, strict=False):
+        if tensor is not None:
+            _refuse_other(name, tensor, shape, wanted)
     if way.lengths is not None and not way.lengths.is_contiguous():
         raise InputError("lengths", came="strides", wanted="contiguous int64")
+
+
+def _refuse_other(name: str, tensor: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    if tensor.shape != shape or tensor.dtype != dtype or not tensor.is_cpu:
+        came = f"{tuple(tensor.shape)} {tensor.dtype} on {tensor.device}"
+        raise InputError(name, came=came, wanted=f"{tuple(shape)} {dtype} on the CPU, to fit the others")
 
 
 def _by_gate(inputs: Inputs, way: Way) -> bool:
@@ -262,6 +270,8 @@ def _contiguous(tensor: Maybe) -> Maybe:
 
 
 def _readable(inputs: Inputs) -> Inputs:
+    if all(t is None or (t.is_contiguous() and not t.is_neg()) for t in inputs):
+        return inputs
     x, ih, hh, bias_ih, bias_hh, h0, c0 = inputs[:7]
     return Inputs(
         _rows_contiguous(x),
@@ -365,6 +375,8 @@ def _outputs(inputs: Inputs, y: Tensor | None = None) -> tuple[Tensor, Tensor, T
 
 def _dense(way: Way) -> Way:
     """The last index of masks contiguous; what is broadcast over steps and rows stays so."""
+    if way[2:5] == NO_MASKS[2:]:
+        return way
     masks = (_rows_contiguous(way.drop), _rows_contiguous(way.zone_h), _rows_contiguous(way.zone_c))
     return Way(way.lengths, way.reset, *masks, way.cell, way.reverse)
 
@@ -387,8 +399,7 @@ def forward(
     inputs, way = _readable(inputs), _dense(way)
     problem, room = _problem(inputs, way), room or Room()
     y, h_n, c_n = _outputs(inputs, y)
-    none = torch.empty(0, dtype=torch.uint8, device="cpu")
-    saved = room.take("saved", problem.saved_bytes()) if saving else none
+    saved = room.take("saved", problem.saved_bytes()) if saving else NOTHING
     workspace = room.take("forward", problem.forward_workspace_bytes(saving))
     out = [*_sequence(y), *_state(h_n), *_state(c_n), _pointer(saved), _pointer(workspace)]
     call: list[Any] = [*_pointers(inputs), *out, _further(inputs, way, replay=replay)]
