@@ -104,5 +104,7 @@ def test_a_shape_starts_as_it_says():
     assert biases(layer, 1).min() < 0 < biases(layer, 1).max() <= math.log(500)
     square = layer.weight_hh_l0[80:] @ layer.weight_hh_l0[80:].T  # r * W_hn is orthogonal at b_r = 1
     assert torch.allclose(square, torch.eye(40) / torch.sigmoid(torch.tensor(1.0)) ** 2, atol=1e-5)
+    left = recorrente.Shape("gru", hidden=40, layers=1, initial="scales")
+    assert left.remembering(500) == recorrente.Shape("gru", hidden=40, layers=1, initial="scales:500")
     with pytest.raises(InputError, match="scales:T"):
-        recorrente.Shape(initial="scales")
+        left.build(1, 2)

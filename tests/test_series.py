@@ -1,5 +1,6 @@
 """Series of numbers: the ways they are written, what is refused, what is learnt; on generated and on real ones."""
 
+import json
 import os
 from itertools import combinations
 from pathlib import Path
@@ -113,7 +114,8 @@ def test_scaled_is_undone_by_its_own_numbers():
     seen = np.concatenate([scaled(one) for one in values])
     assert np.allclose(seen[:, :2].mean(axis=0), 0, atol=1e-5)
     assert np.allclose(seen.std(axis=0), 1, atol=1e-2)
-    assert Scaled(**{k: tuple(v) for k, v in scaled.to_config().items()}) == scaled
+    assert scaled.steps == 30
+    assert Scaled.from_config(json.loads(json.dumps(scaled.to_config()))) == scaled
 
 
 def test_series_are_told_apart_by_their_order_in_time(tmp_path):
@@ -167,3 +169,15 @@ def test_steps_are_cut_off_a_series_but_not_where_each_has_a_meaning(tmp_path, T
     met = [one[:, 0] for one in Series().varied(made, part, [], np.random.default_rng(0))]
     kept = np.array([(one[-1] - one[0]) / one[0] for one in met])  # 1 where all steps are there, however loud
     assert np.allclose(kept, 1, atol=1e-3) if whole else (0.6 < kept.min() < 0.85 and kept.max() > 0.95)
+
+
+@pytest.mark.parametrize(("steps", "spread"), [(24, False), (96, True)])
+def test_time_scales_are_spread_over_the_steps_of_long_series(steps, spread):
+    """The bias of z, which is within 1 / sqrt(H) as torch starts it, and log(T) for a unit that keeps T steps."""
+    kind, plan = Series(), Series().plan("rising", "gru", {})
+    reader, shape = Scaled((0.0,), (1.0,), (1.0,), steps), kind.shape("gru", Reading(), {})
+    network = kind.network(Recipe("rising", "series", ("a", "b"), reader, shape, Classify(), plan))
+    bias, weight = network.recurrence.bias_ih_l0[64:128], network.recurrence.weight_hh_l0[64:128]
+    assert (bias.max() > np.log(10)) == spread
+    assert torch.allclose(weight @ weight.T, torch.eye(64), atol=1e-5)
+    assert kind.shape("elman", Reading(), {}).initial == "orthogonal"

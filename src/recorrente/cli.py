@@ -189,8 +189,8 @@ def train(
     initial: Annotated[
         str | None,
         typer.Option(
-            help="The weights at first: torch, orthogonal, chrono:T or scales:T.",
-            show_default="torch; elman orthogonal",
+            help="The weights at first: torch, orthogonal, chrono[:T] or scales[:T], T the steps to remember.",
+            show_default="torch; elman orthogonal; series scales",
         ),
     ] = None,
     steps: Annotated[

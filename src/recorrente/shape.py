@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -30,7 +30,7 @@ class Shape:
         bidirectional: read both ways.
         initial: the weights before training: `torch` for torch's own start, `orthogonal`, or `chrono:T` or `scales:T`,
             orthogonal with gates that remember from 1 to T steps, the latter with more of the short ones and a larger
-            W_ih; see `recorrente.initial`. `chrono` leaves T to the kind of data.
+            W_ih; see `recorrente.initial`. `chrono` and `scales` leave T to the kind of data.
         embedding: E, the length of the vector of each token, frame or segment, where such are read.
         dropout: probability of a zero, in training: in the embedding, between layers and before the head.
         tied: the head uses the embedding's vectors, where tokens are foretold.
@@ -59,6 +59,15 @@ class Shape:
                 raise InputError(name, came=getattr(self, name), wanted="an integer of 1 or more")
         if not 0 <= self.dropout < 1:
             raise InputError("dropout", came=self.dropout, wanted="a probability of 0 or more and less than 1")
+
+    def remembering(self, T: int) -> Shape:
+        """The same, with T steps to remember where `chrono` or `scales` left them to the kind of data.
+
+        Example:
+            >>> Shape(initial="scales").remembering(96).initial
+            'scales:96'
+        """
+        return replace(self, initial=f"{self.initial}:{max(T, 3)}") if self.initial in SPREADS else self
 
     def build(self, inputs: int, outputs: int) -> Network:
         """The network of C `inputs` a step and K `outputs`, initialised from torch's random state."""
@@ -119,9 +128,9 @@ class Shape:
             made = Recurrent(
                 cell, inputs, self.hidden, num_layers=self.layers, bidirectional=self.bidirectional, dropout=between
             )
-        if self.initial == "chrono":
-            wanted = "chrono:T, T the steps to remember"
-            raise InputError("initial", came="chrono for data that has no length of its own", wanted=wanted)
+        if self.initial in SPREADS:
+            wanted = f"{self.initial}:T, T the steps to remember"
+            raise InputError("initial", came=f"{self.initial} for data that has no length of its own", wanted=wanted)
         if self.initial != "torch":
             initial.orthogonal(made)
         if T := self._remembered():
@@ -130,7 +139,7 @@ class Shape:
 
     def _remembered(self) -> int:
         """T of `chrono:T` or `scales:T`; 0 where the start is another."""
-        if self.initial in ("orthogonal", "torch", "chrono"):
+        if self.initial in ("orthogonal", "torch", *SPREADS):
             return 0
         name, _, steps = self.initial.partition(":")
         if name not in SPREADS or not steps.isdigit() or int(steps) < 3:

@@ -65,17 +65,20 @@ class Posture:
     Attributes:
         joints: J.
         change: how much a coordinate of the scaled body changes in a step, over the training sequences.
+        steps: of the longest of them.
     """
 
     joints: int
     change: float
+    steps: int = 0
 
     @classmethod
     def of(cls, values: Sequence[NDArray[np.float32]]) -> Posture:
         """Made for the training sequences."""
         changes = np.concatenate([np.diff(_placed(one), axis=0).ravel() for one in values])
         scale = float(changes.std()) if changes.size else 0.0
-        return cls(values[0].shape[1] // 2, scale or 1.0)  # bodies that never move change by nothing
+        scale = scale or 1.0  # bodies that never move change by nothing
+        return cls(values[0].shape[1] // 2, scale, max(map(len, values)))
 
     @property
     def channels(self) -> int:

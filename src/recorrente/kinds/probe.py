@@ -135,10 +135,7 @@ class Probe:
 
     def network(self, recipe: Recipe) -> Network:
         reader: Length = recipe.reader
-        shape = recipe.shape
-        if shape.initial == "chrono":
-            shape = replace(shape, initial=f"chrono:{max(reader.length, 3)}")
-        return shape.build(reader.rule.inputs, reader.rule.outputs)
+        return recipe.shape.remembering(reader.length).build(reader.rule.inputs, reader.rule.outputs)
 
     def feed(self, recipe: Recipe, data: Length) -> Feed:
         plan = recipe.plan

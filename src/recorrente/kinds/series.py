@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +22,7 @@ from recorrente.evaluation import Predictions, gradient_norms, step_by_step
 from recorrente.kinds.base import Prediction, Reading, Recipe
 from recorrente.kinds.classified import Ragged
 from recorrente.layers import Network
+from recorrente.shape import Shape
 from recorrente.training import Plan
 
 __all__ = ["Scaled", "Series", "resampled"]
@@ -30,17 +31,24 @@ SHOWN, GRADIENT_BATCH = 3, 32
 NOISE, LOUDER, STRETCH, CUT = 0.1, 0.1, 0.1, 0.2
 """Of augmentation: in standard deviations, and shares of the size and, the last two, of the length."""
 CALENDAR = 32
-"""Steps: where all series have the same number and no more, each is taken to have a meaning of its own, an hour of the
-day or a day of the month, and none is cut off."""
+"""Steps, few of them: where all series have the same number and no more, each is taken to have a meaning of its own, an
+hour of the day or a day of the month, and none is cut off."""
 
 
 @dataclass(frozen=True)
 class Scaled:
-    """Each channel at mean 0 and deviation 1 over the training series, and how it changes from step to step."""
+    """Each channel at mean 0 and deviation 1 over the training series, and how it changes from step to step.
+
+    Attributes:
+        mean, deviation: of each channel.
+        change: the deviation of the scaled channel's changes.
+        steps: of the longest training series.
+    """
 
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
     change: tuple[float, ...]
+    steps: int = 0
 
     @classmethod
     def of(cls, values: Sequence[NDArray[np.float32]]) -> Scaled:
@@ -49,7 +57,8 @@ class Scaled:
         deviation = np.maximum(every.std(axis=0), 1e-6)
         change = np.concatenate([np.diff(one, axis=0, prepend=one[:1]) for one in values]) / deviation
         numbers = every.mean(axis=0), deviation, np.maximum(change.std(axis=0), 1e-6)
-        return cls(*(tuple(part.astype(float).tolist()) for part in numbers))
+        mean, deviation, change = (tuple(part.astype(float).tolist()) for part in numbers)
+        return cls(mean, deviation, change, max(map(len, values)))
 
     @property
     def channels(self) -> int:
@@ -71,16 +80,33 @@ class Scaled:
         """Plain values, for a config file."""
         return asdict(self)
 
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Scaled:
+        """What `to_config` wrote."""
+        mean, deviation, change = (tuple(config[name]) for name in ("mean", "deviation", "change"))
+        return cls(mean, deviation, change, config.get("steps", 0))
+
 
 class Series(Ragged):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
     name = "series"
     counted = "series"
-    own_shape: ClassVar[Mapping[str, Any]] = {"hidden": 64, "layers": 2, "bidirectional": True, "dropout": 0.3}
+    own_shape: ClassVar[Mapping[str, Any]] = {
+        "hidden": 64,
+        "layers": 2,
+        "bidirectional": True,
+        "dropout": 0.3,
+        "initial": "scales",
+    }
     own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 60, "batch": 16, "learning_rate": 5e-3}
     own_task: ClassVar[Mapping[str, Any]] = {"label_smoothing": 0.1}
     least_steps: ClassVar[int] = 10
+
+    def shape(self, cell: str, reading: Reading, given: Mapping[str, Any]) -> Shape:
+        """An Elman cell has no gates whose time scales could be spread."""
+        plain = {"initial": "orthogonal"} if cell == "elman" else {}
+        return super().shape(cell, reading, {**plain, **given})
 
     def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> SeriesData:
         reading.only(self.name)
@@ -90,10 +116,14 @@ class Series(Ragged):
         return Scaled.of(data.train.values)
 
     def reader_from(self, config: Mapping[str, Any]) -> Any:
-        return Scaled(**{name: tuple(values) for name, values in config.items()})
+        return Scaled.from_config(config)
 
     def network(self, recipe: Recipe) -> Network:
-        return recipe.shape.build(recipe.reader.width, len(recipe.classes))
+        """`scales` alone spreads over the steps of the longest series; where they are few, it is `orthogonal`."""
+        shape, steps = recipe.shape, recipe.reader.steps
+        few = shape.initial == "scales" and steps <= CALENDAR
+        shape = replace(shape, initial="orthogonal") if few else shape.remembering(steps)
+        return shape.build(recipe.reader.width, len(recipe.classes))
 
     def encode(self, recipe: Recipe, part: Part) -> tuple[list[NDArray[np.float32]], tuple[int, ...]]:
         return [recipe.reader(one) for one in part.values], part.labels
