@@ -108,3 +108,5 @@ def test_a_shape_starts_as_it_says():
     assert left.remembering(500) == recorrente.Shape("gru", hidden=40, layers=1, initial="scales:500")
     with pytest.raises(InputError, match="scales:T"):
         left.build(1, 2)
+    with pytest.raises(InputError, match="initial: got 'chrono:9' with an elman cell"):
+        recorrente.Shape("elman", initial="chrono:9")

@@ -54,6 +54,9 @@ class Shape:
             raise InputError("cell", came=repr(self.cell), wanted=f"one of {', '.join(cells.BY_NAME)}")
         cells.Elman(self.activation)
         self._remembered()
+        if self.cell == "elman" and self.initial.partition(":")[0] in SPREADS:
+            came = f"{self.initial!r} with an elman cell, which has no gates"
+            raise InputError("initial", came=came, wanted="torch or orthogonal")
         for name in ("hidden", "layers", "embedding"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise InputError(name, came=getattr(self, name), wanted="an integer of 1 or more")
