@@ -30,8 +30,8 @@ class Steps {
   // Takes its arrays from the arena, and fills them if the arena has memory.
   Steps(const Problem& problem, Arena& arena);
 
-  [[gnu::always_inline]] std::int64_t count() const { return count_; }                                        // steps of the longest row
-  [[gnu::always_inline]] std::int64_t first(std::int64_t s) const { return order_ ? first_[s] : s * B_; }     // index of (s, position 0)
+  [[gnu::always_inline]] std::int64_t count() const { return count_; }  // steps of the longest row
+  [[gnu::always_inline]] std::int64_t first(std::int64_t s) const { return order_ ? first_[s] : s * B_; }  // index of (s, position 0)
   [[gnu::always_inline]] std::int64_t batch(std::int64_t position) const { return order_ ? order_[position] : position; }
   [[gnu::always_inline]] std::int64_t lanes() const { return lanes_; }
   [[gnu::always_inline]] std::int64_t ticks(std::int64_t lane) const { return order_ ? ends_[lane_first_[lane + 1] - 1] : count_; }

@@ -196,7 +196,7 @@ def _refuse(inputs: Inputs, way: Way) -> None:
         return
     masks = (B, rows) if _by_gate(inputs, way) else state
     shapes, dtypes = ((B,), (T, B), masks, (T, B, H), (T, B, H)), (torch.int64, torch.bool, dtype, dtype, dtype)
-    for name, tensor, shape, wanted in zip(way._fields, way[:5], shapes, dtypes, strict=False):
+    for name, tensor, shape, wanted in zip(way._fields[:5], way[:5], shapes, dtypes, strict=True):
         if tensor is not None:
             _refuse_other(name, tensor, shape, wanted)
     if way.lengths is not None and not way.lengths.is_contiguous():

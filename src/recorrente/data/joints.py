@@ -115,13 +115,12 @@ def _spread(points: NDArray[np.float64]) -> float:
 
 def varied(values: NDArray[np.float32], random: np.random.Generator, *, mirror: bool) -> NDArray[np.float32]:
     """A body a little slower or faster, turned, wider or taller, with noise; half of the time mirrored, if asked."""
-    T = len(values)
-    at = np.linspace(0, T - 1, max(2, round(T * random.uniform(1 - STRETCH, 1 + STRETCH))))
-    made = np.stack([np.interp(at, np.arange(T), one) for one in values.T], axis=1).reshape(len(at), -1, 2)
+    count = max(2, round(len(values) * random.uniform(1 - STRETCH, 1 + STRETCH)))
+    made = series.at_steps(values, count).reshape(count, -1, 2)
     if mirror and random.random() < 0.5:
         made = made * (-1, 1)
     angle = random.normal(0, TURN)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     made = (made @ turn) * random.uniform(1 - SCALE, 1 + SCALE, 2)
     noise = NOISE * _spread(made) * random.standard_normal(made.shape)
-    return (made + noise).reshape(len(at), -1).astype(np.float32)
+    return (made + noise).reshape(count, -1).astype(np.float32)

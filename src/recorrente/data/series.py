@@ -26,7 +26,7 @@ from recorrente.data.progress import Progress
 from recorrente.data.source import locate, of_known
 from recorrente.errors import InputError
 
-__all__ = ["Series", "SeriesData", "load", "read_numbers"]
+__all__ = ["Series", "SeriesData", "at_steps", "load", "read_numbers"]
 
 ARCHIVED = (".ts", ".txt", ".tsv")
 NUMBERS = Wanted("series", (".csv", ".npy"), ", or NAME_TRAIN.ts and NAME_TEST.ts")
@@ -64,6 +64,18 @@ class SeriesData:
     def channels(self) -> int:
         """C."""
         return self.train.values[0].shape[1]
+
+
+def at_steps(values: NDArray[np.floating], count: int) -> NDArray[np.float64]:
+    """`(count, C)` from `(T, C)`: the values at so many evenly spread steps, on straight lines between those there are.
+
+    Example:
+        >>> at_steps(np.array([[0.0], [2.0]]), 3).ravel().tolist()
+        [0.0, 1.0, 2.0]
+    """
+    T = len(values)
+    at = np.linspace(0, T - 1, count)
+    return np.stack([np.interp(at, np.arange(T), channel) for channel in values.T], axis=1)
 
 
 def load(source: str | Path, *, seed: int, progress: Progress) -> SeriesData:

@@ -182,8 +182,7 @@ def _read(path: Path, channels: int) -> NDArray[np.float32]:
 
 def resampled(values: NDArray[np.float32], steps: int = 64) -> NDArray[np.float32]:
     """The same at 64 evenly spread steps, flat, so that series of any length can be set beside each other."""
-    at = np.linspace(0, len(values) - 1, steps)
-    return np.concatenate([np.interp(at, np.arange(len(values)), channel) for channel in values.T]).astype(np.float32)
+    return series.at_steps(values, steps).T.ravel().astype(np.float32)
 
 
 def _varied(
@@ -193,8 +192,6 @@ def _varied(
     kept = max(2, round(len(values) * random.uniform(1 - cut, 1)))
     first = random.integers(0, max(1, len(values) - kept + 1))
     part = values[first : first + kept]
-    T = len(part)
-    at = np.linspace(0, T - 1, max(2, round(T * random.uniform(1 - STRETCH, 1 + STRETCH))))
-    made = np.stack([np.interp(at, np.arange(T), channel) for channel in part.T], axis=1)
+    made = series.at_steps(part, max(2, round(len(part) * random.uniform(1 - STRETCH, 1 + STRETCH))))
     made = made * random.uniform(1 - LOUDER, 1 + LOUDER, (1, values.shape[1]))
     return (made + NOISE * deviation * random.standard_normal(made.shape)).astype(np.float32)
