@@ -74,7 +74,6 @@ class Core:
         self.y = fresh(T, B, self.H, dtype=self.dtype) if y is None else y
         h_n, c_n = (fresh(B, self.H, dtype=self.dtype) for _ in range(2))
         self.saved = buffer(self.problem.saved_bytes()) if saving else None
-        workspace = buffer(self.problem.forward_workspace_bytes(saving))
         _core.forward(
             self.problem,
             *self.inputs,
@@ -82,13 +81,11 @@ class Core:
             *state(h_n),
             *state(c_n),
             pointer(self.saved),
-            pointer(workspace),
         )
         return {"y": self.y, "h_n": h_n} | ({"c_n": c_n} if self.is_lstm else {})
 
     def backward(self, dy, dh_n, dc_n):
         T, B, C = self.x.shape
-        workspace = buffer(self.problem.backward_workspace_bytes())
         d = {"dx": fresh(T, B, C, dtype=self.dtype), "dh0": fresh(B, self.H, dtype=self.dtype)}
         d["dc0"] = fresh(B, self.H, dtype=self.dtype) if self.is_lstm else None
         for name, weight in zip(("dweight_ih", "dweight_hh", "dbias_ih", "dbias_hh"), self.weights, strict=True):
@@ -97,7 +94,7 @@ class Core:
             self.problem, *self.inputs, *sequence(self.y), pointer(self.saved),
             *sequence(dy), *state(dh_n), *state(dc_n),
             *sequence(d["dx"]), *state(d["dh0"]), *state(d["dc0"]), pointer(d["dweight_ih"]), pointer(d["dweight_hh"]),
-            pointer(d["dbias_ih"]), pointer(d["dbias_hh"]), pointer(workspace),
+            pointer(d["dbias_ih"]), pointer(d["dbias_hh"]),
         )  # fmt: skip
         return {name: value for name, value in d.items() if value is not None}
 

@@ -3,9 +3,11 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
 
 #include <new>
 #include <stdexcept>
+#include <vector>
 
 #include "_memory.h"
 #include "_xla.h"
@@ -72,11 +74,14 @@ struct Further {
 };
 
 template <class Call>
-int run(rc::Status (*pass)(const Call&, rc::Ran*), const Call& call) {
+int run(rc::Status (*pass)(const Call&, rc::Ran*), Call& call, std::size_t workspace_bytes) {
   rc::Ran ran;
   rc::Status status;
   {
     nb::gil_scoped_release released;
+    const rc::Workspace workspace(workspace_bytes);
+    if (!workspace.data()) throw std::bad_alloc();
+    call.workspace = workspace.data();
     status = pass(call, &ran);
   }
   raise_unless_ok(status);
@@ -85,8 +90,7 @@ int run(rc::Status (*pass)(const Call&, rc::Ran*), const Call& call) {
 
 int forward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address bias_ih, Address bias_hh, Address x,
             Stride x_step, Stride x_row, Address h0, Stride h0_row, Address c0, Stride c0_row, Address y, Stride y_step,
-            Stride y_row, Address h_n, Stride h_n_row, Address c_n, Stride c_n_row, Address saved, Address workspace,
-            const Further* given) {
+            Stride y_row, Address h_n, Stride h_n_row, Address c_n, Stride c_n_row, Address saved, const Further* given) {
   const Further further = given ? *given : Further();
   rc::Forward call;
   call.problem = p;
@@ -97,8 +101,8 @@ int forward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address 
   call.h0 = {in(h0), h0_row}, call.c0 = {in(c0), c0_row};
   call.y = {out(y), y_step, y_row};
   call.h_n = {out(h_n), h_n_row}, call.c_n = {out(c_n), c_n_row};
-  call.saved = out(saved), call.workspace = out(workspace), call.replay = further.replay;
-  return run(rc::forward, call);
+  call.saved = out(saved), call.replay = further.replay;
+  return run(rc::forward, call, forward_workspace_bytes(p, call.saved));
 }
 
 int backward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address bias_ih, Address bias_hh, Address x,
@@ -106,7 +110,7 @@ int backward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address
              Stride y_row, Address saved, Address dy, Stride dy_step, Stride dy_row, Address dh_n, Stride dh_n_row,
              Address dc_n, Stride dc_n_row, Address dx, Stride dx_step, Stride dx_row, Address dh0, Stride dh0_row,
              Address dc0, Stride dc0_row, Address dweight_ih, Address dweight_hh, Address dbias_ih, Address dbias_hh,
-             Address workspace, const Further* given) {
+             const Further* given) {
   const Further further = given ? *given : Further();
   rc::Backward call;
   call.problem = p;
@@ -126,20 +130,31 @@ int backward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address
   call.dh0 = {out(dh0), dh0_row}, call.dc0 = {out(dc0), dc0_row};
   call.dweight_ih = out(dweight_ih), call.dweight_hh = out(dweight_hh);
   call.dbias_ih = out(dbias_ih), call.dbias_hh = out(dbias_hh);
-  call.workspace = out(workspace);
-  return run(rc::backward, call);
+  return run(rc::backward, call, backward_workspace_bytes(p));
 }
 
 void turn(int dtype, Stride rows, Stride columns, Address from, Stride from_row, Address to, Stride to_row) {
   raise_unless_ok(rc::turn(static_cast<rc::Dtype>(dtype), rows, columns, in(from), from_row, out(to), to_row));
 }
 
-// A tensor of uninitialised bytes whose memory goes back to `_memory` with it.
-nb::ndarray<nb::pytorch, std::uint8_t, nb::ndim<1>> take(std::size_t bytes) {
-  void* block = rc::take_block(bytes);
+// Uninitialised tensors whose memory goes back to `_memory` with them.
+nb::capsule take_owned(std::size_t bytes, rc::Use use) {
+  void* const block = rc::take_block(bytes, use);
   if (!block) throw std::bad_alloc();
-  const nb::capsule owner(block, [](void* p) noexcept { rc::give_block(p); });
-  return {block, {bytes}, owner};
+  return nb::capsule(block, [](void* p) noexcept { rc::give_block(p); });
+}
+
+nb::ndarray<nb::pytorch, std::uint8_t, nb::ndim<1>> take(std::size_t bytes) {
+  const nb::capsule owner = take_owned(bytes, rc::Use::work);
+  return {owner.data(), {bytes}, owner};
+}
+
+nb::ndarray<nb::pytorch> take_result(const std::vector<std::size_t>& shape, int dtype) {
+  const bool wide = static_cast<rc::Dtype>(dtype) == rc::Dtype::f64;
+  std::size_t bytes = wide ? sizeof(double) : sizeof(float);
+  for (const std::size_t n : shape) bytes *= n;
+  const nb::capsule owner = take_owned(bytes, rc::Use::result);
+  return {owner.data(), shape.size(), shape.data(), owner, nullptr, wide ? nb::dtype<double>() : nb::dtype<float>()};
 }
 
 const char* target() {
@@ -190,9 +205,7 @@ NB_MODULE(_core, m) {
            },
            "cell"_a, "dtype"_a, "T"_a, "B"_a, "C"_a, "H"_a, "reverse"_a = false, "threads"_a = 1, "engine"_a = 0,
            "lengths"_a = 0, "reset"_a = 0, "reset_step"_a = 0, "reset_row"_a = 0)
-      .def("saved_bytes", &saved_bytes)
-      .def("forward_workspace_bytes", &forward_workspace_bytes, "saving"_a)
-      .def("backward_workspace_bytes", &backward_workspace_bytes);
+      .def("saved_bytes", &saved_bytes);
   using AddressRow = std::tuple<Address, Stride>;
   using AddressStepRow = std::tuple<Address, Stride, Stride>;
   nb::class_<Further>(m, "Further")
@@ -214,7 +227,9 @@ NB_MODULE(_core, m) {
            "restart_c"_a = AddressRow(), "dh_restart"_a = AddressRow(), "dc_restart"_a = AddressRow(), "peephole"_a = 0,
            "norm_ih"_a = 0, "norm_hh"_a = 0, "norm_c"_a = 0, "dpeephole"_a = 0, "dnorm_ih"_a = 0, "dnorm_hh"_a = 0,
            "dnorm_c"_a = 0, "bias_sums"_a = 0, "add"_a = false, "drop_gate"_a = 0, "replay"_a = false);
+  m.attr("LARGE") = rc::kLarge;
   m.def("take", &take, "size"_a);
+  m.def("take_result", &take_result, "shape"_a, "dtype"_a);
   m.def("idle_bytes", &rc::idle_bytes);
   m.def("empty_cache", &rc::drop_blocks);
   m.def("xla_forward", [] { return nb::capsule(reinterpret_cast<void*>(&rc::xla_forward)); });
@@ -223,10 +238,10 @@ NB_MODULE(_core, m) {
   m.def("gradient_stretch", [](int dtype) { return rc::gradient_stretch(static_cast<rc::Dtype>(dtype)); }, "dtype"_a);
   m.def("forward", &forward, "problem"_a, "weight_ih"_a, "weight_hh"_a, "bias_ih"_a, "bias_hh"_a, "x"_a, "x_step"_a,
         "x_row"_a, "h0"_a, "h0_row"_a, "c0"_a, "c0_row"_a, "y"_a, "y_step"_a, "y_row"_a, "h_n"_a, "h_n_row"_a, "c_n"_a,
-        "c_n_row"_a, "saved"_a, "workspace"_a, "further"_a.none() = nb::none());
+        "c_n_row"_a, "saved"_a, "further"_a.none() = nb::none());
   m.def("backward", &backward, "problem"_a, "weight_ih"_a, "weight_hh"_a, "bias_ih"_a, "bias_hh"_a, "x"_a, "x_step"_a,
         "x_row"_a, "h0"_a, "h0_row"_a, "c0"_a, "c0_row"_a, "y"_a, "y_step"_a, "y_row"_a, "saved"_a, "dy"_a, "dy_step"_a,
         "dy_row"_a, "dh_n"_a, "dh_n_row"_a, "dc_n"_a, "dc_n_row"_a, "dx"_a, "dx_step"_a, "dx_row"_a, "dh0"_a,
-        "dh0_row"_a, "dc0"_a, "dc0_row"_a, "dweight_ih"_a, "dweight_hh"_a, "dbias_ih"_a, "dbias_hh"_a, "workspace"_a,
+        "dh0_row"_a, "dc0"_a, "dc0_row"_a, "dweight_ih"_a, "dweight_hh"_a, "dbias_ih"_a, "dbias_hh"_a,
         "further"_a.none() = nb::none());
 }

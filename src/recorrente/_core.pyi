@@ -10,6 +10,7 @@ cell: ELMAN_TANH, ELMAN_RELU, ELMAN_LINEAR, GRU, LSTM, LSTM_PEEPHOLE, LSTM_COUPL
 dtype: F32, F64.  engine: TARGET, REFERENCE.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from torch import Tensor
@@ -37,8 +38,14 @@ PATH_SINGLE: Final[int]
 PATH_ROWS: Final[int]
 PATH_UNITS: Final[int]
 
+LARGE: Final[int]
+"""Bytes from which on memory is kept from call to call."""
+
 def take(size: int) -> Tensor:
-    """`size` uninitialised bytes of memory that is kept from call to call, as a tensor."""
+    """`size` uninitialised bytes of such memory, as a tensor, for what is soon done with."""
+
+def take_result(shape: Sequence[int], dtype: int) -> Tensor:
+    """An uninitialised tensor in such memory, for the caller to hold as long as he likes."""
 
 def idle_bytes() -> int:
     """What is kept of it and in nobody's use."""
@@ -90,8 +97,6 @@ class Problem:
     ) -> None: ...
     def saved_bytes(self) -> int:
         """Size of the buffer that forward fills for backward."""
-    def forward_workspace_bytes(self, saving: bool) -> int: ...
-    def backward_workspace_bytes(self) -> int: ...
 
 class Further:
     """What most calls do without. Pointers with strides as in forward; `dpeephole` and the like are of backward alone.
@@ -146,7 +151,6 @@ def forward(
     c_n: int,
     c_n_row: int,
     saved: int,
-    workspace: int,
     further: Further | None = None,
 ) -> int:
     """y (T, B, H), h_n and c_n (B, H); returns the path that ran. May be null: biases, h0, c0, h_n, c_n, saved."""
@@ -186,7 +190,6 @@ def backward(
     dweight_hh: int,
     dbias_ih: int,
     dbias_hh: int,
-    workspace: int,
     further: Further | None = None,
 ) -> int:
     """All gradients; uses `saved` up; returns the path that ran. May be null: biases, h0, c0, any gradient."""

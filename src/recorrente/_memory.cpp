@@ -13,10 +13,11 @@
 namespace recorrente {
 namespace {
 
-constexpr std::size_t kPage = std::size_t{2} << 20, kMostIdle = std::size_t{1} << 30;
+constexpr std::size_t kLine = 64, kPage = std::size_t{2} << 20, kMostIdle = std::size_t{1} << 30;
 
-// A block may be so many times what is asked for: batches that differ in length then share one, not one for each length.
-constexpr std::size_t kLargest = 4;
+// A block may be so many eighths of what is asked for. Four times for work: batches that differ in length then share one, not
+// one for each length. A result may lie about for long, and is not to lock much more away than it holds.
+constexpr std::size_t eighths(Use use) { return use == Use::work ? 32 : 9; }
 
 // Sizes come in steps of at most an eighth, so that batches of slightly different lengths share blocks.
 std::size_t rounded(std::size_t bytes) {
@@ -32,10 +33,10 @@ std::size_t most_idle() {
 
 class Pool {
  public:
-  void* take(std::size_t bytes) {
+  void* take(std::size_t bytes, Use use) {
     const std::size_t size = rounded(bytes);
     const std::lock_guard<std::mutex> locked(mutex_);
-    if (const auto found = idle_.lower_bound(size); found != idle_.end() && found->first <= kLargest * size) {
+    if (const auto found = idle_.lower_bound(size); found != idle_.end() && found->first <= size / 8 * eighths(use)) {
       void* block = found->second;
       idle_bytes_ -= found->first, sizes_[block] = found->first;
       return idle_.erase(found), block;
@@ -102,8 +103,15 @@ Pool& pool() {
 
 }  // namespace
 
-void* take_block(std::size_t bytes) { return pool().take(bytes); }
+void* take_block(std::size_t bytes, Use use) { return pool().take(bytes, use); }
 void give_block(void* block) { pool().give(block); }
+
+Workspace::Workspace(std::size_t bytes)
+    : large_(bytes >= kLarge), data_(large_ ? take_block(bytes) : std::aligned_alloc(kLine, (bytes + kLine) / kLine * kLine)) {}
+
+Workspace::~Workspace() {
+  if (data_) large_ ? give_block(data_) : std::free(data_);
+}
 std::size_t idle_bytes() { return pool().idle_bytes(); }
 void drop_blocks() { pool().drop_all(); }
 

@@ -2,11 +2,10 @@
 #include "_xla.h"
 
 #include <cstring>
-#include <memory>
-#include <new>
 #include <string_view>
 #include <vector>
 
+#include "_memory.h"
 #include "recorrente/sweep.h"
 
 namespace recorrente {
@@ -83,9 +82,9 @@ Call call_of(const XLA_FFI_CallFrame* frame, std::vector<std::int64_t>& ends) {
 template <class Call>
 XLA_FFI_Error* run(const XLA_FFI_CallFrame* frame, Call& call, Status sized, std::size_t bytes, Status (*pass)(const Call&, Ran*)) {
   if (sized != Status::ok) return error(frame, sized);
-  const std::unique_ptr<char[]> workspace(new (std::nothrow) char[bytes ? bytes : 1]);
-  if (!workspace) return error(frame, Status::too_large);
-  call.workspace = workspace.get();
+  const Workspace workspace(bytes);
+  if (!workspace.data()) return error(frame, Status::too_large);
+  call.workspace = workspace.data();
   const Status status = pass(call, nullptr);
   return status == Status::ok ? nullptr : error(frame, status);
 }

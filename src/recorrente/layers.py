@@ -192,9 +192,14 @@ class _Layer(nn.Module):
         reset: Tensor | None = None,
         restart: State | None = None,
     ) -> tuple[Tensor, State]:
-        """All layers over `x (T, B, C)` from `state`, each `(L*directions, B, H)`, with `sweep` for every one."""
+        """All layers over `x (T, B, C)` from `state`, each `(L*directions, B, H)`, with `sweep` for every one.
+
+        An empty state is zeros, for a sweep that takes it so.
+        """
 
         def each(state: State) -> list[State]:
+            if not state:
+                return [()] * (self.num_layers * self.directions)
             return [*zip(*(part.unbind() for part in state), strict=True)]
 
         if reset is not None and restart is None and self.learned_state:
@@ -319,13 +324,15 @@ class TorchLayer(_Layer):
         `reset`, credit rules and the rest of what is ours. Those, and the ways of differentiating that the core has no
         rule for, go to the reference.
         """
-        lacking, torch_can = lack(self.cell, x), self.torchs_own and not (lengths or reset)
-        if self.proj_size and not lacking:
-            lacking = lack_of_projection(masked=self.noise.in_step(self.training))
-            if torch_can:
-                lacking = lacking or loss_of_projection(self.proj_size, self.hidden_size)
-        if lacking:
-            return ("torch" if torch_can else "reference"), lacking
+        lacking = lack(self.cell, x)
+        if lacking or self.proj_size:
+            torch_can = self.torchs_own and not (lengths or reset)
+            if not lacking:
+                lacking = lack_of_projection(masked=self.noise.in_step(self.training))
+                if torch_can:
+                    lacking = lacking or loss_of_projection(self.proj_size, self.hidden_size)
+            if lacking:
+                return ("torch" if torch_can else "reference"), lacking
         special = transform()
         return ("reference" if special else "native"), special
 
@@ -399,12 +406,18 @@ class TorchLayer(_Layer):
         if reset is not None:
             reset = _reset(reset, *x.shape[:2], batch_first=self.batch_first, batched=batched)
             anew = None if restart is None else self.start(restart, x, batched=batched)
-        y, state = self.run(x, self.start(hx, x, batched=batched), sweep, lengths=ends, reset=reset, restart=anew)
+        state = self._start(hx, x, sweep, batched=batched)
+        y, state = self.run(x, state, sweep, lengths=ends, reset=reset, restart=anew)
         if not batched:
             y, state = y.squeeze(1), tuple(part.squeeze(1) for part in state)
         elif self.batch_first:
             y = y.transpose(0, 1)
         return y, (state if len(state) > 1 else state[0])
+
+    def _start(self, hx: Any, x: Tensor, sweep: Sweep, *, batched: bool) -> State:
+        """What `start` says, but nothing at all where that would be zeros that the core need not be given."""
+        alone = hx is None and sweep is native and self.noise is QUIET and not (self.learned_state or self.proj_size)
+        return () if alone else self.start(hx, x, batched=batched)
 
     def _packed(
         self, given: PackedSequence, hx: Any, lengths: object, reset: Any, restart: Any, sweep: Sweep
@@ -415,7 +428,7 @@ class TorchLayer(_Layer):
         self._refuse(x)
 
         def start(hx: Any) -> State:
-            state = self.start(hx, x)
+            state = self._start(hx, x, sweep, batched=True)
             if hx is None or given.sorted_indices is None:
                 return state
             return tuple(part.index_select(1, given.sorted_indices) for part in state)

@@ -21,7 +21,7 @@ from torch.autograd import forward_ad
 
 from recorrente.cells import GRU, LSTM, Cell, CoupledLSTM, Elman, NormGRU, NormLSTM, PeepholeLSTM, ResetBeforeGRU
 from recorrente.errors import InputError
-from recorrente.memory import BUILT, buffer
+from recorrente.memory import BUILT, buffer, unwritten
 from recorrente.notation import State, Weights
 from recorrente.projection import folded
 from recorrente.projection import lack as lack_of_projection
@@ -90,8 +90,9 @@ def automatic(cell: Cell, x: Tensor, state: State, weights: Weights, **along: Un
 def native(cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpack[Along]) -> tuple[Tensor, State]:
     """`reference` on the C++ core, on as many threads as torch has: same arguments, same numbers within rounding.
 
-    `lengths` is int64, contiguous and on the CPU. Nothing is saved for a backward pass that cannot come. One that is
-    itself to be differentiated (`create_graph=True`) runs on the reference, and warns.
+    `lengths` is int64, contiguous and on the CPU. An empty `state` is zeros that nobody has to make, but for cells with
+    a projection. Nothing is saved for a backward pass that cannot come. One that is itself to be differentiated
+    (`create_graph=True`) runs on the reference, and warns.
 
     Raises:
         NotImplementedError: for a cell that the core does not know.
@@ -107,10 +108,10 @@ def native(cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpac
     if torch.compiler.is_compiling() or type(x) is not Tensor:
         y, *final, _ = torch.ops.recorrente.sweep(*inputs, *how, saving)
     elif saving:
-        y, *final = _Differentiable.apply(*inputs, *how)
+        y, *final = _Differentiable.apply(how, *(inputs[:FEWEST] if inputs[FEWEST:] == NOTHING_MORE else inputs))
     else:
         y, *final, _ = forward(inputs, how, saving)
-    return y, tuple(final[: len(state)])
+    return y, tuple(final[: len(cell.state_names)])
 
 
 class Inputs(NamedTuple):
@@ -121,8 +122,8 @@ class Inputs(NamedTuple):
     weight_hh: Tensor  # (G*H, H)
     bias_ih: Tensor | None  # (G*H,)
     bias_hh: Tensor | None  # (G*H,)
-    h0: Tensor  # (B, H)
-    c0: Tensor | None = None  # (B, H), where the cell has a c
+    h0: Tensor | None = None  # (B, H); zeros where None
+    c0: Tensor | None = None  # (B, H), where the cell has a c; zeros where None
     peephole: Tensor | None = None  # (3*H,)
     norm_ih: Tensor | None = None  # (G*H,)
     norm_hh: Tensor | None = None  # (G*H,)
@@ -145,6 +146,8 @@ class Way(NamedTuple):
 
 N_INPUTS, N_WAY = len(Inputs._fields), len(Way._fields)
 OWN, RESTARTS = slice(7, 11), slice(11, 13)  # of Inputs: a cell's weights beside torch's, and what it restarts from
+FEWEST = 7  # of Inputs, which are all that most sweeps have
+NOTHING_MORE = (None,) * (N_INPUTS - FEWEST)
 NO_MASKS = (None,) * 5  # of Way
 NOTHING = torch.empty(0, dtype=torch.uint8, device="cpu")  # what is saved for no backward pass
 
@@ -153,7 +156,6 @@ def given(x: Tensor, state: State, weights: Weights, along: Along) -> Inputs:
     """The arguments of a sweep, as the core wants them."""
     ih, hh, bias_ih, bias_hh = weights[:4]
     (h0, c0), (restart_h, restart_c) = _two(state), _two(along.get("restart") or ())
-    assert h0 is not None
     own = weights.peephole, weights.norm_ih, weights.norm_hh, weights.norm_c
     return Inputs(x, ih, hh, bias_ih, bias_hh, h0, c0, *own, restart_h, restart_c)
 
@@ -228,6 +230,7 @@ if BUILT:
         _core.LSTM_NORM: NormLSTM(),
     }
     _STRETCHES = {dtype: _core.gradient_stretch(code) for dtype, code in DTYPES.items()}
+    _WITH_C = {code for code, cell in _CELLS.items() if len(cell.state_names) == 2}
     _CODES = {type(cell): code for code, cell in _CELLS.items() if not isinstance(cell, Elman)}
 
 
@@ -323,7 +326,7 @@ def _further(
     sums: Tensor | None = None,
 ) -> _core.Further | None:
     """What most calls do without, as an argument of its own; `d`: the gradients of `inputs`."""
-    if not (add or replay or sums is not None) and way[1:5] == (None,) * 4 and inputs[7:] == (None,) * (N_INPUTS - 7):
+    if not (add or replay or sums is not None) and way[1:5] == NO_MASKS[1:] and inputs[FEWEST:] == NOTHING_MORE:
         return None
     peephole, norm_ih, norm_hh, norm_c = map(_pointer, tuple(inputs)[OWN])
     dpeephole, dnorm_ih, dnorm_hh, dnorm_c = map(_pointer, d[OWN])
@@ -351,26 +354,10 @@ def _further(
     )
 
 
-class Room:
-    """Memory of the core's own that calls one after the other use again; what was in it is gone with the next call."""
-
-    def __init__(self) -> None:
-        self._held: dict[str, Tensor] = {}
-
-    def take(self, name: str, size: int) -> Tensor:
-        """At least `size` bytes, those of the same name before it where they are enough."""
-        held = self._held.get(name)
-        if held is None or len(held) < size:
-            self._held[name] = held = buffer(size)
-        return held
-
-
-def _outputs(inputs: Inputs, y: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    """Unwritten: y (T, B, H) where there is none, h_n (B, H), c_n (B, H) or empty."""
-    x, h0, c0 = inputs.x, inputs.h0, inputs.c0
-    T, (B, H) = x.shape[0], h0.shape
-    y = x.new_empty(T, B, H) if y is None else y
-    return y, x.new_empty(B, H), x.new_empty(0 if c0 is None else B, H)
+def _sizes(inputs: Inputs) -> tuple[int, int, int]:
+    """T, B and H."""
+    T, B, _ = inputs.x.shape
+    return T, B, inputs.weight_hh.shape[1]
 
 
 def _dense(way: Way) -> Way:
@@ -388,22 +375,22 @@ def forward(
     *,
     y: Tensor | None = None,
     replay: bool = False,
-    room: Room | None = None,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The outputs, and the bytes that `backward` reads: none unless `saving`.
+) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
+    """y, h_n and c_n, and the bytes that `backward` reads: none unless `saving`.
 
     Where `y` is given, y is written there, or with `replay` read, which takes no `drop`: it is what this call gave
-    before, and the bytes are made again from it, for many steps at once. Where `room` is given, the bytes are its own.
+    before, and the bytes are made again from it, for many steps at once.
     """
     _refuse(inputs, way)
     inputs, way = _readable(inputs), _dense(way)
-    problem, room = _problem(inputs, way), room or Room()
-    y, h_n, c_n = _outputs(inputs, y)
-    saved = room.take("saved", problem.saved_bytes()) if saving else NOTHING
-    workspace = room.take("forward", problem.forward_workspace_bytes(saving))
-    out = [*_sequence(y), *_state(h_n), *_state(c_n), _pointer(saved), _pointer(workspace)]
-    call: list[Any] = [*_pointers(inputs), *out, _further(inputs, way, replay=replay)]
-    _core.forward(problem, *call)
+    problem, (T, B, H) = _problem(inputs, way), _sizes(inputs)
+    x = inputs.x
+    if y is None:
+        y = unwritten((T, B, H), x)
+    h_n, c_n = x.new_empty((B, H)), x.new_empty((B, H)) if way.cell in _WITH_C else None
+    saved = buffer(problem.saved_bytes()) if saving else NOTHING
+    out = *_sequence(y), *_state(h_n), *_state(c_n), _pointer(saved)
+    _core.forward(problem, *_pointers(inputs), *out, _further(inputs, way, replay=replay))
     return y, h_n, c_n, saved
 
 
@@ -418,27 +405,25 @@ def backward(
     dx: Tensor | None = None,
     onto: Sequence[Tensor | None] | None = None,
     sums: Tensor | None = None,
-    room: Room | None = None,
 ) -> list[Tensor | None]:
     """The gradients of `inputs`, None where not wanted, from those of y, h_n and c_n. Uses `saved` up.
 
     Where `dx` is given, that of x is written there; `onto` holds, in the places of the weights, gradients of an earlier
-    call to which this one's are added; `sums` is the `bias_sums` of such calls; where `room` is given, the bytes on the
-    way are its own.
+    call to which this one's are added; `sums` is the `bias_sums` of such calls.
     """
     inputs, way = _readable(inputs), _dense(way)
-    problem, room = _problem(inputs, way), room or Room()
+    problem = _problem(inputs, way)
     dy, dh_n, dc_n = map(_rows_contiguous, gradients)
-    d = [
-        t.new_empty(t.shape) if t is not None and want and made is None else made
-        for t, want, made in zip(inputs, wanted, _made(dx, onto), strict=True)
-    ]
-    dx, *dweights, dh0, dc0 = d[:7]
-    workspace = room.take("backward", problem.backward_workspace_bytes())
-    coming = [*_sequence(y), _pointer(saved), *_sequence(dy), *_state(dh_n), *_state(dc_n)]
-    out = [*_sequence(dx), *_state(dh0), *_state(dc0), *map(_pointer, dweights), _pointer(workspace)]
-    call: list[Any] = [*_pointers(inputs), *coming, *out, _further(inputs, way, d, add=onto is not None, sums=sums)]
-    _core.backward(problem, *call)
+    d = _made(dx, onto)
+    for i, want in enumerate(wanted):
+        if want and d[i] is None and (t := inputs[i]) is not None:
+            d[i] = unwritten(t.shape, t)
+    dx, dw_ih, dw_hh, dbias_ih, dbias_hh, dh0, dc0 = d[:FEWEST]
+    coming = *_sequence(y), _pointer(saved), *_sequence(dy), *_state(dh_n), *_state(dc_n)
+    out = *_sequence(dx), *_state(dh0), *_state(dc0), *map(_pointer, (dw_ih, dw_hh, dbias_ih, dbias_hh))
+    _core.backward(
+        problem, *_pointers(inputs), *coming, *out, _further(inputs, way, d, add=onto is not None, sums=sums)
+    )
     return d
 
 
@@ -474,67 +459,58 @@ def through_reference(
         stacklevel=2,
     )
     roles = [None if t is None else t.view_as(t) for t in inputs]  # one tensor may play two roles: a graph node each
-    role = Inputs(*roles)  # type: ignore[arg-type]
-    start = (role.h0,) if role.c0 is None else (role.h0, role.c0)
+    role, cell, (_, *state) = Inputs(*roles), cell_of(way.cell), _sizes(inputs)  # type: ignore[arg-type]
+    parts = (role.h0, role.c0)[: len(cell.state_names)]
+    start = tuple(role.x.new_zeros(state) if part is None else part for part in parts)
     own = dict(zip(Inputs._fields[OWN], tuple(role)[OWN], strict=True))
     weights = Weights(role.weight_ih, role.weight_hh, role.bias_ih, role.bias_hh, **own)
-    y, final = reference(cell_of(way.cell), role.x, start, weights, **_along(role, way))
+    y, final = reference(cell, role.x, start, weights, **_along(role, way, start))
     ends = [(out, d) for out, d in zip((y, *final), gradients, strict=False) if d is not None and out.requires_grad]
-    asked = [t for t, want in zip(roles, wanted, strict=True) if want and t is not None]
+    asked = [t for t, want in zip(roles, wanted, strict=False) if want and t is not None]
     outs, d_outs = zip(*ends, strict=True) if ends else ((), ())
     found = iter(torch.autograd.grad(outs, asked, d_outs, create_graph=True, allow_unused=True))
     return [next(found) if want else None for want in wanted]
 
 
-def _along(inputs: Inputs, way: Way) -> Along:
+def _along(inputs: Inputs, way: Way, state: State) -> Along:
     """What `given` and `_way` were made from."""
-    parts = 1 if inputs.c0 is None else 2
-    zone = (way.zone_h, way.zone_c)[:parts]
+    zone = (way.zone_h, way.zone_c)[: len(state)]
     restart = tuple(
-        torch.zeros_like(h) if part is None else part
-        for part, h in zip((inputs.restart_h, inputs.restart_c), (inputs.h0, inputs.c0), strict=True)
-        if h is not None
+        torch.zeros_like(like) if part is None else part
+        for part, like in zip((inputs.restart_h, inputs.restart_c), state, strict=False)
     )
     along: Along = {"reverse": way.reverse, "lengths": way.lengths, "reset": way.reset, "drop": way.drop}
-    return {**along, "zone": None if zone == (None,) * parts else zone, "restart": restart}
-
-
-def _remember(ctx: Any, inputs: Sequence[Any], made: tuple[Tensor, Tensor]) -> None:
-    *tensors, ctx.cell, ctx.reverse = inputs
-    ctx.save_for_backward(*tensors, *made)
-    ctx.set_materialize_grads(False)
-
-
-def _recalled(ctx: Any) -> tuple[Inputs, Way, Tensor, Tensor]:
-    *tensors, y, saved = ctx.saved_tensors
-    lengths, reset, drop, zone_h, zone_c = tensors[N_INPUTS:]
-    return Inputs(*tensors[:N_INPUTS]), Way(lengths, reset, drop, zone_h, zone_c, ctx.cell, ctx.reverse), y, saved
+    return {**along, "zone": None if zone == (None,) * len(state) else zone, "restart": restart}
 
 
 class _Differentiable(torch.autograd.Function):
     """The sweep in eager mode."""
 
     @staticmethod
-    def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
-        y, h_n, c_n, saved = forward(Inputs(*arguments[:N_INPUTS]), Way(*arguments[N_INPUTS:]), saving=True)
-        _remember(ctx, arguments, (y, saved))
-        return y, h_n, c_n
+    def forward(ctx: Any, way: Way, *tensors: Tensor | None) -> tuple[Tensor, ...]:
+        y, h_n, c_n, saved = forward(Inputs(*tensors), way, saving=True)
+        ctx.cell, ctx.reverse, ctx.count = way.cell, way.reverse, len(tensors)
+        ctx.save_for_backward(*tensors, *way[:5], y, saved)
+        ctx.set_materialize_grads(False)
+        return (y, h_n) if c_n is None else (y, h_n, c_n)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        inputs, way, y, saved = _recalled(ctx)
-        wanted = ctx.needs_input_grad[:N_INPUTS]
+    def backward(ctx: Any, dy: Tensor | None, dh_n: Tensor | None, dc_n: Tensor | None = None) -> tuple[Any, ...]:
+        tensors, count = ctx.saved_tensors, ctx.count
+        y, saved = tensors[-2:]
+        inputs, way = Inputs(*tensors[:count]), Way(*tensors[count:-2], ctx.cell, ctx.reverse)
+        gradients, wanted = (dy, dh_n, dc_n), ctx.needs_input_grad[1:]
         if torch.is_grad_enabled():
             d = through_reference(gradients, inputs, way, wanted)
         else:
             d = backward(gradients, inputs, way, y, unshared(saved), wanted)
-        return (*d, *(None,) * N_WAY)
+        return None, *d[:count]
 
 
 # The sweep as an operator, for the compilers.
 
 _INPUTS = (
-    "Tensor x, Tensor weight_ih, Tensor weight_hh, Tensor? bias_ih, Tensor? bias_hh, Tensor h0, Tensor? c0,"
+    "Tensor x, Tensor weight_ih, Tensor weight_hh, Tensor? bias_ih, Tensor? bias_hh, Tensor? h0, Tensor? c0,"
     " Tensor? peephole, Tensor? norm_ih, Tensor? norm_hh, Tensor? norm_c, Tensor? restart_h, Tensor? restart_c"
 )
 _MASKS = "Tensor? lengths, Tensor? reset, Tensor? drop, Tensor? zone_h, Tensor? zone_c"
@@ -543,7 +519,8 @@ _library = torch.library.Library("recorrente", "DEF")
 
 def _sweep(*arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     *way, saving = arguments[N_INPUTS:]
-    return forward(Inputs(*arguments[:N_INPUTS]), Way(*way), saving)
+    y, h_n, c_n, saved = forward(Inputs(*arguments[:N_INPUTS]), Way(*way), saving)
+    return y, h_n, y.new_empty(0) if c_n is None else c_n, saved
 
 
 def _sweep_backward(*arguments: Any) -> list[Tensor]:
@@ -554,9 +531,11 @@ def _sweep_backward(*arguments: Any) -> list[Tensor]:
 
 
 def _sweep_shapes(*arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    inputs, saving = Inputs(*arguments[:N_INPUTS]), arguments[-1]
+    inputs, (cell, _, saving) = Inputs(*arguments[:N_INPUTS]), arguments[-3:]
+    x, (T, B, H) = inputs.x, _sizes(inputs)
+    c_n = x.new_empty((B, H) if cell in _WITH_C else 0)
     bytes_saved = torch.library.get_ctx().new_dynamic_size() if saving else 0  # the core alone knows: lengths count
-    return *_outputs(inputs), inputs.x.new_empty(bytes_saved, dtype=torch.uint8)
+    return x.new_empty(T, B, H), x.new_empty(B, H), c_n, x.new_empty(bytes_saved, dtype=torch.uint8)
 
 
 def _sweep_backward_shapes(*arguments: Any) -> list[Tensor]:
@@ -566,9 +545,10 @@ def _sweep_backward_shapes(*arguments: Any) -> list[Tensor]:
 
 def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
     y, _, _, saved = output
+    *tensors, ctx.cell, ctx.reverse, ctx.saving = inputs
     ctx.mark_non_differentiable(saved)
-    ctx.saving = inputs[-1]
-    _remember(ctx, inputs[:-1], (y, saved))
+    ctx.save_for_backward(*tensors, y, saved)
+    ctx.set_materialize_grads(False)
 
 
 def _compiled_backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:

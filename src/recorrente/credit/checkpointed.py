@@ -18,6 +18,7 @@ from recorrente import native
 from recorrente.cells import Cell
 from recorrente.compiling import keep_apart
 from recorrente.errors import InputError
+from recorrente.memory import unwritten
 from recorrente.notation import State, Weights
 from recorrente.sweep import Along, Sweep, cut
 
@@ -204,14 +205,14 @@ class _OnCore(torch.autograd.Function):
     def forward(ctx: Any, code: int, along: Along, n: int, keep: bool, *tensors: Any) -> tuple[Tensor, ...]:
         whole = native.Inputs(*tensors)
         x, state = whole.x, [part for part in (whole.h0, whole.c0) if part is not None]
-        pairs, room = borders(len(x), n, along), native.Room()
-        y = x.new_empty(*x.shape[:2], whole.h0.shape[1])
+        pairs = borders(len(x), n, along)
+        y = unwritten((*x.shape[:2], state[0].shape[1]), x)
         kept = [part.new_empty(len(pairs), *part.shape) for part in state]
         for i, (first, end) in enumerate(pairs):
             for all_of_it, part in zip(kept, state, strict=True):
                 all_of_it[i] = part
             piece, way = _piece(whole, kept, i, code, along, first, end)
-            _, *ends = native.forward(piece, way, saving=False, y=y[first:end], room=room)
+            _, *ends = native.forward(piece, way, saving=False, y=y[first:end])
             state = ends[: len(kept)]
         ctx.call, ctx.y = (code, along, n, len(kept)), _Lent(y)
         ctx.save_for_backward(*whole, *kept, *([y] if keep else []))
@@ -233,18 +234,19 @@ class _OnCore(torch.autograd.Function):
         dx = torch.empty_like(whole.x) if asked[0] else None
         d: list[Tensor | None] = [None] * native.N_INPUTS
         d[5 : 5 + len(kept)] = dstate
-        onto, room, sums = None, native.Room(), native.bias_sums(whole)
+        onto, sums = None, native.bias_sums(whole)
         pairs = borders(len(whole.x), n, along)
-        scratch = whole.x.new_empty(n if y is None else 0, *whole.h0.shape)
+        scratch = unwritten((n if y is None else 0, *kept[0].shape[1:]), whole.x)
         for i in range(len(pairs) - 1, -1, -1):
             first, end = pairs[i]
             piece, way = _piece(whole, kept, i, code, along, first, end)
             again = scratch[: end - first] if y is None else y[first:end]
-            gates = native.forward(piece, way, saving=True, y=again, replay=y is not None, room=room)[3]
+            gates = native.forward(piece, way, saving=True, y=again, replay=y is not None)[3]
             coming, d_piece = (None if of is None else of[first:end] for of in (dy, dx))
             found = native.backward(
-                (coming, d[5], d[6]), piece, way, again, gates, wanted, dx=d_piece, onto=onto, sums=sums, room=room
+                (coming, d[5], d[6]), piece, way, again, gates, wanted, dx=d_piece, onto=onto, sums=sums
             )
+            del gates  # the next segment's take its memory
             pairs_of = zip(d[native.RESTARTS], found[native.RESTARTS], strict=True)
             restarts = [a if b is None else b if a is None else a + b for a, b in pairs_of]
             d = onto = [None, *found[1 : native.RESTARTS.start], *restarts]

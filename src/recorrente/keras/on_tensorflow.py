@@ -173,9 +173,8 @@ class _Call:
         final = [_unwritten((B, H), dtype) for _ in range(self.parts)]
         saved = _unwritten((problem.saved_bytes() + 1 if saving else 0,), np.dtype(np.uint8))
         saved[-1:] = FRESH
-        workspace = np.empty(problem.forward_workspace_bytes(saving), np.uint8)
         states = [number for part in (*final, None)[:2] for number in _state(part)]
-        out: list[Any] = [*_sequence(y), *states, _pointer(saved), _pointer(workspace), self._further(given)]
+        out: list[Any] = [*_sequence(y), *states, _pointer(saved), self._further(given)]
         _core.forward(problem, *self._pointers(given), *out)
         return [y, *final, saved]
 
@@ -192,13 +191,12 @@ class _Call:
             saved = self._forward(arrays, True)[-1]
         both = ["bias_hh"] if "bias_ih" in wanted and self.how and "bias_hh" in given else []
         d = {name: _unwritten(given[name].shape, given[name].dtype) for name in [*wanted, *both]}
-        workspace = np.empty(problem.backward_workspace_bytes(), np.uint8)
         dy, *dfinal = [None if one is None else np.ascontiguousarray(one) for one in coming]
         arriving: list[Any] = [*_sequence(y), _pointer(saved), *_sequence(dy)]
         arriving += [number for part in (*dfinal, None)[:2] for number in _state(part)]
         states = [number for name in ("h0", "c0") for number in _state(d.get(name))]
         weights = [_pointer(d.get(name)) for name in NAMES[1:5]]
-        out: list[Any] = [*_sequence(d.get("x")), *states, *weights, _pointer(workspace), self._further(given)]
+        out: list[Any] = [*_sequence(d.get("x")), *states, *weights, self._further(given)]
         _core.backward(problem, *self._pointers(given), *arriving, *out)
         if self.how:
             d = _as_keras(d, self.how)
