@@ -1,6 +1,6 @@
 // Sizes in, table out: GFLOP/s of useful work of a sweep, and its share of the FMA peak measured beside it.
 //
-//   sweep_bench [threads] [cells, e.g. gru,lstm] [T,B,C,H ...]
+//   sweep_bench [threads] [cells, e.g. gru,lstm] [T,B,C,H or T,B,C,H,ragged ...]
 //   sweep_bench peak      the FMA peak of one core now, in GFLOP/s, for every line of the standard input
 //
 // One thread is timed by its own processor time, more by the clock on the wall; the figure is the best of the runs, the
@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <new>
+#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ namespace {
 
 struct Size {
   std::int64_t T, B, C, H;
+  bool ragged = false;  // rows that end anywhere in 1..T
 };
 
 const Size kSizes[] = {{28, 32, 28, 128},  {28, 128, 28, 128}, {100, 1, 32, 64},   {100, 32, 32, 64},  {100, 32, 128, 256},
@@ -81,10 +83,20 @@ Array<float> random_array(std::int64_t count, double spread) {
   return array;
 }
 
+std::vector<std::int64_t> random_lengths(const Size& size) {
+  std::vector<std::int64_t> lengths(static_cast<std::size_t>(size.B), size.T);
+  std::mt19937 random(3);
+  if (size.ragged)
+    for (std::int64_t& length : lengths) length = 1 + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(size.T));
+  return lengths;
+}
+
 void bench_size(Cell cell, const char* name, Size size, int threads, double peak) {
-  const auto [T, B, C, H] = size;
+  const auto [T, B, C, H, ragged] = size;
   Problem p;
   p.cell = cell, p.T = T, p.B = B, p.C = C, p.H = H, p.threads = threads;
+  const std::vector<std::int64_t> lengths = random_lengths(size);
+  if (ragged) p.lengths = lengths.data();
   const std::int64_t GH = gates(cell) * H, TB = T * B;
   const double spread = 1 / std::sqrt(static_cast<double>(H));
   const Array<float> weight_ih = random_array(GH * C, spread), weight_hh = random_array(GH * H, spread), bias = random_array(GH, spread);
@@ -109,10 +121,11 @@ void bench_size(Cell cell, const char* name, Size size, int threads, double peak
   const Timing inference = time_runs(threads == 1, [&] { forward(forward_call, &ran); });
   forward_call.saved = saved.data();
   const Timing training = time_runs(threads == 1, [&] { forward(forward_call, &ran), backward(backward_call, &ran); });
-  const double flops = 2.0 * static_cast<double>(TB * GH * (C + H)), step = 3 * flops;
+  const std::int64_t valid = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
+  const double flops = 2.0 * static_cast<double>(valid * GH * (C + H)), step = 3 * flops;
   const char* const paths[] = {"reference", "single", "rows", "units"};
-  std::printf("%-5s %5d %4d %5d %5d  %-9s %6.1f %4.0f%%   %6.1f %4.0f%%   +%.0f%%\n", name, static_cast<int>(T), static_cast<int>(B),
-              static_cast<int>(C), static_cast<int>(H), paths[static_cast<int>(ran.path)], flops / inference.best / 1e9,
+  std::printf("%-5s %5d %4d %5d %5d %c %-9s %6.1f %4.0f%%   %6.1f %4.0f%%   +%.0f%%\n", name, static_cast<int>(T), static_cast<int>(B),
+              static_cast<int>(C), static_cast<int>(H), ragged ? 'r' : ' ', paths[static_cast<int>(ran.path)], flops / inference.best / 1e9,
               100 * flops / inference.best / peak, step / training.best / 1e9, 100 * step / training.best / peak,
               100 * (training.median / training.best - 1));
   std::fflush(stdout);
@@ -136,8 +149,10 @@ int main(int argc, char** argv) {
   if (argc > 3) sizes.clear();
   for (int i = 3; i < argc; ++i) {
     long long T, B, C, H;
-    if (std::sscanf(argv[i], "%lld,%lld,%lld,%lld", &T, &B, &C, &H) != 4) return 2;
-    sizes.push_back({T, B, C, H});
+    char word[8] = {};
+    const int read = std::sscanf(argv[i], "%lld,%lld,%lld,%lld,%7s", &T, &B, &C, &H, word);
+    if (read != 4 && !(read == 5 && word == std::string("ragged"))) return 2;
+    sizes.push_back({T, B, C, H, read == 5});
   }
   const double peak = threads * fma_peak();
   std::printf("target %s, %d threads, FMA peak %.0f GFLOP/s; inference and training step, GFLOP/s and share of peak\n", target(), threads, peak / 1e9);

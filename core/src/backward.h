@@ -12,9 +12,8 @@ namespace recorrente::RECORRENTE_SIMD {
 // Everything that the sweep keeps in the workspace of a backward call.
 template <class Cell, class T>
 struct BackwardMemory {
-  BackwardMemory(const Problem& p, Arena& arena) : layout(p), steps(p, arena), norms(layout, arena) {
-    team = choose_team(p, steps, Cell::kGates, !Layout<Cell, T>::kByRows);
-    tile_ticks = steps_at_once(team.path == Path::rows ? steps.lanes() / team.threads : steps.lanes());
+  BackwardMemory(const Problem& p, Arena& arena) : layout(p), team(choose_team(p, Cell::kGates, !Layout<Cell, T>::kByRows)), steps(p, team.parts(), arena), norms(layout, arena) {
+    tile_ticks = steps_at_once(Steps::lanes(p) / team.parts());
     input_panels = arena.take<T>(layout.input_blocks() * layout.backward_panel(layout.gate_rows()));
     state_panels = arena.take<T>(layout.hidden_blocks() * layout.backward_panel(layout.state_rows()));
     second_panels = arena.take<T>(layout.hidden_blocks() * layout.backward_panel(layout.second_rows()));
@@ -35,15 +34,15 @@ struct BackwardMemory {
     barrier = arena.take<Barrier>(1);
   }
 
-  std::int64_t pointers_a_lane() const { return 3 * tile_ticks + 10; }
+  std::int64_t pointers_a_lane() const { return 3 * tile_ticks + 11; }
   std::int64_t zero_count() const { return std::max(layout.gate_rows(), layout.input_blocks() * kColumns * kLanes<T>); }
   // The last columns of dx go through memory of their own, since the caller's rows end before the block does.
   std::int64_t edge_count() const { return pointer_lanes(steps, team) * tile_ticks * kColumns * kLanes<T>; }
 
   Layout<Cell, T> layout;
+  Team team;
   Steps steps;
   NormWeights<Cell, T> norms;
-  Team team;
   std::int64_t tile_ticks;         // ticks whose dx is made at once
   T *input_panels, *state_panels, *second_panels;  // (blocks, gates of the product, units, columns of a block)
   T* dgated;                       // (B, units): of what the second product read
@@ -77,7 +76,7 @@ class BackwardThread {
     PointerSlice slice(memory.pointers + part_.first_lane * memory.pointers_a_lane());
     const std::int64_t lanes = part_.lanes.count, tile = lanes * m_.tile_ticks;
     slice.take(tile_slots_, tile), slice.take(dx_, tile), slice.take(edges_, tile);
-    slice.take(next_, lanes), slice.take(slots_, lanes), slice.take(old_, lanes), slice.take(dy_, lanes), slice.take(dh_, lanes);
+    slice.take(next_, lanes), slice.take(slots_, lanes), slice.take(old_, lanes), slice.take(dy_, lanes), slice.take(dy_ahead_, lanes), slice.take(dh_, lanes);
     slice.take(carry_, lanes), slice.take(product_, lanes), slice.take(drop_, lanes), slice.take(dgated_, lanes), slice.take(through_, lanes);
   }
 
@@ -99,7 +98,7 @@ class BackwardThread {
     if (part_.thread == 0) pack_peepholes<Cell>(static_cast<const T*>(call_.weights.peephole), p_.H, layout_.units, m_.peepholes);
     const bool given = Cell::kCarry == Carry::cell && call_.dc_n.data;
     for (std::int64_t j = 0; j < part_.own.count; ++j) {
-      const std::int64_t b = m_.steps.batch(part_.own.position(j));
+      const std::int64_t b = m_.steps.row(part_.own.position(j));
       copy_padded(given ? at<T>(call_.dc_n, b) : nullptr, p_.H, m_.carry + b * layout_.units, layout_.units);
       copy_padded(call_.dh_n.data ? at<T>(call_.dh_n, b) : nullptr, p_.H, m_.dh + b * layout_.units, layout_.units);
       if (zoned()) std::fill_n(m_.passed + b * layout_.units, layout_.units, T(0));
@@ -118,7 +117,7 @@ class BackwardThread {
   // The gradients of the initial states, and zeros in dx past each row's end.
   void finish() {
     for (std::int64_t j = 0; j < part_.own.count; ++j) {
-      const std::int64_t b = m_.steps.batch(part_.own.position(j)), L = length(p_, b);
+      const std::int64_t b = m_.steps.row(part_.own.position(j)), L = length(p_, b);
       const T *dh = m_.dh + b * layout_.units, *carry = m_.carry + b * layout_.units, *around = around_product(b);
       if (call_.dh0.data)
         for (std::int64_t i = 0; i < p_.H; ++i) at<T>(call_.dh0, b)[i] = around && L > 0 ? dh[i] + around[i] : dh[i];
@@ -128,7 +127,7 @@ class BackwardThread {
         copy_padded(p_.reset ? m_.dc_restart + b * layout_.units : nullptr, p_.H, at<T>(call_.dc_restart, b), p_.H);
       if (Cell::kCarry == Carry::cell && call_.dc0.data) std::copy_n(carry, p_.H, at<T>(call_.dc0, b));
     }
-    if (call_.dx.data) clear_past_ends<T>(p_, call_.dx, p_.C, part_.thread, part_.threads);
+    if (call_.dx.data) clear_past_ends<T>(p_, m_.steps, part_.own, call_.dx, p_.C);
   }
 
  private:
@@ -150,9 +149,7 @@ class BackwardThread {
     multiply_state(blocks_.first, blocks_.end);
   }
 
-  T* slots_of(std::int64_t s, std::int64_t position) const {
-    return static_cast<T*>(call_.saved) + (m_.steps.first(s) + position) * layout_.slots;
-  }
+  T* slots_of(const RowStep& row) const { return static_cast<T*>(call_.saved) + m_.steps.place(row) * layout_.slots; }
 
   bool zoned() const { return call_.regularisation.zone_h.data || call_.regularisation.zone_c.data; }
 
@@ -189,7 +186,7 @@ class BackwardThread {
       if (row.step == 0 && !starts_too) continue;
       next_row_[going_on_] = row;
       product_[going_on_] = (cut_before(row) ? m_.cut : m_.dh) + row.batch * layout_.units;
-      next_[going_on_] = Cell::kNormed ? m_.dstate + row.batch * layout_.state_rows() : slots_of(row.step, row.position) + Cell::kStateSlot * layout_.units;
+      next_[going_on_] = Cell::kNormed ? m_.dstate + row.batch * layout_.state_rows() : slots_of(row) + Cell::kStateSlot * layout_.units;
       through_[going_on_++] = m_.through + row.batch * layout_.units;
     }
   }
@@ -241,9 +238,10 @@ class BackwardThread {
     for (std::int64_t j = 0; j < n; ++j) {
       const RowStep row = row_[j] = lanes_.at(j, tick);
       const std::int64_t b = row.batch;
-      slots_[j] = slots_of(row.step, row.position);
+      slots_[j] = slots_of(row);
       dh_[j] = m_.dh + b * layout_.units, carry_[j] = m_.carry + b * layout_.units;
       dy_[j] = call_.dy.data ? at<T>(call_.dy, time_of(p_, row), b) : nullptr;
+      dy_ahead_[j] = ahead<T>(p_, call_.dy, row, -1);
       old_[j] = Cell::kCarry == Carry::none ? m_.zeros : carried_before(row);
       dgated_[j] = kSecond ? m_.dgated + b * layout_.units : nullptr;
       drop_[j] = kSecond && call_.regularisation.drop.data ? mask_of<Cell, T>(call_.regularisation, b, Cell::kGates - 1) : nullptr;
@@ -256,7 +254,7 @@ class BackwardThread {
     const bool cell = Cell::kCarry == Carry::cell, fresh = cut_before(row);
     const ConstState start = fresh ? (cell ? call_.restart.c : call_.restart.h) : cell ? call_.c0 : call_.h0;
     if (s == 0 || fresh) return start.data ? at<T>(start, b) : m_.zeros;
-    if (Cell::kCarry == Carry::cell) return slots_of(s - 1, row.position) + kCarryAt * layout_.units;
+    if (Cell::kCarry == Carry::cell) return slots_of({b, s - 1}) + kCarryAt * layout_.units;
     return at<T>(call_.y, time_of(p_, s - 1, length(p_, b)), b);
   }
 
@@ -274,6 +272,7 @@ class BackwardThread {
       for (std::int64_t unit = first; unit < end; unit += kLane) {
         const std::int64_t left = p_.H - unit;
         T* slots = slots_[j] + unit;
+        if (dy_ahead_[j]) __builtin_prefetch(dy_ahead_[j] + unit);
         Vec<T> a[Cell::kSlots], p[Cell::kPeepholes + 1], carry{}, old{}, dh = load(dh_[j] + unit);
         for (int i = 0; i < Cell::kLoaded; ++i) a[i] = load(slots + i * layout_.units);
         for (int i = 0; i < Cell::kPeepholes; ++i) p[i] = load(m_.peepholes + i * layout_.units + unit);
@@ -331,7 +330,7 @@ class BackwardThread {
   void apply_normed(std::int64_t n) {
     for (std::int64_t j = 0; j < n; ++j) {
       T* slots = slots_[j];
-      if (row_[j].step > 0) bring_near(slots_of(row_[j].step - 1, row_[j].position), layout_.slots);
+      if (row_[j].step > 0) bring_near(slots_of({row_[j].batch, row_[j].step - 1}), layout_.slots);
       Norm<T>* norms = norms_of(layout_, slots);
       const Passing<kZoned> passing(*this, j);
       if constexpr (Cell::kNormedCell) back_through_output(j, slots, norms, passing);
@@ -448,7 +447,7 @@ class BackwardThread {
     for (; tick < end; ++tick)
       for (std::int64_t j = 0, active = lanes_.active(tick); j < active; ++j, ++n) {
         const RowStep row = lanes_.at(j, tick);
-        tile_slots_[n] = slots_of(row.step, row.position);
+        tile_slots_[n] = slots_of(row);
         if constexpr (Cell::kNormed) tile_slots_[n] = before_norm(tile_slots_[n], dinput_ + n * layout_.gate_rows());
         dx_[n] = at<T>(call_.dx, time_of(p_, row), row.batch);
       }
@@ -473,7 +472,7 @@ class BackwardThread {
   std::int64_t going_on_ = 0;
   RowStep *row_, *next_row_;
   T *edge_, *dinput_;
-  const T **next_, **old_, **dy_, **tile_slots_, **drop_;
+  const T **next_, **old_, **dy_, **dy_ahead_, **tile_slots_, **drop_;
   T **slots_, **dgated_, **dh_, **product_, **through_, **carry_, **dx_, **edges_;
 };
 

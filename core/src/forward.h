@@ -11,10 +11,9 @@ namespace recorrente::RECORRENTE_SIMD {
 // Everything that a forward call keeps in its workspace.
 template <class Cell, class T>
 struct ForwardMemory {
-  ForwardMemory(const Problem& p, bool saving, Arena& arena) : layout(p), steps(p, arena), norms(layout, arena) {
-    team = choose_team(p, steps, Cell::kGates, !Layout<Cell, T>::kByRows);
+  ForwardMemory(const Problem& p, bool saving, Arena& arena) : layout(p), team(choose_team(p, Cell::kGates, !Layout<Cell, T>::kByRows)), steps(p, team.parts(), arena), norms(layout, arena) {
     const std::int64_t blocks = layout.forward_blocks();
-    tile_ticks = steps_at_once(team.path == Path::rows ? steps.lanes() / team.threads : steps.lanes());
+    tile_ticks = steps_at_once(Steps::lanes(p) / team.parts());
     input_panels = arena.take<T>(blocks * layout.input_panel());
     state_panels = arena.take<T>(blocks * layout.state_panel());
     second_panels = arena.take<T>(blocks * layout.second_panel());
@@ -25,18 +24,18 @@ struct ForwardMemory {
     peepholes = arena.take<T>(Cell::kPeepholes * layout.units);
     dropped = arena.take<T>(2 * p.B * Cell::kGates * layout.units);
     unnormed = arena.take<T>(Cell::kNormedCell ? 2 * team.threads * layout.units : 0);
-    slots = saving ? nullptr : arena.take<T>(tile_ticks * steps.lanes() * layout.slots);
+    slots = saving ? nullptr : arena.take<T>(tile_ticks * steps.most_lanes() * layout.slots);
     pointers = arena.take<void*>(pointer_lanes(steps, team) * pointers_a_lane());
     rows = arena.take<RowStep>(pointer_lanes(steps, team)), cursors = arena.take<std::int64_t>(pointer_lanes(steps, team));
     barrier = arena.take<Barrier>(1);
   }
 
-  std::int64_t pointers_a_lane() const { return 4 * tile_ticks + 2 + Cell::kGates; }
+  std::int64_t pointers_a_lane() const { return 4 * tile_ticks + 3 + Cell::kGates; }
 
   Layout<Cell, T> layout;
+  Team team;
   Steps steps;
   NormWeights<Cell, T> norms;
-  Team team;
   std::int64_t tile_ticks;               // ticks whose input product is made at once
   // (blocks, k, gates of the product, units of a block); state_panels (blocks, gates, k, units) for a mask a gate
   T *input_panels, *state_panels, *second_panels;
@@ -66,7 +65,7 @@ class ForwardThread {
     PointerSlice slice(memory.pointers + part_.first_lane * memory.pointers_a_lane());
     const std::int64_t lanes = part_.lanes.count, tile = lanes * m_.tile_ticks;
     slice.take(x_, tile), slice.take(slots_, tile), slice.take(before_, tile), slice.take(gated_, tile);
-    slice.take(h_, lanes * Cell::kGates), slice.take(y_, lanes), slice.take(carry_, lanes);
+    slice.take(h_, lanes * Cell::kGates), slice.take(y_, lanes), slice.take(y_ahead_, lanes), slice.take(carry_, lanes);
   }
 
   void pack() {
@@ -92,7 +91,7 @@ class ForwardThread {
     if (part_.thread == 0) pack_peepholes<Cell>(static_cast<const T*>(call_.weights.peephole), p_.H, layout_.units, m_.peepholes);
     const ConstState start = Cell::kCarry == Carry::cell ? call_.c0 : call_.h0;
     for (std::int64_t j = 0; j < part_.own.count; ++j) {
-      const std::int64_t b = m_.steps.batch(part_.own.position(j));
+      const std::int64_t b = m_.steps.row(part_.own.position(j));
       copy_padded(start.data ? at<T>(start, b) : nullptr, p_.H, m_.carry + b * layout_.units, layout_.units);
       if (dropping()) drop(-1, b, call_.h0.data ? at<T>(call_.h0, b) : nullptr, 0, p_.H);
     }
@@ -108,7 +107,7 @@ class ForwardThread {
   // The final states, and zeros in y past each row's end.
   void finish() {
     for (std::int64_t j = 0; j < part_.own.count; ++j) {
-      const std::int64_t b = m_.steps.batch(part_.own.position(j)), L = length(p_, b);
+      const std::int64_t b = m_.steps.row(part_.own.position(j)), L = length(p_, b);
       if (call_.h_n.data) {
         const T* last = L > 0 ? at<T>(call_.y, time_of(p_, L - 1, L), b) : call_.h0.data ? at<T>(call_.h0, b) : m_.zeros;
         std::copy(last, last + p_.H, at<T>(call_.h_n, b));
@@ -116,7 +115,7 @@ class ForwardThread {
       if (Cell::kCarry == Carry::cell && call_.c_n.data)
         std::copy_n(m_.carry + b * layout_.units, p_.H, at<T>(call_.c_n, b));
     }
-    if (!call_.replay) clear_past_ends<T>(p_, call_.y, p_.H, part_.thread, part_.threads);
+    if (!call_.replay) clear_past_ends<T>(p_, m_.steps, part_.own, call_.y, p_.H);
   }
 
  private:
@@ -141,10 +140,10 @@ class ForwardThread {
   }
 
   T* saved_slots(const RowStep& row) const {
-    return static_cast<T*>(call_.saved) + (m_.steps.first(row.step) + row.position) * layout_.slots;
+    return static_cast<T*>(call_.saved) + m_.steps.place(row) * layout_.slots;
   }
   T* slots_of(std::int64_t tick, std::int64_t j, const RowStep& row) const {
-    return call_.saved ? saved_slots(row) : m_.slots + (tick % m_.tile_ticks * m_.steps.lanes() + lanes_.number(j)) * layout_.slots;
+    return call_.saved ? saved_slots(row) : m_.slots + (tick % m_.tile_ticks * m_.steps.most_lanes() + lanes_.number(j)) * layout_.slots;
   }
 
   // Pre-activations from the input, for all rows of ticks [tick, end).
@@ -255,7 +254,8 @@ class ForwardThread {
       const RowStep row = row_[j] = lanes_.at(j, tick);
       const std::int64_t b = row.batch, t = time_of(p_, row);
       carry_[j] = m_.carry + b * layout_.units;
-      y_[j] = at<T>(call_.y, t, b);
+      y_[j] = at<T>(call_.y, t, b), y_ahead_[j] = ahead<T>(p_, call_.y, row, 1);
+      if (const T* x = ahead<T>(p_, call_.x, row, m_.tile_ticks)) bring_near(x, p_.C);
       before_[j] = state_before(row);
       if (is_reset(p_, t, b)) {
         const ConstState from = Cell::kCarry == Carry::cell ? call_.restart.c : call_.restart.h;
@@ -314,6 +314,7 @@ class ForwardThread {
       for (std::int64_t unit = first; unit < end; unit += kLane) {
         T *slots = rows[j] + unit, *carry = carry_[j] + unit;
         const std::int64_t left = p_.H - unit;
+        if (y_ahead_[j]) __builtin_prefetch(y_ahead_[j] + unit, 1);
         Vec<T> a[Cell::kSlots], p[Cell::kPeepholes + 1], c{};
         for (int i = 0; i < Cell::kLoaded; ++i) a[i] = load(slots + i * layout_.units);
         for (int i = 0; i < Cell::kPeepholes; ++i) p[i] = load(m_.peepholes + i * layout_.units + unit);
@@ -383,7 +384,7 @@ class ForwardThread {
   Range blocks_;
   RowStep* row_;
   const T **x_, **h_, **before_, **gated_;
-  T **slots_, **y_, **carry_;
+  T **slots_, **y_, **y_ahead_, **carry_;
 };
 
 }  // namespace recorrente::RECORRENTE_SIMD

@@ -34,12 +34,6 @@ const Norm<T>* norms_of(const L& layout, const T* slots) {
   return reinterpret_cast<const Norm<T>*>(slots + L::kSlots * layout.units);
 }
 
-// A row's slots, of which `count` elements will soon be read or written, to the second-level cache.
-template <class T>
-void bring_near(const T* slots, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; i += 64 / static_cast<std::int64_t>(sizeof(T))) __builtin_prefetch(slots + i, 0, 2);
-}
-
 template <int S, class V, int... lane>
 V swap_lanes(V v, std::integer_sequence<int, lane...>) {
   return __builtin_shufflevector(v, v, (lane ^ S)...);

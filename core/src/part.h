@@ -9,9 +9,9 @@ namespace recorrente::RECORRENTE_SIMD {
 struct Part {
   Part(const Problem& p, const Steps& steps, Team team, int thread, int threads)
       : thread(thread), threads(threads), by_units(team.path == Path::units && threads > 1),
-        own(share_of(p.B, !p.lengths, thread, threads)),
-        lanes(by_units ? Share{0, 1, steps.lanes()} : share_of(steps.lanes(), !p.lengths, thread, threads)),
-        first_lane(by_units ? thread * steps.lanes() : share_of(steps.lanes(), true, thread, threads).first) {}
+        parts(by_units ? Range{0, 1} : part_of(steps.parts(), thread, threads)), steps(&steps),
+        own(by_units ? share_of(p.B, thread, threads) : together(&Steps::rows_of)), lanes(together(&Steps::lanes_of)),
+        first_lane(by_units ? thread * steps.most_lanes() : lanes.first) {}
 
   // After a broken team: thread 0 goes on with every block, the others are done. Returns whether this thread goes on.
   bool take_over() {
@@ -20,14 +20,17 @@ struct Part {
   }
 
   // Calls sweep(lanes) for groups of the lanes of this thread, one after the other through all of time: what a step leaves of
-  // a group is then still near when the step goes on with it. Rows that need far weights, or meet at every step, stay together.
+  // a group is then still near when the step goes on with it. Rows that need far weights, or meet at every step, stay together,
+  // those of two parts never, which a thread has only where it stands in for others.
   template <class Sweep>
   void each_group(bool far, const Sweep& sweep) const {
-    const std::int64_t groups = by_units || far ? 1 : lanes.count / kRowsTogether;
-    if (groups < 2) return sweep(lanes);
-    for (std::int64_t g = 0; g < groups; ++g) {
-      const Range group = part_of(lanes.count, g, groups);
-      sweep(Share{lanes.position(group.first), lanes.stride, group.end - group.first});
+    for (std::int64_t part = parts.first; part < parts.end; ++part) {
+      const Share all = steps->lanes_of(part);
+      const std::int64_t groups = by_units || far ? 1 : std::max<std::int64_t>(all.count / kRowsTogether, 1);
+      for (std::int64_t g = 0; g < groups; ++g) {
+        const Range group = part_of(all.count, g, groups);
+        sweep(Share{all.position(group.first), group.end - group.first});
+      }
     }
   }
 
@@ -36,12 +39,21 @@ struct Part {
 
   int thread, threads;
   bool by_units;            // threads share every step of every row, and meet after it
-  Share own;                // positions of rows that this thread begins and ends
+  Range parts;              // of the rows
+  const Steps* steps;
+  Share own;                // rows that this thread begins and ends
   Share lanes;              // what it sweeps
   std::int64_t first_lane;  // how many lanes the threads before it sweep
 
  private:
   static constexpr std::int64_t kRowsTogether = 96;  // at least
+
+  // The rows or lanes of all parts.
+  Share together(Share (Steps::*of)(std::int64_t) const) const {
+    if (parts.first == parts.end) return {0, 0};
+    const Share first = (steps->*of)(parts.first), last = (steps->*of)(parts.end - 1);
+    return {first.first, last.first + last.count - first.first};
+  }
 };
 
 // Cuts arrays of pointers from a slice of memory.
@@ -61,6 +73,6 @@ class PointerSlice {
 };
 
 // How many lanes' pointers a team needs.
-inline std::int64_t pointer_lanes(const Steps& steps, Team team) { return steps.lanes() * (team.path == Path::units ? team.threads : 1); }
+inline std::int64_t pointer_lanes(const Steps& steps, Team team) { return steps.most_lanes() * (team.path == Path::units ? team.threads : 1); }
 
 }  // namespace recorrente::RECORRENTE_SIMD

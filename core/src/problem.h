@@ -8,6 +8,9 @@ namespace recorrente {
 // What a core's second-level cache holds. More is read from afar at every step.
 constexpr std::int64_t kNearBytes = 512 * 1024;
 
+// More than the caches nearest to the cores hold, so that what is written past them costs its reader nothing.
+constexpr std::int64_t kCachedBytes = 8 * 1024 * 1024;
+
 inline std::int64_t length(const Problem& p, std::int64_t b) { return p.lengths ? p.lengths[b] : p.T; }
 
 // The t that step s of a row of this length reads and writes.

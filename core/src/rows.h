@@ -76,14 +76,41 @@ inline Range part_of(std::int64_t n, std::int64_t index, std::int64_t parts) {
   return {n * index / parts, n * (index + 1) / parts};
 }
 
-// Zeros past each row's end, at this thread's part of all t: in the order of memory, for a row of its own lies on as many pages.
+// Where a row of a batch of several lengths lies so many steps later, to be brought near before it is asked for: what hardware
+// does by itself where rows lie side by side. Null past its ends.
+template <class T, class Where>
+auto ahead(const Problem& p, Where s, const RowStep& row, std::int64_t steps) -> decltype(at<T>(s, 0, 0)) {
+  if (!p.lengths || !s.data) return nullptr;
+  const std::int64_t step = row.step + steps, L = p.lengths[row.batch];
+  return step >= 0 && step < L ? at<T>(s, time_of(p, step, L), row.batch) : nullptr;
+}
+
+// Cache lines on their way to the second level.
 template <class T>
-void clear_past_ends(const Problem& p, Sequence s, std::int64_t columns, std::int64_t thread, std::int64_t threads) {
+void bring_near(const T* from, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; i += 64 / static_cast<std::int64_t>(sizeof(T))) __builtin_prefetch(from + i, 0, 2);
+}
+
+template <class T>
+void clear_row(T* to, std::int64_t n, bool far) {
+  std::int64_t i = 0;
+  if (far) {
+    while (i < n && reinterpret_cast<std::uintptr_t>(to + i) % kVectorBytes != 0) to[i++] = 0;
+    for (; i + kLanes<T> <= n; i += kLanes<T>) stream(to + i, Vec<T>{});
+  }
+  std::fill_n(to + i, n - i, T(0));
+}
+
+// Zeros past the ends of some rows: in the order of memory, for a row of its own lies on as many pages; and past the caches
+// where those would not hold it all, for memory is then not read before it is written.
+template <class T>
+void clear_past_ends(const Problem& p, const Steps& steps, Share rows, Sequence s, std::int64_t columns) {
   if (!p.lengths) return;
-  const Range mine = part_of(p.T, thread, threads);
-  for (std::int64_t t = mine.first; t < mine.end; ++t)
-    for (std::int64_t b = 0; b < p.B; ++b)
-      if (t >= p.lengths[b]) std::fill_n(at<T>(s, t, b), columns, T(0));
+  const bool far = p.T * p.B * columns * static_cast<std::int64_t>(sizeof(T)) > kCachedBytes;
+  for (std::int64_t t = 0; t < p.T; ++t)
+    for (std::int64_t j = 0; j < rows.count; ++j)
+      if (const std::int64_t b = steps.row(rows.position(j)); t >= p.lengths[b]) clear_row(at<T>(s, t, b), columns, far);
+  settle();
 }
 
 // As many steps as give the products of the input enough rows to run at the speed of arithmetic, not of the weights.

@@ -9,6 +9,8 @@
 
 #if defined(__AVX__)
 #include <immintrin.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 #endif
@@ -51,6 +53,25 @@ template <class T>
 inline Vec<T> load(const T* from) { return *reinterpret_cast<const typename VectorOf<T>::loose*>(from); }
 template <class T>
 inline void store(T* to, Vec<T> v) { *reinterpret_cast<typename VectorOf<T>::loose*>(to) = v; }
+
+// Stores past the caches, `to` aligned to a vector. Others see them after settle().
+template <class T>
+inline void stream(T* to, Vec<T> v) {
+#if defined(__AVX512F__)
+  _mm512_stream_si512(reinterpret_cast<__m512i*>(to), (__m512i)v);
+#elif defined(__AVX2__) && !defined(RECORRENTE_WIDE)
+  _mm256_stream_si256(reinterpret_cast<__m256i*>(to), (__m256i)v);
+#elif defined(__SSE2__) && !defined(RECORRENTE_WIDE)
+  _mm_stream_si128(reinterpret_cast<__m128i*>(to), (__m128i)v);
+#else
+  store(to, v);
+#endif
+}
+inline void settle() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
 
 // Keeps what several instructions use in a register: with few rows in a tile, compilers load a column again for each of them.
 template <class V>

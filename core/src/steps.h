@@ -1,11 +1,14 @@
 // Which rows of the batch take part in which step, and when a sweep comes to them. Knows no arithmetic.
 //
-// Rows are put in order of length, longest first, so that the rows of a step are always a prefix; (step, position) counts
-// through the N valid steps without holes, and says where a step of a row is kept.
+// A sweep goes by ticks, and has lanes. A lane reads rows one after the other, each from its own first step to its own last one,
+// and no tick between: so as many rows as fit are worked on at once until the end, however unlike they are in length. Threads
+// that share rows have a part of them each: rows that lie side by side in the caller's memory, for a core that reads ahead takes
+// its neighbour's rows away from the core that writes them. A part's lanes are in order of what they read, longest first. Where
+// all rows have T steps, a lane is a row.
 //
-// A sweep goes by ticks instead, and has lanes. A lane reads rows one after the other, each from its own first step to its
-// own last one, and no tick between: so as many rows as fit are worked on at once until the end, however unlike they are in
-// length. Lanes are in order of what they read, longest first. Where all rows have T steps, lanes, rows and positions are one.
+// What is kept of a row's steps lies in a run of places, step by step; where all have T steps, rows lie side by side in each step.
+//
+// Sums over all N valid steps go from step to step, and in a step from the longest row to the shortest, whatever the parts are.
 //
 // Only what is always inlined is inline: the targets of the sweep must not leave copies of it for each other.
 #pragma once
@@ -17,49 +20,65 @@ namespace recorrente {
 
 // A row of the batch at one of its own steps.
 struct RowStep {
-  std::int64_t position, batch, step;
+  std::int64_t batch, step;
 };
+
+// A run of rows or of lanes: first, first + 1, ...
+struct Share {
+  std::int64_t first, count;
+
+  [[gnu::always_inline]] std::int64_t position(std::int64_t j) const { return first + j; }
+};
+
+// Part `index` of `parts` of n.
+Share share_of(std::int64_t n, std::int64_t index, std::int64_t parts);
 
 class Steps {
  public:
-  // The number of valid steps N, of steps of the longest row, and of lanes, without building anything.
+  // The number of valid steps N, of steps of the longest row, and of the lanes that those would fill.
   static std::int64_t total(const Problem& problem);
   static std::int64_t longest(const Problem& problem);
   static std::int64_t lanes(const Problem& problem);
 
   // Takes its arrays from the arena, and fills them if the arena has memory.
-  Steps(const Problem& problem, Arena& arena);
+  Steps(const Problem& problem, std::int64_t parts, Arena& arena);
 
   [[gnu::always_inline]] std::int64_t count() const { return count_; }  // steps of the longest row
-  [[gnu::always_inline]] std::int64_t first(std::int64_t s) const { return order_ ? first_[s] : s * B_; }  // index of (s, position 0)
-  [[gnu::always_inline]] std::int64_t batch(std::int64_t position) const { return order_ ? order_[position] : position; }
-  [[gnu::always_inline]] std::int64_t lanes() const { return lanes_; }
+  [[gnu::always_inline]] std::int64_t first(std::int64_t s) const { return order_ ? first_[s] : s * B_; }  // how many come before step s
+  [[gnu::always_inline]] std::int64_t batch(std::int64_t position) const { return order_ ? order_[position] : position; }  // in a step
+  [[gnu::always_inline]] std::int64_t place(const RowStep& row) const { return order_ ? start_[row.batch] + row.step : row.step * B_ + row.batch; }
+
+  [[gnu::always_inline]] std::int64_t parts() const { return parts_; }
+  [[gnu::always_inline]] std::int64_t row(std::int64_t i) const { return order_ ? rows_[i] : i; }  // part by part
+  Share rows_of(std::int64_t part) const;
+  Share lanes_of(std::int64_t part) const;
+  [[gnu::always_inline]] std::int64_t most_lanes() const { return B_; }
   [[gnu::always_inline]] std::int64_t ticks(std::int64_t lane) const { return order_ ? ends_[lane_first_[lane + 1] - 1] : count_; }
 
   // What a lane reads at a tick. `cursor`: a guess of where that is among its rows, which is mended; 0 is one.
   [[gnu::always_inline]] RowStep at(std::int64_t lane, std::int64_t tick, std::int64_t& cursor) const {
-    return order_ ? find(lane, tick, cursor) : RowStep{lane, lane, tick};
+    return order_ ? find(lane, tick, cursor) : RowStep{lane, tick};
   }
 
  private:
-  void sort(const Problem& problem, std::int64_t* rows);
-  void fill_lanes(const Problem& problem, std::int64_t* lane_of, std::int64_t* read, std::int64_t* order);
+  // Memory while the arrays are filled: the part of each row, and the lane of each position; how many rows have each step; what
+  // each part and each lane of a part reads; those lanes in some order.
+  struct Scratch {
+    std::int64_t *belongs, *lane_of, *rows, *load, *read, *order;
+  };
+  void sort(const Problem& problem, const Scratch& scratch);
+  void part_rows(const Problem& problem, const Scratch& scratch);
+  void even_out(const Problem& problem, const Scratch& scratch);
+  std::int64_t rows_with_steps() const { return count_ > 0 ? first_[1] : 0; }
+  std::int64_t deal(const Problem& problem, std::int64_t part, std::int64_t lanes, const Scratch& scratch);
+  void fill_lanes(const Problem& problem, std::int64_t part, const Scratch& scratch);
   RowStep find(std::int64_t lane, std::int64_t tick, std::int64_t& cursor) const;
 
-  std::int64_t B_, count_, lanes_;
-  std::int64_t *order_ = nullptr, *first_ = nullptr;  // (B), (count + 1); null: equal lengths
-  std::int64_t *lane_first_ = nullptr, *lane_rows_ = nullptr, *ends_ = nullptr;  // (lanes + 1), (B) positions, (B) the tick after each
+  std::int64_t B_, count_, parts_;
+  std::int64_t *order_ = nullptr, *first_ = nullptr, *start_ = nullptr;  // (B), (count + 1), (B); null: equal lengths
+  std::int64_t *rows_ = nullptr, *part_rows_ = nullptr, *part_lanes_ = nullptr;  // (B); (parts + 1): where a part's rows and lanes begin
+  std::int64_t *lane_first_ = nullptr, *lane_rows_ = nullptr, *ends_ = nullptr;  // (B + 1), (B) rows, (B) the tick after each
 };
-
-// Part of the rows or of the lanes: first, first + stride, ...
-struct Share {
-  std::int64_t first, stride, count;
-
-  [[gnu::always_inline]] std::int64_t position(std::int64_t j) const { return first + j * stride; }
-};
-
-// Part `index` of `parts` of n. What is equally long is cut into runs; what is not is dealt out, so that all parts are alike.
-Share share_of(std::int64_t n, bool equal, std::int64_t index, std::int64_t parts);
 
 // A thread's share of the lanes, along the ticks in one direction or the other.
 class Lanes {

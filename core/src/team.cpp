@@ -65,12 +65,12 @@ void pause_thread() {
 
 }  // namespace
 
-Team choose_team(const Problem& p, const Steps& steps, int gates, bool units) {
+Team choose_team(const Problem& p, int gates, bool units) {
   const Team alone = {Path::single, 1};
-  const std::int64_t lanes = steps.lanes(), by_rows = lanes < p.threads ? lanes : p.threads;
+  const std::int64_t lanes = Steps::lanes(p), by_rows = lanes < p.threads ? lanes : p.threads;
   const double weights = static_cast<double>(gates) * static_cast<double>(p.H) * static_cast<double>(p.C + p.H);
   const double step_flops = 2 * static_cast<double>(lanes) * weights;
-  if (p.threads < 2 || step_flops * static_cast<double>(steps.count()) < kForkFlops) return alone;
+  if (p.threads < 2 || step_flops * static_cast<double>(Steps::longest(p)) < kForkFlops) return alone;
   const bool near = weights * static_cast<double>(element_bytes(p)) <= static_cast<double>(second_level_cache());
   const bool enough_rows = lanes >= p.threads * (near ? kRowsNear : kRowsFromAfar);
   const double worth_meeting = p.threads * (by_rows < p.threads ? kMeetingFlops : kMeetingFlopsBesideRows);

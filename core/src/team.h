@@ -12,10 +12,12 @@ namespace recorrente {
 struct Team {
   Path path;
   int threads;
+
+  std::int64_t parts() const { return path == Path::rows ? threads : 1; }  // of the rows
 };
 
 // A function of the problem and the machine alone, so that the memory it was given fits. `units`: whether threads may share those.
-Team choose_team(const Problem& problem, const Steps& steps, int gates, bool units);
+Team choose_team(const Problem& problem, int gates, bool units);
 
 // Whether a team can be had now: not inside a parallel region, not in a forked child (whose threads stayed behind), and not
 // by units soon after a team was broken up.

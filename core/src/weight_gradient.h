@@ -45,6 +45,7 @@ class GradientThread {
   using Memory = GradientMemory<Cell, T>;
   static constexpr std::int64_t kStretch = Memory::kStretch, kSlab = Memory::kSlab;
   static constexpr int kBlock = Memory::kBlock, kLane = kLanes<T>, kGatesAt = Layout<Cell, T>::kGatesAt;
+  static constexpr std::int64_t kAhead = 8;  // rows
 
  public:
   GradientThread(const Backward& call, const Steps& steps, const Memory& memory, int thread, int threads)
@@ -96,7 +97,7 @@ class GradientThread {
 
   void point(std::int64_t n, std::int64_t s, std::int64_t position) {
     const std::int64_t b = steps_.batch(position), L = length(p_, b), t = time_of(p_, s, L);
-    m_.gates[n] = gates_of(s, position);
+    m_.gates[n] = gates_of({b, s});
     m_.gated[n] = m_.gates[n] + Cell::kLoaded * layout_.units;
     m_.x[n] = input_gradient() ? at<T>(call_.x, t, b) : nullptr;
     const bool fresh = is_reset(p_, t, b);
@@ -107,11 +108,11 @@ class GradientThread {
     m_.h[n] = fresh || s == 0 ? start(call_.restart.h, call_.h0) : at<T>(call_.y, time_of(p_, s - 1, L), b);
     m_.drop[n] = call_.regularisation.drop.data ? at<T>(call_.regularisation.drop, b) : nullptr;
     if (Cell::kPeepholes > 0)
-      m_.c[n] = fresh || s == 0 ? start(call_.restart.c, call_.c0) : gates_of(s - 1, position) + Cell::kLoaded * layout_.units;
+      m_.c[n] = fresh || s == 0 ? start(call_.restart.c, call_.c0) : gates_of({b, s - 1}) + Cell::kLoaded * layout_.units;
   }
 
-  const T* gates_of(std::int64_t s, std::int64_t position) const {
-    return static_cast<const T*>(call_.saved) + (steps_.first(s) + position) * layout_.slots + kGatesAt * layout_.units;
+  const T* gates_of(const RowStep& row) const {
+    return static_cast<const T*>(call_.saved) + steps_.place(row) * layout_.slots + kGatesAt * layout_.units;
   }
 
   void add_stretch(std::int64_t n) {
@@ -216,6 +217,7 @@ class GradientThread {
         const std::int64_t block = column / kBlock, width = vectors_of<T>(block, columns) * kLane;
         T* to = panels + block * kStretch * kBlock + k * width + column % kBlock;
         const std::int64_t left = columns - column;
+        if (k + kAhead < n && from[k + kAhead]) __builtin_prefetch(from[k + kAhead] + column);
         Vec<T> row = from[k] ? load_up_to(from[k] + column, left) : Vec<T>{};
         if (factor && from[k]) row *= load_up_to(factor[k] + shift + column, left);
         store(to, row);
