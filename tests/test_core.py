@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from recorrente import _core
+from recorrente import _core, native
 
 CELLS = {
     "tanh": (_core.ELMAN_TANH, lambda C, H, bias: torch.nn.RNN(C, H, bias=bias)),
@@ -238,3 +238,66 @@ def test_turn_refuses_rows_that_lie_over_each_other() -> None:
         _core.turn(_core.F32, 4, 4, pointer(a), 3, pointer(b), 4)
     with pytest.raises(ValueError, match="null"):
         _core.turn(_core.F32, 4, 4, 0, 4, pointer(b), 4)
+
+
+def lstm_inputs(T=5, B=3, C=4, H=6, **other):
+    given = {
+        "x": torch.randn(T, B, C),
+        "weight_ih": torch.randn(4 * H, C),
+        "weight_hh": torch.randn(4 * H, H),
+        "bias_ih": torch.randn(4 * H),
+        "bias_hh": torch.randn(4 * H),
+        "h0": torch.randn(B, H),
+        "c0": torch.randn(B, H),
+    }
+    return native.Inputs(**given | other)
+
+
+IN_ORDER = {
+    "all": {},
+    "no bias": {"bias_ih": None, "bias_hh": None},
+    "no state": {"h0": None, "c0": None},
+    "batch first": {"x": torch.randn(3, 5, 4).transpose(0, 1)},
+    "rows of a larger array": {"h0": torch.randn(3, 20)[:, 2:8], "x": torch.randn(5, 3, 9)[..., :4]},
+    "one row for all": {"c0": torch.randn(1, 6).expand(3, 6)},
+    "with gradients": {"weight_hh": torch.nn.Parameter(torch.randn(24, 6)), "x": torch.randn(5, 3, 4).requires_grad_()},
+}
+
+
+@pytest.mark.parametrize("case", IN_ORDER)
+def test_tensors_are_read_without_python_as_with_it(case):
+    inputs = lstm_inputs(**IN_ORDER[case])
+    assert _core.pointers(inputs, _core.LSTM) == native._pointers(inputs)
+
+
+OTHERWISE = {
+    "columns apart": {"x": torch.randn(5, 3, 8)[..., ::2]},
+    "turned": {"weight_hh": torch.randn(6, 24).T},
+    "negated in name only": {"x": torch._neg_view(torch.randn(5, 3, 4))},
+    "bias apart": {"bias_ih": torch.randn(48)[::2]},
+    "another dtype": {"c0": torch.randn(3, 6).double()},
+    "an integer dtype": {"h0": torch.ones(3, 6, dtype=torch.int32)},
+    "too few rows": {"h0": torch.randn(2, 6)},
+    "too few gates": {"weight_ih": torch.randn(18, 4)},
+    "a bias too long": {"bias_hh": torch.randn(25)},
+    "two dimensions": {"x": torch.randn(5, 4)},
+    "elsewhere": {"h0": torch.empty(3, 6, device="meta")},
+    "more of them": {"peephole": torch.randn(18)},
+}
+
+
+@pytest.mark.parametrize("case", OTHERWISE)
+def test_what_does_not_fit_or_must_be_copied_is_left_to_python(case):
+    assert _core.pointers(lstm_inputs(**OTHERWISE[case]), _core.LSTM) is None
+
+
+def test_a_torch_without_the_exchange_gives_the_same():
+    inputs, way = lstm_inputs(x=torch.randn(3, 5, 4).transpose(0, 1)), native.Way(cell=_core.LSTM)
+    truth = native.forward(inputs, way, saving=False)
+    _core.use_exchange(None)
+    try:
+        assert _core.pointers(inputs, _core.LSTM) is None
+        came = native.forward(inputs, way, saving=False)
+    finally:
+        _core.use_exchange(torch.Tensor.__dlpack_c_exchange_api__)
+    assert all(torch.equal(a, b) for a, b in zip(came, truth, strict=True))

@@ -105,3 +105,32 @@ def test_dirty_memory_changes_no_bit():
     for size in range(1, 12):
         _core.take(size * MIB).fill_(255)  # bytes of NaN
     assert all(torch.equal(a, b) for a, b in zip(first, gradient(), strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_large_results_lie_in_kept_memory_and_are_no_views(dtype):
+    layer, x = recorrente.RNN(8, 64, dtype=dtype), torch.randn(300, 32, 8, dtype=dtype, requires_grad=True)
+    first, second = layer(x)[0], layer(x)[0]
+    assert first.dtype == dtype
+    assert first.data_ptr() != second.data_ptr()
+    assert torch.equal(first, second)
+    grad_of = second.detach().clone()
+    del second
+    gc.collect()
+    idle = _core.idle_bytes()
+    again = layer(x)[0]
+    assert _core.idle_bytes() <= idle - again.nbytes
+    assert again._is_view() is False  # autograd lets nobody write to views that a function has made
+    first.backward(grad_of)
+    there, x.grad = x.grad, None
+    again.backward(2 * grad_of)
+    assert torch.equal(x.grad, 2 * there)
+
+
+def test_a_result_locks_up_no_block_much_larger_than_itself():
+    large = _core.take(40 * MIB)
+    place = large.data_ptr()
+    del large
+    assert _core.take_result((6 * MIB,), _core.F32).data_ptr() != place  # 24 MiB
+    assert _core.take_result((19, MIB // 2), _core.F64).shape == (19, MIB // 2)  # 76 MiB
+    assert _core.take_result((39 * MIB // 4,), _core.F32).data_ptr() == place

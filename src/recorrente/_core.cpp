@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "_memory.h"
+#include "_tensors.h"
 #include "_xla.h"
 #include "recorrente/sweep.h"
 #include "recorrente/target.h"
@@ -234,6 +235,8 @@ NB_MODULE(_core, m) {
   m.def("empty_cache", &rc::drop_blocks);
   m.def("xla_forward", [] { return nb::capsule(reinterpret_cast<void*>(&rc::xla_forward)); });
   m.def("xla_backward", [] { return nb::capsule(reinterpret_cast<void*>(&rc::xla_backward)); });
+  m.def("use_exchange", &rc::use_exchange, "capsule"_a.none());
+  m.def("pointers", &rc::pointers, "inputs"_a, "cell"_a);
   m.def("turn", &turn, "dtype"_a, "rows"_a, "columns"_a, "source"_a, "source_row"_a, "to"_a, "to_row"_a);
   m.def("gradient_stretch", [](int dtype) { return rc::gradient_stretch(static_cast<rc::Dtype>(dtype)); }, "dtype"_a);
   m.def("forward", &forward, "problem"_a, "weight_ih"_a, "weight_hh"_a, "bias_ih"_a, "bias_hh"_a, "x"_a, "x_step"_a,

@@ -60,6 +60,15 @@ def targets() -> list[str]:
     """Every target of this build that this machine can run, best first; RECORRENTE_TARGET pins one."""
 
 def gates(cell: int) -> int: ...
+def use_exchange(capsule: Any) -> None:
+    """`torch.Tensor.__dlpack_c_exchange_api__`, by which tensors are read without Python; None: not at all."""
+
+def pointers(inputs: tuple[Tensor | None, ...], cell: int) -> list[int] | None:
+    """weight_ih to c0_row of forward's arguments, from `x, weight_ih, weight_hh, bias_ih, bias_hh, h0, c0`.
+
+    None where they do not fit each other, are to be copied before the core can read them, or are followed by more.
+    """
+
 def xla_forward() -> Any:
     """The forward call for `jax.ffi.register_ffi_target`, as a capsule; its arguments are told in _xla.h."""
 

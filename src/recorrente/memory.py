@@ -15,7 +15,7 @@ except ImportError:  # a source tree that nobody has built
 else:
     BUILT = True
 
-__all__ = ["BUILT", "buffer", "empty_cache", "unwritten"]
+__all__ = ["BUILT", "buffer", "empty_cache", "unwritten", "unwritten_like"]
 
 LARGE = _core.LARGE if BUILT else 0
 """Bytes from which on they are kept."""
@@ -33,6 +33,13 @@ def unwritten(shape: Sequence[int], like: Tensor) -> Tensor:
     if math.prod(shape) * like.itemsize >= LARGE:
         return _core.take_result(shape, _core.F64 if like.dtype == torch.float64 else _core.F32)
     return like.new_empty(shape)
+
+
+def unwritten_like(tensor: Tensor) -> Tensor:
+    """The same of the shape of a tensor."""
+    if tensor.nbytes < LARGE and tensor.is_contiguous():
+        return torch.empty_like(tensor)  # half the price
+    return unwritten(tensor.shape, tensor)
 
 
 def empty_cache() -> None:

@@ -21,7 +21,7 @@ from torch.autograd import forward_ad
 
 from recorrente.cells import GRU, LSTM, Cell, CoupledLSTM, Elman, NormGRU, NormLSTM, PeepholeLSTM, ResetBeforeGRU
 from recorrente.errors import InputError
-from recorrente.memory import BUILT, buffer, unwritten
+from recorrente.memory import BUILT, buffer, unwritten, unwritten_like
 from recorrente.notation import State, Weights
 from recorrente.projection import folded
 from recorrente.projection import lack as lack_of_projection
@@ -58,6 +58,8 @@ def lack(cell: Cell, x: Tensor, *, projection: bool = False, **along: Unpack[Alo
         return f"the core runs on the CPU, and the input is on {x.device}"
     if x.dtype not in DTYPES:
         return f"the core computes in float32 and float64, and the input is {x.dtype}"
+    if not (along or projection):
+        return ""
     if along.get("zone") and type(cell) is PeepholeLSTM:
         return "the core has no zoneout with peepholes"
     if any(part is not None and part.requires_grad for part in (along.get("drop"), *(along.get("zone") or ()))):
@@ -108,7 +110,7 @@ def native(cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpac
     if torch.compiler.is_compiling() or type(x) is not Tensor:
         y, *final, _ = torch.ops.recorrente.sweep(*inputs, *how, saving)
     elif saving:
-        y, *final = _Differentiable.apply(how, *(inputs[:FEWEST] if inputs[FEWEST:] == NOTHING_MORE else inputs))
+        y, *final = _Differentiable.apply(how, *(inputs if _some(inputs[FEWEST:]) else inputs[:FEWEST]))
     else:
         y, *final, _ = forward(inputs, how, saving)
     return y, tuple(final[: len(cell.state_names)])
@@ -147,8 +149,6 @@ class Way(NamedTuple):
 N_INPUTS, N_WAY = len(Inputs._fields), len(Way._fields)
 OWN, RESTARTS = slice(7, 11), slice(11, 13)  # of Inputs: a cell's weights beside torch's, and what it restarts from
 FEWEST = 7  # of Inputs, which are all that most sweeps have
-NOTHING_MORE = (None,) * (N_INPUTS - FEWEST)
-NO_MASKS = (None,) * 5  # of Way
 NOTHING = torch.empty(0, dtype=torch.uint8, device="cpu")  # what is saved for no backward pass
 
 
@@ -172,9 +172,17 @@ def way(code: int, along: Along) -> Way:
     return Way(*masks, code, along.get("reverse", False))
 
 
+def _some(parts: Sequence[Tensor | None]) -> bool:
+    """Whether there is any: not by `==`, which is an operation for tensors, nor by a generator, which costs as much."""
+    for part in parts:  # noqa: SIM110
+        if part is not None:
+            return True
+    return False
+
+
 def _refuse(inputs: Inputs, way: Way) -> None:
     """Refuses what the core, which sees only pointers, would read past the end of or take for another dtype."""
-    (T, B, C), H = inputs.x.shape, inputs.weight_hh.shape[1]
+    (_, B, C), H = inputs.x.shape, inputs.weight_hh.shape[1]
     rows, dtype, state = _core.gates(way.cell) * H, inputs.x.dtype, (B, H)
     shapes: tuple[tuple[int, ...], ...] = (
         inputs.x.shape,
@@ -194,9 +202,13 @@ def _refuse(inputs: Inputs, way: Way) -> None:
     for name, tensor, shape in zip(inputs._fields, inputs, shapes, strict=True):
         if tensor is not None:
             _refuse_other(name, tensor, shape, dtype)
-    if way[:5] == NO_MASKS:
-        return
-    masks = (B, rows) if _by_gate(inputs, way) else state
+
+
+def _refuse_masks(inputs: Inputs, way: Way) -> None:
+    """The same of what is no input."""
+    T, B, H = _sizes(inputs)
+    rows, dtype = len(inputs.weight_hh), inputs.x.dtype
+    masks = (B, rows) if _by_gate(inputs, way) else (B, H)
     shapes, dtypes = ((B,), (T, B), masks, (T, B, H), (T, B, H)), (torch.int64, torch.bool, dtype, dtype, dtype)
     for name, tensor, shape, wanted in zip(way._fields[:5], way[:5], shapes, dtypes, strict=True):
         if tensor is not None:
@@ -229,6 +241,7 @@ if BUILT:
         _core.GRU_NORM: NormGRU(),
         _core.LSTM_NORM: NormLSTM(),
     }
+    _core.use_exchange(getattr(Tensor, "__dlpack_c_exchange_api__", None))
     _STRETCHES = {dtype: _core.gradient_stretch(code) for dtype, code in DTYPES.items()}
     _WITH_C = {code for code, cell in _CELLS.items() if len(cell.state_names) == 2}
     _CODES = {type(cell): code for code, cell in _CELLS.items() if not isinstance(cell, Elman)}
@@ -306,6 +319,25 @@ def _pointers(inputs: Inputs) -> list[int]:
     return [*map(_pointer, weights), *_sequence(x), *_state(h0), *_state(c0)]
 
 
+def _readable_masks(inputs: Inputs, way: Way) -> Way:
+    """The last index contiguous; what is broadcast over steps and rows stays so."""
+    if not _some(way[:5]):
+        return way
+    _refuse_masks(inputs, way)
+    masks = (_rows_contiguous(way.drop), _rows_contiguous(way.zone_h), _rows_contiguous(way.zone_c))
+    return Way(way.lengths, way.reset, *masks, way.cell, way.reverse)
+
+
+def _read(inputs: Inputs, way: Way) -> tuple[Inputs, Way, list[int]]:
+    """What the core can read, and where it is; refused where it does not fit."""
+    pointers: list[int] | None = _core.pointers(inputs, way.cell)
+    if pointers is None:
+        _refuse(inputs, way)
+        inputs = _readable(inputs)
+        pointers = _pointers(inputs)
+    return inputs, _readable_masks(inputs, way), pointers
+
+
 def _problem(inputs: Inputs, way: Way) -> _core.Problem:
     T, B, C = inputs.x.shape
     H = inputs.weight_hh.shape[1]
@@ -326,7 +358,7 @@ def _further(
     sums: Tensor | None = None,
 ) -> _core.Further | None:
     """What most calls do without, as an argument of its own; `d`: the gradients of `inputs`."""
-    if not (add or replay or sums is not None) and way[1:5] == NO_MASKS[1:] and inputs[FEWEST:] == NOTHING_MORE:
+    if not (add or replay or sums is not None or _some(way[1:5]) or _some(inputs[FEWEST:])):
         return None
     peephole, norm_ih, norm_hh, norm_c = map(_pointer, tuple(inputs)[OWN])
     dpeephole, dnorm_ih, dnorm_hh, dnorm_c = map(_pointer, d[OWN])
@@ -360,14 +392,6 @@ def _sizes(inputs: Inputs) -> tuple[int, int, int]:
     return T, B, inputs.weight_hh.shape[1]
 
 
-def _dense(way: Way) -> Way:
-    """The last index of masks contiguous; what is broadcast over steps and rows stays so."""
-    if way[2:5] == NO_MASKS[2:]:
-        return way
-    masks = (_rows_contiguous(way.drop), _rows_contiguous(way.zone_h), _rows_contiguous(way.zone_c))
-    return Way(way.lengths, way.reset, *masks, way.cell, way.reverse)
-
-
 def forward(
     inputs: Inputs,
     way: Way,
@@ -381,16 +405,15 @@ def forward(
     Where `y` is given, y is written there, or with `replay` read, which takes no `drop`: it is what this call gave
     before, and the bytes are made again from it, for many steps at once.
     """
-    _refuse(inputs, way)
-    inputs, way = _readable(inputs), _dense(way)
-    problem, (T, B, H) = _problem(inputs, way), _sizes(inputs)
-    x = inputs.x
+    inputs, way, pointers = _read(inputs, way)
+    problem, (T, B, H), x = _problem(inputs, way), _sizes(inputs), inputs.x
     if y is None:
         y = unwritten((T, B, H), x)
     h_n, c_n = x.new_empty((B, H)), x.new_empty((B, H)) if way.cell in _WITH_C else None
     saved = buffer(problem.saved_bytes()) if saving else NOTHING
-    out = *_sequence(y), *_state(h_n), *_state(c_n), _pointer(saved)
-    _core.forward(problem, *_pointers(inputs), *out, _further(inputs, way, replay=replay))
+    out = [*_sequence(y), *_state(h_n), *_state(c_n), _pointer(saved)]
+    call: list[Any] = [*pointers, *out, _further(inputs, way, replay=replay)]
+    _core.forward(problem, *call)
     return y, h_n, c_n, saved
 
 
@@ -411,19 +434,18 @@ def backward(
     Where `dx` is given, that of x is written there; `onto` holds, in the places of the weights, gradients of an earlier
     call to which this one's are added; `sums` is the `bias_sums` of such calls.
     """
-    inputs, way = _readable(inputs), _dense(way)
+    inputs, way, pointers = _read(inputs, way)
     problem = _problem(inputs, way)
     dy, dh_n, dc_n = map(_rows_contiguous, gradients)
     d = _made(dx, onto)
     for i, want in enumerate(wanted):
         if want and d[i] is None and (t := inputs[i]) is not None:
-            d[i] = unwritten(t.shape, t)
+            d[i] = unwritten_like(t)
     dx, dw_ih, dw_hh, dbias_ih, dbias_hh, dh0, dc0 = d[:FEWEST]
-    coming = *_sequence(y), _pointer(saved), *_sequence(dy), *_state(dh_n), *_state(dc_n)
-    out = *_sequence(dx), *_state(dh0), *_state(dc0), *map(_pointer, (dw_ih, dw_hh, dbias_ih, dbias_hh))
-    _core.backward(
-        problem, *_pointers(inputs), *coming, *out, _further(inputs, way, d, add=onto is not None, sums=sums)
-    )
+    coming = [*_sequence(y), _pointer(saved), *_sequence(dy), *_state(dh_n), *_state(dc_n)]
+    out = [*_sequence(dx), *_state(dh0), *_state(dc0), *map(_pointer, (dw_ih, dw_hh, dbias_ih, dbias_hh))]
+    call: list[Any] = [*pointers, *coming, *out, _further(inputs, way, d, add=onto is not None, sums=sums)]
+    _core.backward(problem, *call)
     return d
 
 
@@ -487,7 +509,7 @@ class _Differentiable(torch.autograd.Function):
     """The sweep in eager mode."""
 
     @staticmethod
-    def forward(ctx: Any, way: Way, *tensors: Tensor | None) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, way: Way, *tensors: Any) -> tuple[Tensor, ...]:
         y, h_n, c_n, saved = forward(Inputs(*tensors), way, saving=True)
         ctx.cell, ctx.reverse, ctx.count = way.cell, way.reverse, len(tensors)
         ctx.save_for_backward(*tensors, *way[:5], y, saved)
@@ -498,7 +520,7 @@ class _Differentiable(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor | None, dh_n: Tensor | None, dc_n: Tensor | None = None) -> tuple[Any, ...]:
         tensors, count = ctx.saved_tensors, ctx.count
         y, saved = tensors[-2:]
-        inputs, way = Inputs(*tensors[:count]), Way(*tensors[count:-2], ctx.cell, ctx.reverse)
+        inputs, way = Inputs(*tensors[:count]), Way._make((*tensors[count:-2], ctx.cell, ctx.reverse))
         gradients, wanted = (dy, dh_n, dc_n), ctx.needs_input_grad[1:]
         if torch.is_grad_enabled():
             d = through_reference(gradients, inputs, way, wanted)

@@ -212,8 +212,8 @@ class _OnCore(torch.autograd.Function):
             for all_of_it, part in zip(kept, state, strict=True):
                 all_of_it[i] = part
             piece, way = _piece(whole, kept, i, code, along, first, end)
-            _, *ends = native.forward(piece, way, saving=False, y=y[first:end])
-            state = ends[: len(kept)]
+            _, h_n, c_n, _ = native.forward(piece, way, saving=False, y=y[first:end])
+            state = [h_n] if c_n is None else [h_n, c_n]
         ctx.call, ctx.y = (code, along, n, len(kept)), _Lent(y)
         ctx.save_for_backward(*whole, *kept, *([y] if keep else []))
         ctx.set_materialize_grads(False)
