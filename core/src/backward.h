@@ -24,6 +24,7 @@ struct BackwardMemory {
     passed = arena.take<T>(p.B * layout.units);
     through = arena.take<T>(p.B * layout.units);
     peepholes = arena.take<T>(Cell::kPeepholes * layout.units);
+    zones = arena.take<T>(2 * team.threads * layout.units);
     dinput = arena.take<T>(Cell::kNormed ? pointer_lanes(steps, team) * tile_ticks * layout.gate_rows() : 0);
     dstate = arena.take<T>(Cell::kNormed ? p.B * layout.state_rows() : 0);
     const std::int64_t restarts = p.reset ? p.B * layout.units : 0;
@@ -50,6 +51,7 @@ struct BackwardMemory {
   T *dh, *carry, *passed;          // (B, units); passed: what zoneout lets through to the gradient of the old h
   T* through;                      // (B, units): of what one gate saw of h, where each has a mask of its own
   T* peepholes;                    // (kPeepholes, units)
+  T* zones;                        // (threads, 2, units): what stayed of a row's h and c, where that is said in bytes
   T *dinput, *dstate;              // (tile_ticks, lanes, G, units), (B, gates of the state, units): of products under a norm
   T *dh_restart, *dc_restart;      // (B, units), where there are resets
   T* cut;                          // (B, units): the gradient of h that a reset has cut off
@@ -258,17 +260,21 @@ class BackwardThread {
     return at<T>(call_.y, time_of(p_, s - 1, length(p_, b)), b);
   }
 
+  struct Zones {
+    const T *h = nullptr, *c = nullptr;
+  };
+  Zones zones_of(std::int64_t j, std::int64_t first, std::int64_t end) const {
+    const Regularisation& r = call_.regularisation;
+    T* const room = m_.zones + 2 * part_.thread * layout_.units;
+    return {zone_of(p_, r, r.zone_h, row_[j], first, end, room), zone_of(p_, r, r.zone_c, row_[j], first, end, room + layout_.units)};
+  }
+
   // Units [first, end) of all rows of a tick. kZoned: some of the old state stayed.
   template <bool kZoned>
   void apply(std::int64_t n, std::int64_t first, std::int64_t end) {
     for (std::int64_t j = 0; j < n; ++j) {
-      const T *zone_h = nullptr, *zone_c = nullptr;
-      const std::int64_t b = row_[j].batch;
-      if constexpr (kZoned) {
-        const std::int64_t t = time_of(p_, row_[j]);
-        zone_h = row_of<T>(call_.regularisation.zone_h, t, b), zone_c = row_of<T>(call_.regularisation.zone_c, t, b);
-      }
-      T* passed = kZoned && Cell::kCarry != Carry::hidden ? around_product(b) : nullptr;
+      const auto [zone_h, zone_c] = kZoned ? zones_of(j, first, end) : Zones{};
+      T* passed = kZoned && Cell::kCarry != Carry::hidden ? around_product(row_[j].batch) : nullptr;
       for (std::int64_t unit = first; unit < end; unit += kLane) {
         const std::int64_t left = p_.H - unit;
         T* slots = slots_[j] + unit;
@@ -297,9 +303,8 @@ class BackwardThread {
   struct Passing {
     Passing(const BackwardThread& of, std::int64_t j) : of(of) {
       if (!kZoned) return;
-      const std::int64_t b = of.row_[j].batch, t = time_of(of.p_, of.row_[j]);
-      zone_h = row_of<T>(of.call_.regularisation.zone_h, t, b), zone_c = row_of<T>(of.call_.regularisation.zone_c, t, b);
-      if (Cell::kCarry != Carry::hidden) passed = of.around_product(b);
+      zones = of.zones_of(j, 0, of.layout_.units);
+      if (Cell::kCarry != Carry::hidden) passed = of.around_product(of.row_[j].batch);
     }
 
     Vec<T> gradient(std::int64_t j, std::int64_t unit, std::int64_t left, Vec<T>* stays) const {
@@ -307,7 +312,7 @@ class BackwardThread {
       if constexpr (Cell::kCarry == Carry::hidden) dh += load(of.carry_[j] + unit);
       if (passed) dh += load(passed + unit);
       if (of.dy_[j]) dh += load_up_to(of.dy_[j] + unit, left);
-      *stays = part(zone_h, unit, left, dh);
+      *stays = part(zones.h, unit, left, dh);
       return dh;
     }
 
@@ -320,7 +325,7 @@ class BackwardThread {
     }
 
     const BackwardThread& of;
-    const T *zone_h = nullptr, *zone_c = nullptr;
+    Zones zones;
     T* passed = nullptr;
   };
 
@@ -342,7 +347,7 @@ class BackwardThread {
         if constexpr (Cell::kNormedCell) {
           for (int i = 0; i < Cell::kLoaded; ++i) a[i] = load(gates + i * layout_.units);
           carry = load(carry_[j] + unit);
-          stays = passing.part(passing.zone_c, unit, left, carry);
+          stays = passing.part(passing.zones.c, unit, left, carry);
           carry += before_cell_norm(slots, norms[kCellNorm], unit);
           Cell::backward(a, old, carry);
         } else {

@@ -23,6 +23,7 @@ struct ForwardMemory {
     carry = arena.take<T>(p.B * layout.units);
     peepholes = arena.take<T>(Cell::kPeepholes * layout.units);
     dropped = arena.take<T>(2 * p.B * Cell::kGates * layout.units);
+    zones = arena.take<T>(2 * team.threads * layout.units);
     unnormed = arena.take<T>(Cell::kNormedCell ? 2 * team.threads * layout.units : 0);
     slots = saving ? nullptr : arena.take<T>(tile_ticks * steps.most_lanes() * layout.slots);
     pointers = arena.take<void*>(pointer_lanes(steps, team) * pointers_a_lane());
@@ -42,6 +43,7 @@ struct ForwardMemory {
   T *input_bias, *constants;             // (blocks, G, units of a block); (units): what slot G starts from, if the cell has one
   T *zeros, *carry;                      // (B, units)
   T *peepholes, *dropped;                // (kPeepholes, units); (2, B, masks, units): h under `drop`, of even and of odd steps
+  T* zones;                              // (threads, 2, units): what stays of a row's h and c, where that is said in bytes
   T* unnormed;                           // (threads, 2, units): a row's new c and its o, until c is normalised
   T* slots;                              // (tile_ticks, lanes, slots) of inference; training has them in `saved`
   void** pointers;
@@ -301,16 +303,17 @@ class ForwardThread {
   struct Zones {
     const T *h = nullptr, *c = nullptr;
   };
-  Zones zones_of(std::int64_t j) const {
-    const std::int64_t b = row_[j].batch, t = time_of(p_, row_[j]);
-    return {row_of<T>(call_.regularisation.zone_h, t, b), row_of<T>(call_.regularisation.zone_c, t, b)};
+  Zones zones_of(std::int64_t j, std::int64_t first, std::int64_t end) const {
+    const Regularisation& r = call_.regularisation;
+    T* const room = m_.zones + 2 * part_.thread * layout_.units;
+    return {zone_of(p_, r, r.zone_h, row_[j], first, end, room), zone_of(p_, r, r.zone_c, row_[j], first, end, room + layout_.units)};
   }
 
   // Units [first, end) of all rows of a tick. kZoned: some of the old state stays. kAgain: h is known.
   template <bool kZoned, bool kAgain>
   void apply(std::int64_t n, T* const* rows, std::int64_t first, std::int64_t end) {
     for (std::int64_t j = 0; j < n; ++j) {
-      const Zones zones = kZoned ? zones_of(j) : Zones{};
+      const Zones zones = kZoned ? zones_of(j, first, end) : Zones{};
       for (std::int64_t unit = first; unit < end; unit += kLane) {
         T *slots = rows[j] + unit, *carry = carry_[j] + unit;
         const std::int64_t left = p_.H - unit;
@@ -346,7 +349,7 @@ class ForwardThread {
       if (call_.saved && j < going_on) bring_near(saved_slots(lanes_.at(j, tick + 1)), L::kGatesAt * layout_.units);
       Norm<T>* norms = norms_of(layout_, slots);
       norms[kStateNorm] = moments<kStateGates>(slots + L::kStateAt * layout_.units, layout_.units, p_.H);
-      const Zones zones = kZoned ? zones_of(j) : Zones{};
+      const Zones zones = kZoned ? zones_of(j, 0, layout_.units) : Zones{};
       for (std::int64_t unit = 0; unit < layout_.units; unit += kLane) {
         Vec<T> a[Cell::kSlots], c = load(carry_[j] + unit);
         m_.norms.meet(slots, norms, unit, a);

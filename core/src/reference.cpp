@@ -221,20 +221,25 @@ void back_through_norm(const T* norm_c, const T* saved, const T* c_old, std::int
   for (std::int64_t u = 0; u < H; ++u) dc[u] += du[u];
 }
 
+template <class T>
+T share_at(const Regularisation& r, ConstSequence share, std::int64_t t, std::int64_t b, std::int64_t u) {
+  return r.zone_bytes ? static_cast<T>(at<std::uint8_t>(share, t, b)[u]) : at<T>(share, t, b)[u];
+}
+
 // What stays of the old value, where zoneout is given.
 template <class T>
-void zone(ConstSequence share, std::int64_t t, std::int64_t b, const T* old, std::int64_t H, T* value) {
+void zone(const Regularisation& r, ConstSequence share, std::int64_t t, std::int64_t b, const T* old, std::int64_t H, T* value) {
   for (std::int64_t u = 0; share.data && u < H; ++u) {
-    const T stays = at<T>(share, t, b)[u];
+    const T stays = share_at<T>(r, share, t, b, u);
     value[u] = (1 - stays) * value[u] + stays * old[u];
   }
 }
 
 // The part of a gradient that goes to what stayed; the rest is left.
 template <class T>
-void unzone(ConstSequence share, std::int64_t t, std::int64_t b, std::int64_t H, T* d, T* stays) {
+void unzone(const Regularisation& r, ConstSequence share, std::int64_t t, std::int64_t b, std::int64_t H, T* d, T* stays) {
   for (std::int64_t u = 0; u < H; ++u) {
-    stays[u] = share.data ? at<T>(share, t, b)[u] * d[u] : T(0);
+    stays[u] = share.data ? share_at<T>(r, share, t, b, u) * d[u] : T(0);
     d[u] -= stays[u];
   }
 }
@@ -285,7 +290,7 @@ void forward_row(const Forward& call, std::int64_t b) {
     for (std::int64_t u = 0; u < H; ++u)
       unit_forward(p.cell, from_x + u, from_h + u, peepholes ? peepholes + u : nullptr, H, h[u], c[u], saved + u);
     if (p.cell == Cell::lstm_norm) output_of_norm(static_cast<const T*>(w.norm_c), c, saved, H, h, from_x);
-    zone(r.zone_h, t, b, h_old, H, h), zone(has_c(p.cell) ? r.zone_c : ConstSequence{}, t, b, c_old, H, c);
+    zone(r, r.zone_h, t, b, h_old, H, h), zone(r, has_c(p.cell) ? r.zone_c : ConstSequence{}, t, b, c_old, H, c);
     std::copy(h, h + H, at<T>(call.y, t, b));
     if (has_c(p.cell)) std::copy(c, c + H, saved + 4 * H);
   }
@@ -316,7 +321,7 @@ void backward_row(const Backward& call, std::int64_t b) {
     copy_or_zero(cell ? c_from : nullptr, H, c_old);
     for (std::int64_t g = 0; g < G; ++g) drop(r, b, g, h_old, H, seen + g * H);
     for (std::int64_t u = 0; call.dy.data && u < H; ++u) dh[u] += at<T>(call.dy, t, b)[u];
-    unzone(r.zone_h, t, b, H, dh, stays_h), unzone(cell ? r.zone_c : ConstSequence{}, t, b, H, dc, stays_c);
+    unzone(r, r.zone_h, t, b, H, dh, stays_h), unzone(r, cell ? r.zone_c : ConstSequence{}, t, b, H, dc, stays_c);
     const bool normed = is_normed(p.cell), normed_c = p.cell == Cell::lstm_norm;
     if (normed_c) {
       back_through_norm(static_cast<const T*>(w.norm_c), saved_row + t * p.B * kSlots * H, c_old, H, dh, dc, static_cast<T*>(call.dnorm_c), dgates_x, dgates_x + H);

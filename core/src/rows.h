@@ -35,10 +35,15 @@ const T* mask_of(const Regularisation& r, std::int64_t b, int g) {
   return at<T>(r.drop, b) + (g < states ? Cell::kStateGate[g] : Cell::kSecondGate) * r.drop_gate;
 }
 
-// Null where the whole sequence is.
+// What stays of a row at units [first, end): null where nothing is said, made in `room` where it is said in bytes.
 template <class T>
-const T* row_of(ConstSequence s, std::int64_t t, std::int64_t b) {
-  return s.data ? at<T>(s, t, b) : nullptr;
+const T* zone_of(const Problem& p, const Regularisation& r, ConstSequence zone, const RowStep& row, std::int64_t first, std::int64_t end, T* room) {
+  if (!zone.data) return nullptr;
+  const std::int64_t t = time_of(p, row);
+  if (!r.zone_bytes) return at<T>(zone, t, row.batch);
+  const std::uint8_t* stays = at<std::uint8_t>(zone, t, row.batch);
+  for (std::int64_t i = first; i < std::min(end, p.H); ++i) room[i] = static_cast<T>(stays[i]);
+  return room;
 }
 
 // `left` elements are there; the rest of the vector is zero, and is not written.

@@ -18,7 +18,7 @@ struct Options {
   Cell cell;
   std::int64_t T, B, C, H;
   bool reverse = false, ragged = false, resets = false, biases = true, states = true;
-  bool restart = false, drop = false, gates_drop = false, zones = false, add = false;
+  bool restart = false, drop = false, gates_drop = false, zones = false, bytes = false, add = false;
   unsigned seed = 1;
   double scale = 1;  // of inputs and weights
 };
@@ -37,6 +37,8 @@ class Case {
     for (auto* state : {&restart_h_, &restart_c_}) fill(*state, o.B * (o.H + kGap));
     fill(drop_, o.B * (GH + kGap));
     for (auto* zone : {&zone_h_, &zone_c_}) fill(*zone, TB * (o.H + kGap));
+    for (auto* zone : {&bytes_h_, &bytes_c_})
+      for (std::int64_t i = 0; i < TB * (o.H + kGap); ++i) zone->push_back(random_() % 3 == 0);
     fill(peephole_, 3 * o.H), fill(norm_ih_, GH), fill(norm_hh_, GH), fill(norm_c_, 2 * o.H);
     for (std::int64_t b = 0; b < o.B; ++b) lengths_.push_back(random_() % (o.T + 1));
     for (std::int64_t i = 0; i < TB; ++i) reset_.push_back(random_() % 4 == 0);
@@ -92,9 +94,12 @@ class Case {
     if (o_.drop) call.regularisation.drop = {drop_.data(), gates(o_.cell) * o_.H + kGap};
     if (o_.gates_drop) call.regularisation.drop_gate = o_.H;
     if (o_.zones) call.regularisation.zone_h = sequence(zone_h_, o_.H), call.regularisation.zone_c = sequence(zone_c_, o_.H);
+    call.regularisation.zone_bytes = o_.zones && o_.bytes;
+    if (o_.zones && o_.bytes) call.regularisation.zone_h = sequence(bytes_h_, o_.H), call.regularisation.zone_c = sequence(bytes_c_, o_.H);
   }
   // Batch first: rows of the batch are the slow index.
-  ConstSequence sequence(const std::vector<T>& array, std::int64_t n) const { return {array.data(), n + kGap, o_.T * (n + kGap)}; }
+  template <class E>
+  ConstSequence sequence(const std::vector<E>& array, std::int64_t n) const { return {array.data(), n + kGap, o_.T * (n + kGap)}; }
   ConstState state(const std::vector<T>& array) const { return {o_.states ? array.data() : nullptr, o_.H + kGap}; }
 
   static std::vector<T> fresh(std::int64_t count) { return std::vector<T>(count + 1, std::numeric_limits<T>::quiet_NaN()); }
@@ -167,6 +172,7 @@ class Case {
   Options o_;
   std::mt19937 random_;
   std::vector<T> x_, dy_, h0_, c0_, dh_n_, dc_n_, weight_ih_, weight_hh_, bias_ih_, bias_hh_, y_;
+  std::vector<std::uint8_t> bytes_h_, bytes_c_;
   std::vector<T> restart_h_, restart_c_, drop_, zone_h_, zone_c_, peephole_, norm_ih_, norm_hh_, norm_c_;
   std::vector<std::int64_t> lengths_;
   std::vector<std::uint8_t> reset_;

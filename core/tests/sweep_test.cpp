@@ -15,9 +15,9 @@ const char* const kNames[] = {"tanh", "relu", "linear", "gru", "lstm", "lstm_pee
 
 void fail(const Options& o, const char* what, const std::string& name, double value) {
   if (++failures < 20)
-    std::printf("%s T%d B%d C%d H%d reverse %d ragged %d resets %d biases %d states %d restart %d drop %d %d zones %d add %d: %s %s %g\n", kNames[static_cast<int>(o.cell)],
+    std::printf("%s T%d B%d C%d H%d reverse %d ragged %d resets %d biases %d states %d restart %d drop %d %d zones %d%d add %d: %s %s %g\n", kNames[static_cast<int>(o.cell)],
                 static_cast<int>(o.T), static_cast<int>(o.B), static_cast<int>(o.C), static_cast<int>(o.H), o.reverse, o.ragged,
-                o.resets, o.biases, o.states, o.restart, o.drop, o.gates_drop, o.zones, o.add, what, name.c_str(), value);
+                o.resets, o.biases, o.states, o.restart, o.drop, o.gates_drop, o.zones, o.bytes, o.add, what, name.c_str(), value);
 }
 
 // The largest error, in units of the array's largest value, or of 0.01 where all are smaller: they may be differences of
@@ -86,7 +86,7 @@ void every_size(Cell cell) {
       Options o{cell, s[0], s[1], s[2], s[3], (bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) == 0, (bits & 16) == 0};
       o.seed = bits + 1;
       // The others in another rhythm, so that all pairs meet.
-      o.restart = bits % 3 == 1, o.drop = bits % 5 < 3, o.gates_drop = bits % 5 == 2 && can_drop_by_gate(cell), o.zones = bits % 7 < 3 && can_zone(cell), o.add = bits % 11 < 4;
+      o.restart = bits % 3 == 1, o.drop = bits % 5 < 3, o.gates_drop = bits % 5 == 2 && can_drop_by_gate(cell), o.zones = bits % 7 < 3 && can_zone(cell), o.bytes = bits % 7 == 1, o.add = bits % 11 < 4;
       compare_with_reference<float>(o);
       compare_with_reference<double>(o);
     }
@@ -97,7 +97,7 @@ void every_team() {
     for (bool all : {false, true}) {
       const auto options = [&](std::int64_t T, std::int64_t B, std::int64_t C, std::int64_t H) {
         Options o{static_cast<Cell>(cell), T, B, C, H, all, all, all};
-        o.restart = o.drop = all, o.gates_drop = all && (cell + T / 4) % 2 && can_drop_by_gate(o.cell), o.zones = all && can_zone(o.cell);
+        o.restart = o.drop = all, o.gates_drop = all && (cell + T / 4) % 2 && can_drop_by_gate(o.cell), o.zones = all && can_zone(o.cell), o.bytes = B % 2;
         return o;
       };
       compare_threads<float>(options(40, 37, 24, 40), Path::rows);

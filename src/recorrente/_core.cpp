@@ -214,20 +214,20 @@ NB_MODULE(_core, m) {
            [](Further* self, AddressRow drop, AddressStepRow zone_h, AddressStepRow zone_c, AddressRow restart_h,
               AddressRow restart_c, AddressRow dh_restart, AddressRow dc_restart, Address peephole, Address norm_ih,
               Address norm_hh, Address norm_c, Address dpeephole, Address dnorm_ih, Address dnorm_hh, Address dnorm_c,
-              Address bias_sums, bool add, Stride drop_gate, bool replay) {
+              Address bias_sums, bool add, Stride drop_gate, bool replay, bool zone_bytes) {
              const auto state = [](AddressRow s) { return rc::ConstState{in(std::get<0>(s)), std::get<1>(s)}; };
              const auto gradient = [](AddressRow s) { return rc::State{out(std::get<0>(s)), std::get<1>(s)}; };
              const auto sequence = [](AddressStepRow s) {
                return rc::ConstSequence{in(std::get<0>(s)), std::get<1>(s), std::get<2>(s)};
              };
              new (self) Further{peephole, norm_ih, norm_hh, norm_c, dpeephole, dnorm_ih, dnorm_hh, dnorm_c, bias_sums,
-                                {state(drop), drop_gate, sequence(zone_h), sequence(zone_c)},
+                                {state(drop), drop_gate, sequence(zone_h), sequence(zone_c), zone_bytes},
                                 {state(restart_h), state(restart_c)}, gradient(dh_restart), gradient(dc_restart), add, replay};
            },
            "drop"_a = AddressRow(), "zone_h"_a = AddressStepRow(), "zone_c"_a = AddressStepRow(), "restart_h"_a = AddressRow(),
            "restart_c"_a = AddressRow(), "dh_restart"_a = AddressRow(), "dc_restart"_a = AddressRow(), "peephole"_a = 0,
            "norm_ih"_a = 0, "norm_hh"_a = 0, "norm_c"_a = 0, "dpeephole"_a = 0, "dnorm_ih"_a = 0, "dnorm_hh"_a = 0,
-           "dnorm_c"_a = 0, "bias_sums"_a = 0, "add"_a = false, "drop_gate"_a = 0, "replay"_a = false);
+           "dnorm_c"_a = 0, "bias_sums"_a = 0, "add"_a = false, "drop_gate"_a = 0, "replay"_a = false, "zone_bytes"_a = false);
   m.attr("LARGE") = rc::kLarge;
   m.def("take", &take, "size"_a);
   m.def("take_result", &take_result, "shape"_a, "dtype"_a);

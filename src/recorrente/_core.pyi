@@ -113,6 +113,7 @@ class Further:
     add: backward adds to the gradients of weights and biases, instead of writing them.
     drop_gate: elements from one gate's mask in `drop` to the next; 0: one mask for all gates.
     bias_sums: (2, G*H) float64 of backward, which the gradients of biases are added to and written from.
+    zone_bytes: zones are bools, not shares.
     replay: forward finds y as an earlier call left it, and makes the rest again from it; not with `drop`.
     """
 
@@ -137,6 +138,7 @@ class Further:
         add: bool = False,
         drop_gate: int = 0,
         replay: bool = False,
+        zone_bytes: bool = False,
     ) -> None: ...
 
 def forward(

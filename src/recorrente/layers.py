@@ -75,7 +75,8 @@ def stack(
             along: Along = {"reverse": k > lowest, "lengths": lengths, "reset": reset}
             w = weights[k]
             if noise is not QUIET:
-                along |= noise.along(x, states[k], training)
+                widths = (w.weight_hh.shape[1], len(w.weight_hh) // cell.gates)[: len(cell.state_names)]
+                along |= noise.along(dropped, widths, training)
                 w = noise.on_weights(w, training)
             if reset is not None and restarts is not None:
                 along["restart"] = restarts[k]
@@ -418,7 +419,7 @@ class TorchLayer(_Layer):
 
     def _start(self, hx: Any, x: Tensor, sweep: Sweep, *, batched: bool) -> State:
         """What `start` says, but nothing at all where that would be zeros that the core need not be given."""
-        alone = hx is None and sweep is native and self.noise is QUIET and not (self.learned_state or self.proj_size)
+        alone = hx is None and sweep is native and not (self.learned_state or self.proj_size)
         return () if alone else self.start(hx, x, batched=batched)
 
     def _packed(

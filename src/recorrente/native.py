@@ -140,8 +140,8 @@ class Way(NamedTuple):
     lengths: Tensor | None = None  # (B,) int64
     reset: Tensor | None = None  # (T, B) bool
     drop: Tensor | None = None  # (B, H), or (B, G*H)
-    zone_h: Tensor | None = None  # (T, B, H)
-    zone_c: Tensor | None = None  # (T, B, H)
+    zone_h: Tensor | None = None  # (T, B, H), shares or bools
+    zone_c: Tensor | None = None  # (T, B, H), likewise
     cell: int = 0
     reverse: bool = False
 
@@ -209,7 +209,8 @@ def _refuse_masks(inputs: Inputs, way: Way) -> None:
     T, B, H = _sizes(inputs)
     rows, dtype = len(inputs.weight_hh), inputs.x.dtype
     masks = (B, rows) if _by_gate(inputs, way) else (B, H)
-    shapes, dtypes = ((B,), (T, B), masks, (T, B, H), (T, B, H)), (torch.int64, torch.bool, dtype, dtype, dtype)
+    zone = torch.bool if _in_bytes(way) else dtype
+    shapes, dtypes = ((B,), (T, B), masks, (T, B, H), (T, B, H)), (torch.int64, torch.bool, dtype, zone, zone)
     for name, tensor, shape, wanted in zip(way._fields[:5], way[:5], shapes, dtypes, strict=True):
         if tensor is not None:
             _refuse_other(name, tensor, shape, wanted)
@@ -226,6 +227,11 @@ def _refuse_other(name: str, tensor: Tensor, shape: tuple[int, ...], dtype: torc
 def _by_gate(inputs: Inputs, way: Way) -> bool:
     """Whether each gate has a mask of its own."""
     return way.drop is not None and way.drop.shape[-1] != inputs.weight_hh.shape[1]
+
+
+def _in_bytes(way: Way) -> bool:
+    """Whether zones are bools."""
+    return any(zone is not None and zone.dtype == torch.bool for zone in (way.zone_h, way.zone_c))
 
 
 # What the core calls its dtypes and cells, and back.
@@ -366,6 +372,7 @@ def _further(
     return _core.Further(
         drop=_state(way.drop),
         drop_gate=inputs.weight_hh.shape[1] if _by_gate(inputs, way) else 0,
+        zone_bytes=_in_bytes(way),
         zone_h=_sequence(way.zone_h),
         zone_c=_sequence(way.zone_c),
         restart_h=_state(inputs.restart_h),

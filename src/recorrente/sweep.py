@@ -19,7 +19,7 @@ from recorrente.notation import State, Weights
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["Along", "Credit", "Sweep", "cut", "reference", "said"]
+__all__ = ["Along", "Credit", "Sweep", "cut", "reference", "said", "shares"]
 
 
 class Along(TypedDict, total=False):
@@ -31,7 +31,8 @@ class Along(TypedDict, total=False):
     restart: a state, each `(B, H)`; zeros where None.
     drop: `(B, H)`, what h is multiplied with on its way into W_hh, at every step alike; `(B, G*H)` where each gate's
         part of W_hh has its own.
-    zone: like the state, each `(T, B, H)` or None: the share of the old part that stays, new + zone * (old - new).
+    zone: like the state, each `(T, B, H)` or None: the share of the old part that stays, new + zone * (old - new); or
+        bool, whether it stays.
     """
 
     reverse: bool
@@ -51,6 +52,11 @@ Only what there is of `along` is passed, so that a sweep without resets need not
 def said(along: Along) -> Along:
     """What there is of it."""
     return {name: value for name, value in along.items() if value is not None and value is not False}  # type: ignore[return-value]
+
+
+def shares(zone: tuple[Tensor | None, ...], like: Tensor) -> tuple[Tensor | None, ...]:
+    """What stays of the old state, as numbers in the dtype of `like`."""
+    return tuple(None if z is None else z.to(like.dtype) for z in zone)
 
 
 def cut(along: Along, first: int, end: int) -> Along:
@@ -95,7 +101,7 @@ def reference(cell: Cell, x: Tensor, state: State, weights: Weights, **along: Un
         inside = torch.arange(len(x), device=x.device)[:, None, None] < lengths.to(x.device)[:, None]  # (T, B, 1)
         x = x.masked_fill(~inside, 0)  # a NaN past a row's end must reach no gradient
     restart = along.get("restart") or tuple(torch.zeros_like(part) for part in state)
-    zone = along.get("zone") or (None,) * len(state)
+    zone = shares(along.get("zone") or (None,) * len(state), x)
     from_input = linear(x, weights.weight_ih, weights.bias_ih)  # (T, B, G*H)
     outputs: list[Tensor] = []
     for t in reversed(range(len(x))) if reverse else range(len(x)):

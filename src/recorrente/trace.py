@@ -83,7 +83,7 @@ def recording(seen: list[Trace]) -> Sweep:
             c = in_time([part[1] for part in noting.after])
             zone = (along.get("zone") or (None, None))[1]
             if zone is not None:
-                c = torch.lerp(c, in_time([part[1] for part in noting.before]), zone)
+                c = torch.lerp(c, in_time([part[1] for part in noting.before]), zone.to(c.dtype))
             c = c[None]
         seen.append(Trace(y[None], c, gates[None], cell.gate_names))
         return y, final

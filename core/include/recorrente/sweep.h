@@ -112,6 +112,7 @@ struct Regularisation {
   ConstState drop;                // (B, H), or (B, G*H)
   std::int64_t drop_gate = 0;     // elements from one gate's mask to the next; 0: one for all
   ConstSequence zone_h, zone_c;   // (T, B, H); zone_c where there is a c
+  bool zone_bytes = false;        // zones are bytes, 0 or 1, and their strides too
 };
 struct Restart {
   ConstState h, c;                // (B, H); read where `reset` is given
