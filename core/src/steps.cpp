@@ -98,7 +98,7 @@ void Steps::even_out(const Problem& p, const Scratch& scratch) {
 }
 
 // Each row of the part that has steps, the longest first, goes to the lane that has least to read: `lane_of` its position, `order`
-// a heap of the lanes. Returns how many of them are left with more than a sixteenth above the longest row of all.
+// a heap of the lanes. Returns how many of them are left with more than they may have.
 std::int64_t Steps::deal(const Problem& p, std::int64_t part, std::int64_t lanes, const Scratch& scratch) {
   std::int64_t *const read = scratch.read, *const heap = scratch.order;
   const auto reads_more = [read](std::int64_t a, std::int64_t b) { return read[a] > read[b]; };  // on top of the heap: the least
@@ -112,16 +112,16 @@ std::int64_t Steps::deal(const Problem& p, std::int64_t part, std::int64_t lanes
     std::push_heap(heap, heap + lanes, reads_more);
   }
   std::sort(heap, heap + lanes, reads_more);
-  return std::count_if(read, read + lanes, [&](std::int64_t steps) { return 16 * steps > 17 * count_; });
+  return std::count_if(read, read + lanes, [&](std::int64_t steps) { return 16 * steps > most_ticks_16(); });
 }
 
-// As many lanes as it takes to read the part in little more ticks than the longest row of all has, the one that reads most first.
+// The fewest lanes that read the part in little more ticks than the longest row of all has, the one that reads most first.
 void Steps::fill_lanes(const Problem& p, std::int64_t part, const Scratch& scratch) {
   const std::int64_t first_lane = part_lanes_[part];
   const auto is_of_part = [&](std::int64_t position) { return scratch.belongs[order_[position]] == part; };
   std::int64_t rows = 0;
   for (std::int64_t position = 0; position < rows_with_steps(); ++position) rows += is_of_part(position);
-  std::int64_t lanes = rows > 0 ? std::min(rows, (scratch.load[part] + count_ - 1) / count_) : 0;
+  std::int64_t lanes = rows > 0 ? std::min(rows, (16 * scratch.load[part] + most_ticks_16() - 1) / most_ticks_16()) : 0;
   for (std::int64_t full; (full = deal(p, part, lanes, scratch)) > 0 && lanes < rows;) lanes = std::min(rows, lanes + full);
   part_lanes_[part + 1] = first_lane + lanes;
 

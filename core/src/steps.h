@@ -69,6 +69,7 @@ class Steps {
   void sort(const Problem& problem, const Scratch& scratch);
   void part_rows(const Problem& problem, const Scratch& scratch);
   void even_out(const Problem& problem, const Scratch& scratch);
+  std::int64_t most_ticks_16() const { return 17 * count_; }  // of a lane, in sixteenths: fewer lanes, and fuller, pay for a few more
   std::int64_t rows_with_steps() const { return count_ > 0 ? first_[1] : 0; }
   std::int64_t deal(const Problem& problem, std::int64_t part, std::int64_t lanes, const Scratch& scratch);
   void fill_lanes(const Problem& problem, std::int64_t part, const Scratch& scratch);

@@ -450,7 +450,7 @@ class TorchLayer(_Layer):
         """Refuses an `x` that does not fit the parameters."""
         if x.shape[-1] != self.input_size:
             raise ShapeError("input", came=f"{x.shape[-1]} values a step", wanted=f"input_size, here {self.input_size}")
-        dtype = self.weight_ih_l0.dtype
+        dtype = _given(self, self._parameters, "weight_ih_l0").dtype
         if x.dtype != dtype:
             raise ShapeError("input", came=x.dtype, wanted=f"{dtype}, as the parameters", cure="Convert one: .to(...)")
 
