@@ -20,10 +20,10 @@ PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 CALLS, ALLOWED_BYTES = 2000, 4_000_000
 
 
-def step(layer, x):
+def step(layer, x, lengths=None):
     """Outputs and gradients of one training step."""
     x = x.clone().requires_grad_()
-    outputs = flat(layer(x))
+    outputs = flat(layer(x, lengths=lengths))
     found = torch.autograd.grad(sum(y.square().sum() for y in outputs), [x, *layer.parameters()])
     return [*outputs, *found]
 
@@ -33,13 +33,15 @@ def same(one, two):
 
 
 @pytest.mark.parametrize("kind", [recorrente.RNN, recorrente.GRU, recorrente.LSTM])
+@pytest.mark.parametrize("ragged", [False, True], ids=["whole", "ragged"])
 @pytest.mark.parametrize("size", [(20, 37, 19, 40), (20, 2, 64, 200)], ids=["many rows", "many units"])
-def test_the_same_bits_for_any_number_of_threads(kind, size, threads):
+def test_the_same_bits_for_any_number_of_threads(kind, size, ragged, threads):
     T, B, C, H = size
     layer, x, found = kind(C, H, num_layers=2, bidirectional=True), torch.randn(T, B, C), []
+    lengths = torch.randint(0, T + 1, (B,)) if ragged else None
     for count in (1, 2, 3, 8):
         threads(count)
-        found.append(step(layer, x))
+        found.append(step(layer, x, lengths))
     assert all(same(found[0], other) for other in found[1:])
 
 
@@ -112,20 +114,21 @@ def test_in_the_workers_of_a_data_loader(context):
     assert all(torch.equal(batch[0], row) for batch, row in zip(loader, truth, strict=True))
 
 
-def train_in_child(layer, x, queue):
-    queue.put(pickle.dumps([part.detach() for part in step(layer, x)]))
+def train_in_child(layer, x, lengths, queue):
+    queue.put(pickle.dumps([part.detach() for part in step(layer, x, lengths)]))
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+@pytest.mark.parametrize("lengths", [None, [*range(7)] * 9 + [6]], ids=["whole", "ragged"])
 @pytest.mark.parametrize("context", ["fork", "spawn"])
-def test_a_child_process_trains_after_its_parent_did(context, threads):
+def test_a_child_process_trains_after_its_parent_did(context, lengths, threads):
     threads(2)
     # enough work for two threads of the core, and no tensor so large that torch itself would want two, and hang
     layer, x = recorrente.LSTM(16, 64), torch.randn(6, 64, 16)
-    truth = [part.detach() for part in step(layer, x)]
+    truth = [part.detach() for part in step(layer, x, lengths)]
     start = multiprocessing.get_context(context)
     queue = start.Queue()
-    child = start.Process(target=train_in_child, args=(layer, x, queue))
+    child = start.Process(target=train_in_child, args=(layer, x, lengths, queue))
     child.start()
     try:
         assert same(pickle.loads(queue.get(timeout=60)), truth)
