@@ -260,20 +260,15 @@ class BackwardThread {
     return at<T>(call_.y, time_of(p_, s - 1, length(p_, b)), b);
   }
 
-  struct Zones {
-    const T *h = nullptr, *c = nullptr;
-  };
-  Zones zones_of(std::int64_t j, std::int64_t first, std::int64_t end) const {
-    const Regularisation& r = call_.regularisation;
-    T* const room = m_.zones + 2 * part_.thread * layout_.units;
-    return {zone_of(p_, r, r.zone_h, row_[j], first, end, room), zone_of(p_, r, r.zone_c, row_[j], first, end, room + layout_.units)};
+  Zones<T> zones_of(std::int64_t j, std::int64_t first, std::int64_t end) const {
+    return {p_, call_.regularisation, row_[j], first, end, m_.zones + 2 * part_.thread * layout_.units, layout_.units};
   }
 
   // Units [first, end) of all rows of a tick. kZoned: some of the old state stayed.
   template <bool kZoned>
   void apply(std::int64_t n, std::int64_t first, std::int64_t end) {
     for (std::int64_t j = 0; j < n; ++j) {
-      const auto [zone_h, zone_c] = kZoned ? zones_of(j, first, end) : Zones{};
+      const Zones<T> zones = kZoned ? zones_of(j, first, end) : Zones<T>{};
       T* passed = kZoned && Cell::kCarry != Carry::hidden ? around_product(row_[j].batch) : nullptr;
       for (std::int64_t unit = first; unit < end; unit += kLane) {
         const std::int64_t left = p_.H - unit;
@@ -287,8 +282,8 @@ class BackwardThread {
         if (passed) dh += load(passed + unit);
         if (dy_[j]) dh += load_up_to(dy_[j] + unit, left);
         Vec<T> stays_h{}, stays_c{};
-        if (kZoned && zone_h) stays_h = load_up_to(zone_h + unit, left) * dh, dh -= stays_h;
-        if (kZoned && zone_c && Cell::kCarry == Carry::cell) stays_c = load_up_to(zone_c + unit, left) * carry, carry -= stays_c;
+        if (kZoned && zones.h) stays_h = load_up_to(zones.h + unit, left) * dh, dh -= stays_h;
+        if (kZoned && zones.c && Cell::kCarry == Carry::cell) stays_c = load_up_to(zones.c + unit, left) * carry, carry -= stays_c;
         Cell::backward(a, dh, old, carry, p);
         if (kZoned) carry += Cell::kCarry == Carry::hidden ? stays_h : stays_c;
         if (passed) store(passed + unit, stays_h);
@@ -325,7 +320,7 @@ class BackwardThread {
     }
 
     const BackwardThread& of;
-    Zones zones;
+    Zones<T> zones;
     T* passed = nullptr;
   };
 

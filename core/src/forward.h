@@ -300,20 +300,15 @@ class ForwardThread {
     }
   }
 
-  struct Zones {
-    const T *h = nullptr, *c = nullptr;
-  };
-  Zones zones_of(std::int64_t j, std::int64_t first, std::int64_t end) const {
-    const Regularisation& r = call_.regularisation;
-    T* const room = m_.zones + 2 * part_.thread * layout_.units;
-    return {zone_of(p_, r, r.zone_h, row_[j], first, end, room), zone_of(p_, r, r.zone_c, row_[j], first, end, room + layout_.units)};
+  Zones<T> zones_of(std::int64_t j, std::int64_t first, std::int64_t end) const {
+    return {p_, call_.regularisation, row_[j], first, end, m_.zones + 2 * part_.thread * layout_.units, layout_.units};
   }
 
   // Units [first, end) of all rows of a tick. kZoned: some of the old state stays. kAgain: h is known.
   template <bool kZoned, bool kAgain>
   void apply(std::int64_t n, T* const* rows, std::int64_t first, std::int64_t end) {
     for (std::int64_t j = 0; j < n; ++j) {
-      const Zones zones = kZoned ? zones_of(j, first, end) : Zones{};
+      const Zones<T> zones = kZoned ? zones_of(j, first, end) : Zones<T>{};
       for (std::int64_t unit = first; unit < end; unit += kLane) {
         T *slots = rows[j] + unit, *carry = carry_[j] + unit;
         const std::int64_t left = p_.H - unit;
@@ -349,7 +344,7 @@ class ForwardThread {
       if (call_.saved && j < going_on) bring_near(saved_slots(lanes_.at(j, tick + 1)), L::kGatesAt * layout_.units);
       Norm<T>* norms = norms_of(layout_, slots);
       norms[kStateNorm] = moments<kStateGates>(slots + L::kStateAt * layout_.units, layout_.units, p_.H);
-      const Zones zones = kZoned ? zones_of(j, 0, layout_.units) : Zones{};
+      const Zones<T> zones = kZoned ? zones_of(j, 0, layout_.units) : Zones<T>{};
       for (std::int64_t unit = 0; unit < layout_.units; unit += kLane) {
         Vec<T> a[Cell::kSlots], c = load(carry_[j] + unit);
         m_.norms.meet(slots, norms, unit, a);
@@ -369,7 +364,7 @@ class ForwardThread {
 
   // The new state of a row at this unit, after what stays of the old.
   template <bool kZoned>
-  void leave(std::int64_t j, T* slots, std::int64_t unit, Zones zones, Vec<T> h, Vec<T> c) {
+  void leave(std::int64_t j, T* slots, std::int64_t unit, Zones<T> zones, Vec<T> h, Vec<T> c) {
     const std::int64_t left = p_.H - unit;
     if (kZoned && zones.h) h = fma(load_up_to(zones.h + unit, left), load_up_to(before_[j] + unit, left) - h, h);
     if (kZoned && zones.c && Cell::kCarry == Carry::cell) c = fma(load_up_to(zones.c + unit, left), load(carry_[j] + unit) - c, c);

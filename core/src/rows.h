@@ -35,16 +35,25 @@ const T* mask_of(const Regularisation& r, std::int64_t b, int g) {
   return at<T>(r.drop, b) + (g < states ? Cell::kStateGate[g] : Cell::kSecondGate) * r.drop_gate;
 }
 
-// What stays of a row at units [first, end): null where nothing is said, made in `room` where it is said in bytes.
+// The shares of a row's old h and c that stay; null where nothing is said.
 template <class T>
-const T* zone_of(const Problem& p, const Regularisation& r, ConstSequence zone, const RowStep& row, std::int64_t first, std::int64_t end, T* room) {
-  if (!zone.data) return nullptr;
-  const std::int64_t t = time_of(p, row);
-  if (!r.zone_bytes) return at<T>(zone, t, row.batch);
-  const std::uint8_t* stays = at<std::uint8_t>(zone, t, row.batch);
-  for (std::int64_t i = first; i < std::min(end, p.H); ++i) room[i] = static_cast<T>(stays[i]);
-  return room;
-}
+struct Zones {
+  const T *h = nullptr, *c = nullptr;
+
+  Zones() = default;
+  // Of units [first, end); made in `room`, 2 * units, where they are said in bytes.
+  Zones(const Problem& p, const Regularisation& r, const RowStep& row, std::int64_t first, std::int64_t end, T* room, std::int64_t units) {
+    const std::int64_t t = time_of(p, row), last = std::min(end, p.H);
+    const auto of = [&](ConstSequence zone, T* made) -> const T* {
+      if (!zone.data) return nullptr;
+      if (!r.zone_bytes) return at<T>(zone, t, row.batch);
+      const std::uint8_t* stays = at<std::uint8_t>(zone, t, row.batch);
+      for (std::int64_t i = first; i < last; ++i) made[i] = static_cast<T>(stays[i]);
+      return made;
+    };
+    h = of(r.zone_h, room), c = of(r.zone_c, room + units);
+  }
+};
 
 // `left` elements are there; the rest of the vector is zero, and is not written.
 template <class T>

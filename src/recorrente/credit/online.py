@@ -20,7 +20,7 @@ from recorrente.compiling import keep_apart
 from recorrente.credit.order import turned, turned_along
 from recorrente.errors import InputError
 from recorrente.notation import State, Weights
-from recorrente.sweep import Along, Sweep, said
+from recorrente.sweep import Along, Sweep, said, shares
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -82,8 +82,8 @@ class Step:
     def zoned(self, after: State, before: State, zone: Zone) -> tuple[State, Step]:
         """The same where a share of the old state stays."""
         staying = [
-            torch.zeros_like(old) if z is None else z.to(old.dtype).expand_as(old)
-            for z, old in zip(zone, before, strict=True)
+            torch.zeros_like(old) if z is None else z.expand_as(old)
+            for z, old in zip(shares(zone, before[0]), before, strict=True)
         ]
         z = torch.stack(staying, dim=1)  # (B, S, H)
         new = 1 - z[..., None]
