@@ -12,7 +12,7 @@ namespace recorrente::RECORRENTE_SIMD {
 // Everything that the sweep keeps in the workspace of a backward call.
 template <class Cell, class T>
 struct BackwardMemory {
-  BackwardMemory(const Problem& p, Arena& arena) : layout(p), team(choose_team(p, Cell::kGates, !Layout<Cell, T>::kByRows)), steps(p, team.parts(), arena), norms(layout, arena) {
+  BackwardMemory(const Problem& p, Arena& arena) : layout(p), team(choose_team(p, Cell::kGates, !Layout<Cell, T>::kByRows, kRowsFromAfarBackward)), steps(p, team.parts(), arena), norms(layout, arena) {
     tile_ticks = steps_at_once(Steps::lanes(p) / team.parts());
     input_panels = arena.take<T>(layout.input_blocks() * layout.backward_panel(layout.gate_rows()));
     state_panels = arena.take<T>(layout.hidden_blocks() * layout.backward_panel(layout.state_rows()));

@@ -11,7 +11,7 @@ namespace recorrente::RECORRENTE_SIMD {
 // Everything that a forward call keeps in its workspace.
 template <class Cell, class T>
 struct ForwardMemory {
-  ForwardMemory(const Problem& p, bool saving, Arena& arena) : layout(p), team(choose_team(p, Cell::kGates, !Layout<Cell, T>::kByRows)), steps(p, team.parts(), arena), norms(layout, arena) {
+  ForwardMemory(const Problem& p, bool saving, Arena& arena) : layout(p), team(choose_team(p, Cell::kGates, !Layout<Cell, T>::kByRows, kRowsFromAfarForward)), steps(p, team.parts(), arena), norms(layout, arena) {
     const std::int64_t blocks = layout.forward_blocks();
     tile_ticks = steps_at_once(Steps::lanes(p) / team.parts());
     input_panels = arena.take<T>(blocks * layout.input_panel());

@@ -20,9 +20,8 @@ namespace {
 constexpr double kForkFlops = 1e6, kMeetingFlops = 0.7e5, kMeetingFlopsBesideRows = 3e5;
 constexpr int kSpins = 1000;
 
-// So many rows of a thread use weights that its second-level cache holds at the speed of arithmetic. From afar they come so
-// slowly that it takes many more, or each core its own part of them.
-constexpr std::int64_t kRowsNear = 2, kRowsFromAfar = 24;
+// So many rows of a thread use weights that its second-level cache holds at the speed of arithmetic.
+constexpr std::int64_t kRowsNear = 2;
 
 // A wait is lost time when it is longer than kPatience and twice the work before it. A team is broken up when more than
 // kLoss and half of its time is lost, and then none is formed for a while, the longer the more often this happens.
@@ -65,14 +64,14 @@ void pause_thread() {
 
 }  // namespace
 
-Team choose_team(const Problem& p, int gates, bool units) {
+Team choose_team(const Problem& p, int gates, bool units, std::int64_t rows_from_afar) {
   const Team alone = {Path::single, 1};
   const std::int64_t lanes = Steps::lanes(p), by_rows = lanes < p.threads ? lanes : p.threads;
   const double weights = static_cast<double>(gates) * static_cast<double>(p.H) * static_cast<double>(p.C + p.H);
   const double step_flops = 2 * static_cast<double>(lanes) * weights;
   if (p.threads < 2 || step_flops * static_cast<double>(Steps::longest(p)) < kForkFlops) return alone;
   const bool near = weights * static_cast<double>(element_bytes(p)) <= static_cast<double>(second_level_cache());
-  const bool enough_rows = lanes >= p.threads * (near ? kRowsNear : kRowsFromAfar);
+  const bool enough_rows = lanes >= p.threads * (near ? kRowsNear : rows_from_afar);
   const double worth_meeting = p.threads * (by_rows < p.threads ? kMeetingFlops : kMeetingFlopsBesideRows);
   if (units && !enough_rows && step_flops > worth_meeting) return {Path::units, p.threads};
   if (by_rows < 2) return alone;

@@ -16,8 +16,12 @@ struct Team {
   std::int64_t parts() const { return path == Path::rows ? threads : 1; }  // of the rows
 };
 
+// So many rows of a thread are worth more than a part of the weights to itself, where its second-level cache does not hold them all:
+// forward, and backward, where a thread with a part of the units reads what another has just written of the others.
+constexpr std::int64_t kRowsFromAfarForward = 40, kRowsFromAfarBackward = 24;
+
 // A function of the problem and the machine alone, so that the memory it was given fits. `units`: whether threads may share those.
-Team choose_team(const Problem& problem, int gates, bool units);
+Team choose_team(const Problem& problem, int gates, bool units, std::int64_t rows_from_afar);
 
 // Whether a team can be had now: not inside a parallel region, not in a forked child (whose threads stayed behind), and not
 // by units soon after a team was broken up.

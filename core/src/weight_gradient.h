@@ -226,8 +226,10 @@ class GradientThread {
 
   // (rows, n) in the slab, from n rows of gates.
   void transpose(std::int64_t offset, std::int64_t rows, std::int64_t n) {
-    for (std::int64_t k = 0; k < n; k += kLane)
+    for (std::int64_t k = 0; k < n; k += kLane) {
+      for (std::int64_t next = k + kLane; next < std::min(k + 2 * kLane, n); ++next) bring_near(m_.gates[next] + offset, rows);
       transpose_rows([&](int i) { return m_.gates[k + i] + offset; }, n - k, rows, m_.slab + k, kStretch);
+    }
   }
 
   void add_product(std::int64_t rows, std::int64_t n, const T* panels, std::int64_t columns, T* gradient) {

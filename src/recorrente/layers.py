@@ -241,10 +241,11 @@ class _Layer(nn.Module):
 
 def _lengths(lengths: Tensor | Sequence[int], T: int, B: int) -> Tensor:
     """What the caller gave as `lengths`, as the sweeps want it: (B,), int64, on the CPU."""
-    given = torch.as_tensor(lengths)
+    given = lengths if isinstance(lengths, Tensor) else torch.as_tensor(lengths)
     if given.dtype.is_floating_point or given.dtype == torch.bool or given.shape != (B,):
         raise InputError("lengths", came=f"{given.dtype} {tuple(given.shape)}", wanted=f"integers ({B},), one a row")
-    given = given.to("cpu", torch.int64).contiguous()
+    if not (given.dtype == torch.int64 and given.is_cpu and given.is_contiguous()):
+        given = given.to("cpu", torch.int64).contiguous()
     if not torch.compiler.is_compiling():
         came = given.tolist()
         if came and not 0 <= min(came) <= max(came) <= T:

@@ -204,18 +204,23 @@ def _refuse(inputs: Inputs, way: Way) -> None:
             _refuse_other(name, tensor, shape, dtype)
 
 
+def _refuse_lengths(lengths: Tensor, B: int) -> None:
+    """The same of the lengths, whose values the core checks itself."""
+    _refuse_other("lengths", lengths, (B,), torch.int64)
+    if not lengths.is_contiguous():
+        raise InputError("lengths", came="strides", wanted="contiguous int64")
+
+
 def _refuse_masks(inputs: Inputs, way: Way) -> None:
-    """The same of what is no input."""
+    """The same of the rest of what is no input."""
     T, B, H = _sizes(inputs)
     rows, dtype = len(inputs.weight_hh), inputs.x.dtype
     masks = (B, rows) if _by_gate(inputs, way) else (B, H)
     zone = torch.bool if _in_bytes(way) else dtype
-    shapes, dtypes = ((B,), (T, B), masks, (T, B, H), (T, B, H)), (torch.int64, torch.bool, dtype, zone, zone)
-    for name, tensor, shape, wanted in zip(way._fields[:5], way[:5], shapes, dtypes, strict=True):
+    shapes, dtypes = ((T, B), masks, (T, B, H), (T, B, H)), (torch.bool, dtype, zone, zone)
+    for name, tensor, shape, wanted in zip(way._fields[1:5], way[1:5], shapes, dtypes, strict=True):
         if tensor is not None:
             _refuse_other(name, tensor, shape, wanted)
-    if way.lengths is not None and not way.lengths.is_contiguous():
-        raise InputError("lengths", came="strides", wanted="contiguous int64")
 
 
 def _refuse_other(name: str, tensor: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> None:
@@ -327,7 +332,9 @@ def _pointers(inputs: Inputs) -> list[int]:
 
 def _readable_masks(inputs: Inputs, way: Way) -> Way:
     """The last index contiguous; what is broadcast over steps and rows stays so."""
-    if not _some(way[:5]):
+    if way.lengths is not None:
+        _refuse_lengths(way.lengths, inputs.x.shape[1])
+    if not _some(way[1:5]):
         return way
     _refuse_masks(inputs, way)
     masks = (_rows_contiguous(way.drop), _rows_contiguous(way.zone_h), _rows_contiguous(way.zone_c))
