@@ -45,7 +45,7 @@ struct ForwardMemory {
   T *peepholes, *dropped;                // (kPeepholes, units); (2, B, masks, units): h under `drop`, of even and of odd steps
   T* zones;                              // (threads, 2, units): what stays of a row's h and c, where that is said in bytes
   T* unnormed;                           // (threads, 2, units): a row's new c and its o, until c is normalised
-  T* slots;                              // (tile_ticks, lanes, slots) of inference; training has them in `saved`
+  T* slots;                              // (lanes, tile_ticks, slots) of inference; training has them in `saved`
   void** pointers;
   RowStep* rows;                         // of each lane at this tick
   std::int64_t* cursors;
@@ -145,7 +145,7 @@ class ForwardThread {
     return static_cast<T*>(call_.saved) + m_.steps.place(row) * layout_.slots;
   }
   T* slots_of(std::int64_t tick, std::int64_t j, const RowStep& row) const {
-    return call_.saved ? saved_slots(row) : m_.slots + (tick % m_.tile_ticks * m_.steps.most_lanes() + lanes_.number(j)) * layout_.slots;
+    return call_.saved ? saved_slots(row) : m_.slots + (lanes_.number(j) * m_.tile_ticks + tick % m_.tile_ticks) * layout_.slots;
   }
 
   // Pre-activations from the input, for all rows of ticks [tick, end).

@@ -6,7 +6,8 @@
 // its neighbour's rows away from the core that writes them. A part's lanes are in order of what they read, longest first. Where
 // all rows have T steps, a lane is a row.
 //
-// What is kept of a row's steps lies in a run of places, step by step; where all have T steps, rows lie side by side in each step.
+// What is kept of a row's steps lies in a run of places, step by step; where all have T steps, a few rows share a run, side by side
+// in each step: so threads are far apart here, too.
 //
 // Sums over all N valid steps go from step to step, and in a step from the longest row to the shortest, whatever the parts are.
 //
@@ -46,7 +47,11 @@ class Steps {
   [[gnu::always_inline]] std::int64_t count() const { return count_; }  // steps of the longest row
   [[gnu::always_inline]] std::int64_t first(std::int64_t s) const { return order_ ? first_[s] : s * B_; }  // how many come before step s
   [[gnu::always_inline]] std::int64_t batch(std::int64_t position) const { return order_ ? order_[position] : position; }  // in a step
-  [[gnu::always_inline]] std::int64_t place(const RowStep& row) const { return order_ ? start_[row.batch] + row.step : row.step * B_ + row.batch; }
+  [[gnu::always_inline]] std::int64_t place(const RowStep& row) const {
+    if (order_) return start_[row.batch] + row.step;
+    const std::int64_t first = row.batch / kSideBySide * kSideBySide, rows = B_ - first < kSideBySide ? B_ - first : kSideBySide;
+    return first * count_ + row.step * rows + row.batch - first;
+  }
 
   [[gnu::always_inline]] std::int64_t parts() const { return parts_; }
   [[gnu::always_inline]] std::int64_t row(std::int64_t i) const { return order_ ? rows_[i] : i; }  // part by part
@@ -61,6 +66,8 @@ class Steps {
   }
 
  private:
+  static constexpr std::int64_t kSideBySide = 4;  // rows of a run
+
   // Memory while the arrays are filled: the part of each row, and the lane of each position; how many rows have each step; what
   // each part and each lane of a part reads; those lanes in some order.
   struct Scratch {
