@@ -264,47 +264,19 @@ class BackwardThread {
     return {p_, call_.regularisation, row_[j], first, end, m_.zones + 2 * part_.thread * layout_.units, layout_.units};
   }
 
-  // Units [first, end) of all rows of a tick. kZoned: some of the old state stayed.
-  template <bool kZoned>
-  void apply(std::int64_t n, std::int64_t first, std::int64_t end) {
-    for (std::int64_t j = 0; j < n; ++j) {
-      const Zones<T> zones = kZoned ? zones_of(j, first, end) : Zones<T>{};
-      T* passed = kZoned && Cell::kCarry != Carry::hidden ? around_product(row_[j].batch) : nullptr;
-      for (std::int64_t unit = first; unit < end; unit += kLane) {
-        const std::int64_t left = p_.H - unit;
-        T* slots = slots_[j] + unit;
-        if (dy_ahead_[j]) __builtin_prefetch(dy_ahead_[j] + unit);
-        Vec<T> a[Cell::kSlots], p[Cell::kPeepholes + 1], carry{}, old{}, dh = load(dh_[j] + unit);
-        for (int i = 0; i < Cell::kLoaded; ++i) a[i] = load(slots + i * layout_.units);
-        for (int i = 0; i < Cell::kPeepholes; ++i) p[i] = load(m_.peepholes + i * layout_.units + unit);
-        if constexpr (Cell::kCarry != Carry::none) carry = load(carry_[j] + unit), old = load_up_to(old_[j] + unit, left);
-        if constexpr (Cell::kCarry == Carry::hidden) dh += carry;  // before dy, as where a sequence is cut at this step
-        if (passed) dh += load(passed + unit);
-        if (dy_[j]) dh += load_up_to(dy_[j] + unit, left);
-        Vec<T> stays_h{}, stays_c{};
-        if (kZoned && zones.h) stays_h = load_up_to(zones.h + unit, left) * dh, dh -= stays_h;
-        if (kZoned && zones.c && Cell::kCarry == Carry::cell) stays_c = load_up_to(zones.c + unit, left) * carry, carry -= stays_c;
-        Cell::backward(a, dh, old, carry, p);
-        if (kZoned) carry += Cell::kCarry == Carry::hidden ? stays_h : stays_c;
-        if (passed) store(passed + unit, stays_h);
-        if constexpr (Cell::kCarry != Carry::none) store(carry_[j] + unit, carry);
-        for (int i = 0; i < Cell::kLoaded; ++i) store(slots + i * layout_.units, left >= kLane ? a[i] : first_lanes<T>(a[i], left));
-      }
-    }
-  }
-
   // What reaches a row's new state at a step, and which part of it goes to what stayed of the old one.
   template <bool kZoned>
   struct Passing {
-    Passing(const BackwardThread& of, std::int64_t j) : of(of) {
+    // At units [first, end).
+    Passing(const BackwardThread& of, std::int64_t j, std::int64_t first, std::int64_t end) : of(of) {
       if (!kZoned) return;
-      zones = of.zones_of(j, 0, of.layout_.units);
+      zones = of.zones_of(j, first, end);
       if (Cell::kCarry != Carry::hidden) passed = of.around_product(of.row_[j].batch);
     }
 
     Vec<T> gradient(std::int64_t j, std::int64_t unit, std::int64_t left, Vec<T>* stays) const {
       Vec<T> dh = load(of.dh_[j] + unit);
-      if constexpr (Cell::kCarry == Carry::hidden) dh += load(of.carry_[j] + unit);
+      if constexpr (Cell::kCarry == Carry::hidden) dh += load(of.carry_[j] + unit);  // before dy, as where a sequence is cut at this step
       if (passed) dh += load(passed + unit);
       if (of.dy_[j]) dh += load_up_to(of.dy_[j] + unit, left);
       *stays = part(zones.h, unit, left, dh);
@@ -324,6 +296,30 @@ class BackwardThread {
     T* passed = nullptr;
   };
 
+  // Units [first, end) of all rows of a tick. kZoned: some of the old state stayed.
+  template <bool kZoned>
+  void apply(std::int64_t n, std::int64_t first, std::int64_t end) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      const Passing<kZoned> passing(*this, j, first, end);
+      for (std::int64_t unit = first; unit < end; unit += kLane) {
+        const std::int64_t left = p_.H - unit;
+        T* slots = slots_[j] + unit;
+        if (dy_ahead_[j]) __builtin_prefetch(dy_ahead_[j] + unit);
+        Vec<T> a[Cell::kSlots], p[Cell::kPeepholes + 1], carry{}, old{}, stays_h, stays_c{};
+        for (int i = 0; i < Cell::kLoaded; ++i) a[i] = load(slots + i * layout_.units);
+        for (int i = 0; i < Cell::kPeepholes; ++i) p[i] = load(m_.peepholes + i * layout_.units + unit);
+        if constexpr (Cell::kCarry != Carry::none) carry = load(carry_[j] + unit), old = load_up_to(old_[j] + unit, left);
+        const Vec<T> dh = passing.gradient(j, unit, left, &stays_h);
+        if constexpr (Cell::kCarry == Carry::cell) stays_c = passing.part(passing.zones.c, unit, left, carry);
+        Cell::backward(a, dh, old, carry, p);
+        if (kZoned) carry += Cell::kCarry == Carry::hidden ? stays_h : stays_c;
+        if (passing.passed) store(passing.passed + unit, stays_h);
+        if constexpr (Cell::kCarry != Carry::none) store(carry_[j] + unit, carry);
+        for (int i = 0; i < Cell::kLoaded; ++i) store(slots + i * layout_.units, left >= kLane ? a[i] : first_lanes<T>(a[i], left));
+      }
+    }
+  }
+
   // The same of a cell with norms, row by row, then through the norm of the state's product. Leaves in a row's norms what
   // the gradient of the input's product is made from (before_norm).
   template <bool kZoned>
@@ -332,7 +328,7 @@ class BackwardThread {
       T* slots = slots_[j];
       if (row_[j].step > 0) bring_near(slots_of({row_[j].batch, row_[j].step - 1}), layout_.slots);
       Norm<T>* norms = norms_of(layout_, slots);
-      const Passing<kZoned> passing(*this, j);
+      const Passing<kZoned> passing(*this, j, 0, layout_.units);
       if constexpr (Cell::kNormedCell) back_through_output(j, slots, norms, passing);
       Sums<T> input, state;
       for (std::int64_t unit = 0; unit < layout_.units; unit += kLane) {

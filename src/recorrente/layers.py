@@ -241,6 +241,7 @@ class _Layer(nn.Module):
 
 def _lengths(lengths: Tensor | Sequence[int], T: int, B: int) -> Tensor:
     """What the caller gave as `lengths`, as the sweeps want it: (B,), int64, on the CPU."""
+    # What fits is asked, not converted: each of torch's conversions costs 10 us where its code has left the caches.
     given = lengths if isinstance(lengths, Tensor) else torch.as_tensor(lengths)
     if given.dtype.is_floating_point or given.dtype == torch.bool or given.shape != (B,):
         raise InputError("lengths", came=f"{given.dtype} {tuple(given.shape)}", wanted=f"integers ({B},), one a row")
