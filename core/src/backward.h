@@ -35,7 +35,7 @@ struct BackwardMemory {
     barrier = arena.take<Barrier>(1);
   }
 
-  std::int64_t pointers_a_lane() const { return 3 * tile_ticks + 11; }
+  std::int64_t pointers_a_lane() const { return 3 * tile_ticks + 13; }
   std::int64_t zero_count() const { return std::max(layout.gate_rows(), layout.input_blocks() * kColumns * kLanes<T>); }
   // The last columns of dx go through memory of their own, since the caller's rows end before the block does.
   std::int64_t edge_count() const { return pointer_lanes(steps, team) * tile_ticks * kColumns * kLanes<T>; }
@@ -78,8 +78,9 @@ class BackwardThread {
     PointerSlice slice(memory.pointers + part_.first_lane * memory.pointers_a_lane());
     const std::int64_t lanes = part_.lanes.count, tile = lanes * m_.tile_ticks;
     slice.take(tile_slots_, tile), slice.take(dx_, tile), slice.take(edges_, tile);
-    slice.take(next_, lanes), slice.take(slots_, lanes), slice.take(old_, lanes), slice.take(dy_, lanes), slice.take(dy_ahead_, lanes), slice.take(dh_, lanes);
-    slice.take(carry_, lanes), slice.take(product_, lanes), slice.take(drop_, lanes), slice.take(dgated_, lanes), slice.take(through_, lanes);
+    slice.take(next_, lanes), slice.take(slots_, lanes), slice.take(slots_ahead_, lanes), slice.take(c_ahead_, lanes), slice.take(old_, lanes);
+    slice.take(dy_, lanes), slice.take(dy_ahead_, lanes), slice.take(dh_, lanes), slice.take(carry_, lanes), slice.take(product_, lanes);
+    slice.take(drop_, lanes), slice.take(dgated_, lanes), slice.take(through_, lanes);
   }
 
   void pack() {
@@ -164,8 +165,7 @@ class BackwardThread {
   void step(std::int64_t tick) {
     const std::int64_t n = lanes_.active(tick);
     point_next(tick + 1), point_rows(tick, n);
-    const std::int64_t group =
-        Cell::kNormed || going_on_ <= kTileRows<kColumns> ? blocks_.end - blocks_.first : kBlocksAtOnce<kColumns>;
+    const std::int64_t group = Cell::kNormed ? blocks_.end - blocks_.first : blocks_together<kColumns>(n);
     for (std::int64_t block = blocks_.first, end; block < blocks_.end; block = end) {
       end = std::min(block + group, blocks_.end);
       multiply_state(block, end);
@@ -241,6 +241,8 @@ class BackwardThread {
       const RowStep row = row_[j] = lanes_.at(j, tick);
       const std::int64_t b = row.batch;
       slots_[j] = slots_of(row);
+      slots_ahead_[j] = row.step > 0 ? slots_of({b, row.step - 1}) : nullptr;
+      c_ahead_[j] = Cell::kCarry == Carry::cell && row.step > 1 ? slots_of({b, row.step - 2}) + kCarryAt * layout_.units : nullptr;
       dh_[j] = m_.dh + b * layout_.units, carry_[j] = m_.carry + b * layout_.units;
       dy_[j] = call_.dy.data ? at<T>(call_.dy, time_of(p_, row), b) : nullptr;
       dy_ahead_[j] = ahead<T>(p_, call_.dy, row, -1);
@@ -298,9 +300,11 @@ class BackwardThread {
 
   // Units [first, end) of all rows of a tick. kZoned: some of the old state stayed.
   template <bool kZoned>
-  void apply(std::int64_t n, std::int64_t first, std::int64_t end) {
+  [[gnu::noinline]] void apply(std::int64_t n, std::int64_t first, std::int64_t end) {
     for (std::int64_t j = 0; j < n; ++j) {
       const Passing<kZoned> passing(*this, j, first, end);
+      bring_slots<Cell::kLoaded>(slots_ahead_[j], first, end, layout_.units);
+      if (Cell::kCarry == Carry::cell) bring_slots<1>(c_ahead_[j], first, end, layout_.units);
       for (std::int64_t unit = first; unit < end; unit += kLane) {
         const std::int64_t left = p_.H - unit;
         T* slots = slots_[j] + unit;
@@ -326,7 +330,7 @@ class BackwardThread {
   void apply_normed(std::int64_t n) {
     for (std::int64_t j = 0; j < n; ++j) {
       T* slots = slots_[j];
-      if (row_[j].step > 0) bring_near(slots_of({row_[j].batch, row_[j].step - 1}), layout_.slots);
+      if (slots_ahead_[j]) bring_near(slots_ahead_[j], layout_.slots);
       Norm<T>* norms = norms_of(layout_, slots);
       const Passing<kZoned> passing(*this, j, 0, layout_.units);
       if constexpr (Cell::kNormedCell) back_through_output(j, slots, norms, passing);
@@ -469,7 +473,7 @@ class BackwardThread {
   RowStep *row_, *next_row_;
   T *edge_, *dinput_;
   const T **next_, **old_, **dy_, **dy_ahead_, **tile_slots_, **drop_;
-  T **slots_, **dgated_, **dh_, **product_, **through_, **carry_, **dx_, **edges_;
+  T **slots_, **slots_ahead_, **c_ahead_, **dgated_, **dh_, **product_, **through_, **carry_, **dx_, **edges_;
 };
 
 }  // namespace recorrente::RECORRENTE_SIMD

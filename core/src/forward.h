@@ -31,7 +31,7 @@ struct ForwardMemory {
     barrier = arena.take<Barrier>(1);
   }
 
-  std::int64_t pointers_a_lane() const { return 4 * tile_ticks + 3 + Cell::kGates; }
+  std::int64_t pointers_a_lane() const { return 4 * tile_ticks + 4 + Cell::kGates; }
 
   Layout<Cell, T> layout;
   Team team;
@@ -67,7 +67,8 @@ class ForwardThread {
     PointerSlice slice(memory.pointers + part_.first_lane * memory.pointers_a_lane());
     const std::int64_t lanes = part_.lanes.count, tile = lanes * m_.tile_ticks;
     slice.take(x_, tile), slice.take(slots_, tile), slice.take(before_, tile), slice.take(gated_, tile);
-    slice.take(h_, lanes * Cell::kGates), slice.take(y_, lanes), slice.take(y_ahead_, lanes), slice.take(carry_, lanes);
+    slice.take(h_, lanes * Cell::kGates), slice.take(y_, lanes), slice.take(y_ahead_, lanes);
+    slice.take(slots_ahead_, lanes), slice.take(carry_, lanes);
   }
 
   void pack() {
@@ -178,7 +179,7 @@ class ForwardThread {
     for (; tick < end; ++tick, slots += n) {
       n = lanes_.active(tick);
       point_rows(tick, n);
-      apply_blocks(tick, n, slots, blocks_.first, blocks_.end);
+      apply_blocks(n, slots, blocks_.first, blocks_.end);
     }
   }
 
@@ -188,11 +189,11 @@ class ForwardThread {
     if constexpr (kSecond) open_gates(n, slots);
     constexpr int kLastGates = kSecond ? 1 : kStateGates;
     constexpr int W = kLastGates * kUnits;
-    const std::int64_t group = Cell::kNormed || n <= kTileRows<W> ? blocks_.end - blocks_.first : kBlocksAtOnce<W>;
+    const std::int64_t group = Cell::kNormed ? blocks_.end - blocks_.first : blocks_together<W>(n);
     for (std::int64_t block = blocks_.first, end; block < blocks_.end; block = end) {
       end = std::min(block + group, blocks_.end);
       multiply_last(n, slots, block, end);
-      apply_blocks(tick, n, slots, block, end);
+      apply_blocks(n, slots, block, end);
     }
     if (dropping())
       for (std::int64_t j = 0; j < n; ++j)
@@ -206,13 +207,20 @@ class ForwardThread {
     else multiply_state(n, slots, block, end);
   }
 
-  void apply_blocks(std::int64_t tick, std::int64_t n, T* const* slots, std::int64_t block, std::int64_t end) {
+  enum class Mode { inference, training, again };  // again: h is known
+
+  void apply_blocks(std::int64_t n, T* const* slots, std::int64_t block, std::int64_t end) {
     if constexpr (Cell::kNormed)
-      zoned() ? apply_normed<true>(tick, n, slots) : apply_normed<false>(tick, n, slots);
-    else if (call_.replay)
-      zoned() ? apply<true, true>(n, slots, block * kBlock, end * kBlock) : apply<false, true>(n, slots, block * kBlock, end * kBlock);
+      zoned() ? apply_normed<true>(n, slots) : apply_normed<false>(n, slots);
     else
-      zoned() ? apply<true, false>(n, slots, block * kBlock, end * kBlock) : apply<false, false>(n, slots, block * kBlock, end * kBlock);
+      zoned() ? apply_in_mode<true>(n, slots, block * kBlock, end * kBlock) : apply_in_mode<false>(n, slots, block * kBlock, end * kBlock);
+  }
+
+  template <bool kZoned>
+  void apply_in_mode(std::int64_t n, T* const* slots, std::int64_t first, std::int64_t end) {
+    if (call_.replay) apply<kZoned, Mode::again>(n, slots, first, end);
+    else if (call_.saved) apply<kZoned, Mode::training>(n, slots, first, end);
+    else apply<kZoned, Mode::inference>(n, slots, first, end);
   }
 
   // h times W_hh; where each gate has a mask, gate by gate, for none sees the same h.
@@ -258,6 +266,7 @@ class ForwardThread {
       carry_[j] = m_.carry + b * layout_.units;
       y_[j] = at<T>(call_.y, t, b), y_ahead_[j] = ahead<T>(p_, call_.y, row, 1);
       if (const T* x = ahead<T>(p_, call_.x, row, m_.tile_ticks)) bring_near(x, p_.C);
+      if (call_.saved) slots_ahead_[j] = row.step + m_.tile_ticks < length(p_, b) ? saved_slots({b, row.step + m_.tile_ticks}) : nullptr;
       before_[j] = state_before(row);
       if (is_reset(p_, t, b)) {
         const ConstState from = Cell::kCarry == Carry::cell ? call_.restart.c : call_.restart.h;
@@ -304,11 +313,13 @@ class ForwardThread {
     return {p_, call_.regularisation, row_[j], first, end, m_.zones + 2 * part_.thread * layout_.units, layout_.units};
   }
 
-  // Units [first, end) of all rows of a tick. kZoned: some of the old state stays. kAgain: h is known.
-  template <bool kZoned, bool kAgain>
-  void apply(std::int64_t n, T* const* rows, std::int64_t first, std::int64_t end) {
+  // Units [first, end) of all rows of a tick. kZoned: some of the old state stays. Not inlined, for among
+  // its like it is up to a tenth slower.
+  template <bool kZoned, Mode kMode>
+  [[gnu::noinline]] void apply(std::int64_t n, T* const* rows, std::int64_t first, std::int64_t end) {
     for (std::int64_t j = 0; j < n; ++j) {
       const Zones<T> zones = kZoned ? zones_of(j, first, end) : Zones<T>{};
+      if constexpr (kMode != Mode::inference) bring_slots<Cell::kSlots>(slots_ahead_[j], first, end, layout_.units);
       for (std::int64_t unit = first; unit < end; unit += kLane) {
         T *slots = rows[j] + unit, *carry = carry_[j] + unit;
         const std::int64_t left = p_.H - unit;
@@ -326,22 +337,21 @@ class ForwardThread {
         if (kZoned && zones.c && Cell::kCarry == Carry::cell)
           c = fma(load_up_to(zones.c + unit, left), c_old - c, c), a[Cell::kSlots - 1] = c;
         if constexpr (Cell::kCarry != Carry::none) store(carry, c);
-        if (call_.saved)
+        if constexpr (kMode != Mode::inference)
           for (int i = 0; i < kKept; ++i) store(slots + i * layout_.units, a[i]);
-        if constexpr (!kAgain) store_up_to(y_[j] + unit, h, left);
+        if constexpr (kMode != Mode::again) store_up_to(y_[j] + unit, h, left);
       }
     }
   }
 
   // The same of a cell with norms, row by row.
   template <bool kZoned>
-  void apply_normed(std::int64_t tick, std::int64_t n, T* const* rows) {
+  void apply_normed(std::int64_t n, T* const* rows) {
     using L = Layout<Cell, T>;
-    const std::int64_t going_on = lanes_.active(tick + 1);
     T *c_new = m_.unnormed + 2 * part_.thread * layout_.units, *o = c_new + layout_.units;
     for (std::int64_t j = 0; j < n; ++j) {
       T* slots = rows[j];
-      if (call_.saved && j < going_on) bring_near(saved_slots(lanes_.at(j, tick + 1)), L::kGatesAt * layout_.units);
+      if (call_.saved && slots_ahead_[j]) bring_near(slots_ahead_[j], L::kGatesAt * layout_.units);
       Norm<T>* norms = norms_of(layout_, slots);
       norms[kStateNorm] = moments<kStateGates>(slots + L::kStateAt * layout_.units, layout_.units, p_.H);
       const Zones<T> zones = kZoned ? zones_of(j, 0, layout_.units) : Zones<T>{};
@@ -382,7 +392,7 @@ class ForwardThread {
   Range blocks_;
   RowStep* row_;
   const T **x_, **h_, **before_, **gated_;
-  T **slots_, **y_, **y_ahead_, **carry_;
+  T **slots_, **y_, **y_ahead_, **slots_ahead_, **carry_;
 };
 
 }  // namespace recorrente::RECORRENTE_SIMD

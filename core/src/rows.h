@@ -105,6 +105,16 @@ void bring_near(const T* from, std::int64_t count) {
   for (std::int64_t i = 0; i < count; i += 64 / static_cast<std::int64_t>(sizeof(T))) __builtin_prefetch(from + i, 0, 2);
 }
 
+// Units [unit, end) of so many slots of a row on their way to the first level, to be written: what is kept of a row's steps lies
+// too far apart for hardware to read ahead. Null is no row.
+template <int kSlots, class T>
+void bring_slots(T* row, std::int64_t unit, std::int64_t end, std::int64_t units) {
+  constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(T));
+  if (!row) return;
+  for (unit = (unit + kLine - 1) / kLine * kLine; unit < end; unit += kLine)
+    for (int i = 0; i < kSlots; ++i) __builtin_prefetch(row + i * units + unit, 1);
+}
+
 template <class T>
 void clear_row(T* to, std::int64_t n, bool far) {
   std::int64_t i = 0;

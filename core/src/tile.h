@@ -98,6 +98,14 @@ constexpr int kTileBlocks = W == 1 ? 1 : R * W * 4 <= kAccumulators ? 4 : R * W 
 template <int W>
 constexpr int kBlocksAtOnce = kRegisters == 32 && W == 2 ? 2 : 1;
 
+// So many blocks of accumulators of n rows are made before a cell passes over them: it then has long runs of a row, which the
+// nearer caches still hold.
+template <int W>
+std::int64_t blocks_together(std::int64_t n) {
+  constexpr std::int64_t kBytes = 32 * 1024, at_once = kBlocksAtOnce<W>;
+  return std::max<std::int64_t>(kBytes / (std::max<std::int64_t>(n, 1) * W * kVectorBytes) / at_once, 1) * at_once;
+}
+
 // Whole chains within 24 KiB: what a panel may keep of a 32 KiB first-level cache while rows stream past it.
 template <int W>
 constexpr std::int64_t kPanelSteps = std::max<std::int64_t>(24 * 1024 / (W * kVectorBytes) / kChain, 1) * kChain;
