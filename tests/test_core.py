@@ -1,6 +1,7 @@
 """The core through its binding against torch.nn: outputs and every gradient, by name, with a random cotangent."""
 
 import itertools
+from functools import partial
 
 import pytest
 import torch
@@ -270,6 +271,8 @@ def test_tensors_are_read_without_python_as_with_it(case):
     assert _core.pointers(inputs, _core.LSTM) == native._pointers(inputs)
 
 
+Y = torch.zeros(5, 3, 6)
+
 OTHERWISE = {
     "columns apart": {"x": torch.randn(5, 3, 8)[..., ::2]},
     "turned": {"weight_hh": torch.randn(6, 24).T},
@@ -288,16 +291,110 @@ OTHERWISE = {
 
 @pytest.mark.parametrize("case", OTHERWISE)
 def test_what_does_not_fit_or_must_be_copied_is_left_to_python(case):
-    assert _core.pointers(lstm_inputs(**OTHERWISE[case]), _core.LSTM) is None
+    inputs, way = lstm_inputs(**OTHERWISE[case]), native.Way(cell=_core.LSTM)
+    assert _core.pointers(inputs, _core.LSTM) is None
+    assert _core.plain_forward(inputs, way, True, 1) is None
+    assert _core.plain_backward((None,) * 3, inputs, way, Y, native.NOTHING, [True] * 7, 1) is None
 
 
-def test_a_torch_without_the_exchange_gives_the_same():
-    inputs, way = lstm_inputs(x=torch.randn(3, 5, 4).transpose(0, 1)), native.Way(cell=_core.LSTM)
-    truth = native.forward(inputs, way, saving=False)
+MORE = {
+    "float32 lengths": {"lengths": torch.ones(3)},
+    "lengths apart": {"lengths": torch.ones(6, dtype=torch.int64)[::2]},
+    "too few lengths": {"lengths": torch.ones(2, dtype=torch.int64)},
+    "resets": {"reset": torch.zeros(5, 3, dtype=torch.bool)},
+    "a mask": {"drop": torch.ones(3, 6)},
+    "zones": {"zone_c": torch.zeros(5, 3, 6)},
+}
+
+
+@pytest.mark.parametrize("case", MORE)
+def test_a_way_that_needs_more_is_left_to_python(case):
+    way = native.Way(**MORE[case], cell=_core.LSTM)
+    assert _core.plain_forward(lstm_inputs(), way, True, 1) is None
+    assert _core.plain_backward((None,) * 3, lstm_inputs(), way, Y, native.NOTHING, [True] * 7, 1) is None
+
+
+COMING = {
+    "columns apart": torch.randn(5, 3, 12)[..., ::2],
+    "one for all": torch.randn(1, 1, 1).expand(5, 3, 6),
+    "another dtype": torch.randn(5, 3, 6).double(),
+    "too few steps": torch.randn(4, 3, 6),
+}
+
+
+@pytest.mark.parametrize("case", COMING)
+def test_a_gradient_that_must_be_mended_is_left_to_python(case):
+    inputs, way = lstm_inputs(), native.Way(cell=_core.LSTM)
+    y, _, _, saved = native.forward(inputs, way, saving=True)
+    assert _core.plain_backward((COMING[case], None, None), inputs, way, y, saved, [True] * 7, 1) is None
+
+
+def without_exchange(call, *arguments):
     _core.use_exchange(None)
     try:
-        assert _core.pointers(inputs, _core.LSTM) is None
-        came = native.forward(inputs, way, saving=False)
+        return call(*arguments)
     finally:
         _core.use_exchange(torch.Tensor.__dlpack_c_exchange_api__)
-    assert all(torch.equal(a, b) for a, b in zip(came, truth, strict=True))
+
+
+def there_and_back(inputs, way, wanted):
+    y, h_n, c_n, saved = native.forward(inputs, way, saving=True)
+    coming = (torch.linspace(-1, 1, y.numel(), dtype=y.dtype).view_as(y), h_n.cos(), None if c_n is None else c_n.sin())
+    with torch.no_grad():
+        return y, h_n, c_n, *native.backward(coming, inputs, way, y, saved, wanted)
+
+
+SMALL = {
+    "one step of one row": {
+        "x": torch.randn(1, 1, 4),
+        "h0": torch.randn(1, 6),
+        "c0": torch.randn(1, 6),
+    },
+    "one unit": {
+        "x": torch.randn(5, 3, 1),
+        "weight_ih": torch.randn(4, 1),
+        "weight_hh": torch.randn(4, 1),
+        "bias_ih": None,
+        "bias_hh": None,
+        "h0": None,
+        "c0": None,
+    },
+}
+
+WAYS = {
+    "": native.Way(cell=_core.LSTM),
+    "reverse": native.Way(cell=_core.LSTM, reverse=True),
+    "lengths": native.Way(torch.tensor([5, 0, 3]), cell=_core.LSTM),
+    "no step": native.Way(torch.zeros(3, dtype=torch.int64), cell=_core.LSTM),
+}
+
+
+@pytest.mark.parametrize("wanted", [[True] * 7, [False, True, True, False, True, True, False], [False] * 7])
+@pytest.mark.parametrize("ways", WAYS)
+@pytest.mark.parametrize("case", IN_ORDER | SMALL)
+def test_a_sweep_without_python_has_the_bits_of_one_with_it(case, ways, wanted):
+    inputs, way = lstm_inputs(**(IN_ORDER | SMALL)[case]), WAYS[ways]
+    if way.lengths is not None:
+        way = way._replace(lengths=way.lengths[: inputs.x.shape[1]].clamp(max=len(inputs.x)))
+    assert _core.plain_forward(inputs, way, True, 1) is not None
+    without, with_python = there_and_back(inputs, way, wanted), without_exchange(there_and_back, inputs, way, wanted)
+    for a, b in zip(without, with_python, strict=True):
+        assert (a is None) == (b is None)
+        assert a is None or (torch.equal(a, b) and a.shape == b.shape and a.dtype == b.dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("cell", [_core.ELMAN_TANH, _core.GRU, _core.LSTM])
+def test_large_sweeps_without_python_have_the_bits_of_those_with_it(cell, dtype):
+    rows = _core.gates(cell) * 80  # results, gradients and what is saved are kept memory
+    shapes = ((70, 9, 500), (rows, 500), (rows, 80), (rows,), (rows,), (9, 80))
+    parts = [torch.randn(shape, dtype=dtype) / 9 for shape in shapes]
+    inputs, way = native.Inputs(*parts), native.Way(cell=cell)
+    here, there = (run(inputs, way, [True] * 7) for run in (there_and_back, partial(without_exchange, there_and_back)))
+    assert all(a is b is None or torch.equal(a, b) for a, b in zip(here, there, strict=True))
+
+
+def test_errors_of_the_core_come_out_of_a_sweep_without_python():
+    way = native.Way(torch.tensor([5, 6, 0]), cell=_core.LSTM)
+    with pytest.raises(ValueError, match="length"):
+        _core.plain_forward(lstm_inputs(), way, False, 1)

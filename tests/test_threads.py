@@ -54,19 +54,26 @@ def test_the_same_bits_for_any_place_in_the_batch():
 
 
 def test_torchs_number_of_threads_is_asked_for_at_every_call(threads, monkeypatch):
-    asked, Problem = [], native._core.Problem
+    asked, run, Problem = [], native._core.plain_forward, native._core.Problem
+
+    def counting(inputs, way, saving, threads):
+        asked.append(threads)
+        return run(inputs, way, saving, threads)
 
     class Counting:
         def __new__(cls, *arguments, **keywords):
             asked.append(arguments[7])
             return Problem(*arguments, **keywords)
 
+    monkeypatch.setattr(native._core, "plain_forward", counting)
     monkeypatch.setattr(native._core, "Problem", Counting)
     layer, x = recorrente.GRU(4, 5), torch.randn(3, 2, 4)
-    for count in (1, 3, 2):
-        threads(count)
-        layer(x)
-    assert asked == [1, 3, 2]
+    for how, times in (({}, 1), ({"reset": torch.zeros(3, 2, dtype=torch.bool)}, 2)):  # the second goes Python's way
+        for count in (1, 3, 2):
+            threads(count)
+            layer(x, **how)
+            assert asked == [count] * times
+            asked.clear()
 
 
 def test_several_python_threads_at_once():

@@ -1,15 +1,15 @@
-// The binding: integers to pointers, statuses to exceptions, the GIL released around a sweep. Computes nothing.
+// The binding: integers to pointers. Computes nothing.
 // What every argument means is in recorrente/sweep.h; what Python sees is in _core.pyi.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
-#include <new>
 #include <stdexcept>
-#include <vector>
 
+#include "_call.h"
 #include "_memory.h"
+#include "_results.h"
 #include "_tensors.h"
 #include "_xla.h"
 #include "recorrente/sweep.h"
@@ -26,15 +26,6 @@ using Stride = std::int64_t;
 const void* in(Address address) { return reinterpret_cast<const void*>(address); }
 void* out(Address address) { return reinterpret_cast<void*>(address); }
 
-void raise_unless_ok(rc::Status status) {
-  if (status == rc::Status::ok) return;
-  if (status == rc::Status::unsupported) {
-    PyErr_SetString(PyExc_NotImplementedError, rc::describe(status));
-    throw nb::python_error();
-  }
-  throw nb::value_error(rc::describe(status));
-}
-
 rc::Problem problem(int cell, int dtype, Stride T, Stride B, Stride C, Stride H, bool reverse, int threads, int engine,
                     Address lengths, Address reset, Stride reset_step, Stride reset_row) {
   rc::Problem p;
@@ -46,24 +37,6 @@ rc::Problem problem(int cell, int dtype, Stride T, Stride B, Stride C, Stride H,
   return p;
 }
 
-std::size_t saved_bytes(const rc::Problem& p) {
-  std::size_t bytes = 0;
-  raise_unless_ok(rc::saved_bytes(p, &bytes));
-  return bytes;
-}
-
-std::size_t forward_workspace_bytes(const rc::Problem& p, bool saving) {
-  std::size_t bytes = 0;
-  raise_unless_ok(rc::forward_workspace_bytes(p, saving, &bytes));
-  return bytes;
-}
-
-std::size_t backward_workspace_bytes(const rc::Problem& p) {
-  std::size_t bytes = 0;
-  raise_unless_ok(rc::backward_workspace_bytes(p, &bytes));
-  return bytes;
-}
-
 // What most calls do without.
 struct Further {
   Address peephole = 0, norm_ih = 0, norm_hh = 0, norm_c = 0;
@@ -73,21 +46,6 @@ struct Further {
   rc::State dh_restart, dc_restart;
   bool add = false, replay = false;
 };
-
-template <class Call>
-int run(rc::Status (*pass)(const Call&, rc::Ran*), Call& call, std::size_t workspace_bytes) {
-  rc::Ran ran;
-  rc::Status status;
-  {
-    nb::gil_scoped_release released;
-    const rc::Workspace workspace(workspace_bytes);
-    if (!workspace.data()) throw std::bad_alloc();
-    call.workspace = workspace.data();
-    status = pass(call, &ran);
-  }
-  raise_unless_ok(status);
-  return static_cast<int>(ran.path);
-}
 
 int forward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address bias_ih, Address bias_hh, Address x,
             Stride x_step, Stride x_row, Address h0, Stride h0_row, Address c0, Stride c0_row, Address y, Stride y_step,
@@ -103,7 +61,7 @@ int forward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address 
   call.y = {out(y), y_step, y_row};
   call.h_n = {out(h_n), h_n_row}, call.c_n = {out(c_n), c_n_row};
   call.saved = out(saved), call.replay = further.replay;
-  return run(rc::forward, call, forward_workspace_bytes(p, call.saved));
+  return rc::run(call);
 }
 
 int backward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address bias_ih, Address bias_hh, Address x,
@@ -131,31 +89,11 @@ int backward(const rc::Problem& p, Address weight_ih, Address weight_hh, Address
   call.dh0 = {out(dh0), dh0_row}, call.dc0 = {out(dc0), dc0_row};
   call.dweight_ih = out(dweight_ih), call.dweight_hh = out(dweight_hh);
   call.dbias_ih = out(dbias_ih), call.dbias_hh = out(dbias_hh);
-  return run(rc::backward, call, backward_workspace_bytes(p));
+  return rc::run(call);
 }
 
 void turn(int dtype, Stride rows, Stride columns, Address from, Stride from_row, Address to, Stride to_row) {
-  raise_unless_ok(rc::turn(static_cast<rc::Dtype>(dtype), rows, columns, in(from), from_row, out(to), to_row));
-}
-
-// Uninitialised tensors whose memory goes back to `_memory` with them.
-nb::capsule take_owned(std::size_t bytes, rc::Use use) {
-  void* const block = rc::take_block(bytes, use);
-  if (!block) throw std::bad_alloc();
-  return nb::capsule(block, [](void* p) noexcept { rc::give_block(p); });
-}
-
-nb::ndarray<nb::pytorch, std::uint8_t, nb::ndim<1>> take(std::size_t bytes) {
-  const nb::capsule owner = take_owned(bytes, rc::Use::work);
-  return {owner.data(), {bytes}, owner};
-}
-
-nb::ndarray<nb::pytorch> take_result(const std::vector<std::size_t>& shape, int dtype) {
-  const bool wide = static_cast<rc::Dtype>(dtype) == rc::Dtype::f64;
-  std::size_t bytes = wide ? sizeof(double) : sizeof(float);
-  for (const std::size_t n : shape) bytes *= n;
-  const nb::capsule owner = take_owned(bytes, rc::Use::result);
-  return {owner.data(), shape.size(), shape.data(), owner, nullptr, wide ? nb::dtype<double>() : nb::dtype<float>()};
+  rc::raise_unless_ok(rc::turn(static_cast<rc::Dtype>(dtype), rows, columns, in(from), from_row, out(to), to_row));
 }
 
 const char* target() {
@@ -206,7 +144,7 @@ NB_MODULE(_core, m) {
            },
            "cell"_a, "dtype"_a, "T"_a, "B"_a, "C"_a, "H"_a, "reverse"_a = false, "threads"_a = 1, "engine"_a = 0,
            "lengths"_a = 0, "reset"_a = 0, "reset_step"_a = 0, "reset_row"_a = 0)
-      .def("saved_bytes", &saved_bytes);
+      .def("saved_bytes", [](const rc::Problem& p) { return rc::saved_bytes(p); });
   using AddressRow = std::tuple<Address, Stride>;
   using AddressStepRow = std::tuple<Address, Stride, Stride>;
   nb::class_<Further>(m, "Further")
@@ -229,14 +167,16 @@ NB_MODULE(_core, m) {
            "norm_ih"_a = 0, "norm_hh"_a = 0, "norm_c"_a = 0, "dpeephole"_a = 0, "dnorm_ih"_a = 0, "dnorm_hh"_a = 0,
            "dnorm_c"_a = 0, "bias_sums"_a = 0, "add"_a = false, "drop_gate"_a = 0, "replay"_a = false, "zone_bytes"_a = false);
   m.attr("LARGE") = rc::kLarge;
-  m.def("take", &take, "size"_a);
-  m.def("take_result", &take_result, "shape"_a, "dtype"_a);
+  m.def("take", &rc::take, "size"_a);
+  m.def("take_result", &rc::take_result, "shape"_a, "dtype"_a);
   m.def("idle_bytes", &rc::idle_bytes);
   m.def("empty_cache", &rc::drop_blocks);
   m.def("xla_forward", [] { return nb::capsule(reinterpret_cast<void*>(&rc::xla_forward)); });
   m.def("xla_backward", [] { return nb::capsule(reinterpret_cast<void*>(&rc::xla_backward)); });
   m.def("use_exchange", &rc::use_exchange, "capsule"_a.none());
   m.def("pointers", &rc::pointers, "inputs"_a, "cell"_a);
+  m.def("plain_forward", &rc::plain_forward, "inputs"_a, "way"_a, "saving"_a, "threads"_a);
+  m.def("plain_backward", &rc::plain_backward, "gradients"_a, "inputs"_a, "way"_a, "y"_a, "saved"_a, "wanted"_a, "threads"_a);
   m.def("turn", &turn, "dtype"_a, "rows"_a, "columns"_a, "source"_a, "source_row"_a, "to"_a, "to_row"_a);
   m.def("gradient_stretch", [](int dtype) { return rc::gradient_stretch(static_cast<rc::Dtype>(dtype)); }, "dtype"_a);
   m.def("forward", &forward, "problem"_a, "weight_ih"_a, "weight_hh"_a, "bias_ih"_a, "bias_hh"_a, "x"_a, "x_step"_a,

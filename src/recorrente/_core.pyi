@@ -1,8 +1,8 @@
 """The C++ core: one layer in one direction, swept over time. `core/include/recorrente/sweep.h` is the manual.
 
-Pointers are integers (`tensor.data_ptr()`, 0 for null); strides count elements; the last index is contiguous. Nothing
-here keeps a pointer, allocates an array or looks inside a tensor: dtype, device, shapes and contiguity are the caller's
-to check. The GIL is released during a sweep. A status other than ok raises ValueError (NotImplementedError for
+Pointers are integers (`tensor.data_ptr()`, 0 for null); strides count elements; the last index is contiguous. `forward`
+and `backward` keep no pointer, allocate no array and look into no tensor: dtype, device, shapes and contiguity are the
+caller's to check. The GIL is released during a sweep. A status other than ok raises ValueError (NotImplementedError for
 `unsupported`) with its sentence.
 
 cell: ELMAN_TANH, ELMAN_RELU, ELMAN_LINEAR, GRU, LSTM, LSTM_PEEPHOLE, LSTM_COUPLED, GRU_BEFORE, GRU_NORM,
@@ -68,6 +68,25 @@ def pointers(inputs: tuple[Tensor | None, ...], cell: int) -> list[int] | None:
 
     None where they do not fit each other, are to be copied before the core can read them, or are followed by more.
     """
+
+def plain_forward(
+    inputs: tuple[Tensor | None, ...], way: tuple[Any, ...], saving: bool, threads: int
+) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None] | None:
+    """`native.forward` of a sweep that needs nothing but those inputs and perhaps lengths; None for any other.
+
+    `inputs` and `way` are `native.Inputs` and `native.Way`. What is saved is None where nothing is.
+    """
+
+def plain_backward(
+    gradients: Sequence[Tensor | None],
+    inputs: tuple[Tensor | None, ...],
+    way: tuple[Any, ...],
+    y: Tensor,
+    saved: Tensor,
+    wanted: Sequence[bool],
+    threads: int,
+) -> list[Tensor | None] | None:
+    """`native.backward` likewise."""
 
 def xla_forward() -> Any:
     """The forward call for `jax.ffi.register_ffi_target`, as a capsule; its arguments are told in _xla.h."""

@@ -13,17 +13,18 @@
 namespace recorrente {
 namespace {
 
-constexpr std::size_t kLine = 64, kPage = std::size_t{2} << 20, kMostIdle = std::size_t{1} << 30;
+constexpr std::size_t kLine = 64, kPage = 4096, kHugePage = std::size_t{2} << 20, kMostIdle = std::size_t{1} << 30;
 
 // A block may be so many eighths of what is asked for. Four times for work: batches that differ in length then share one, not
 // one for each length. A result may lie about for long, and is not to lock much more away than it holds.
 constexpr std::size_t eighths(Use use) { return use == Use::work ? 32 : 9; }
 
-// Sizes come in steps of at most an eighth, so that batches of slightly different lengths share blocks.
+// Sizes come in steps of at most an eighth, so that batches of slightly different lengths share blocks; from a huge page on, in
+// whole ones.
 std::size_t rounded(std::size_t bytes) {
-  std::size_t step = kPage;
+  std::size_t step = bytes < kHugePage ? kPage : kHugePage;
   while (step * 16 <= bytes) step *= 2;
-  return std::max((bytes + step - 1) / step * step, kPage);
+  return std::max((bytes + step - 1) / step * step, step);
 }
 
 std::size_t most_idle() {
@@ -41,11 +42,12 @@ class Pool {
       idle_bytes_ -= found->first, sizes_[block] = found->first;
       return idle_.erase(found), block;
     }
-    void* block = std::aligned_alloc(kPage, size);
-    if (!block && idle_bytes_ > 0) drop(0), block = std::aligned_alloc(kPage, size);
+    const std::size_t alignment = size < kHugePage ? kPage : kHugePage;
+    void* block = std::aligned_alloc(alignment, size);
+    if (!block && idle_bytes_ > 0) drop(0), block = std::aligned_alloc(alignment, size);
     if (!block) return nullptr;
 #if defined(MADV_HUGEPAGE)
-    madvise(block, size, MADV_HUGEPAGE);  // a wish: where it is not heard, pages are small
+    if (alignment == kHugePage) madvise(block, size, MADV_HUGEPAGE);  // a wish: where it is not heard, pages are small
 #endif
     return sizes_[block] = size, block;
   }

@@ -1,13 +1,13 @@
-// Large blocks of memory that go from call to call. A training step asks for the same tens of megabytes again and again;
+// Blocks of memory that go from call to call. A training step asks for the same kilobytes or tens of megabytes again and again;
 // the C library gives them back to the system each time, and every page of theirs is then faulted in and zeroed anew, which
-// costs up to a third of the step.
+// costs up to a third of a large step, and a small one up to half where two threads fault at once.
 #pragma once
 
 #include <cstddef>
 
 namespace recorrente {
 
-constexpr std::size_t kLarge = std::size_t{1} << 20;  // bytes from which on a block is worth keeping
+constexpr std::size_t kLarge = std::size_t{1} << 17;  // bytes from which on a block is worth keeping
 
 // How much larger than what is asked for a block may be: `work` is what a call is done with soon, so that batches that differ
 // in length may share one block; `result` is the caller's to hold for as long as it likes.

@@ -2,7 +2,10 @@
 
 #include <nanobind/ndarray.h>
 
-#include "recorrente/sweep.h"
+#include <algorithm>
+
+#include "_call.h"
+#include "_results.h"
 
 namespace nb = nanobind;
 
@@ -21,15 +24,21 @@ struct Exchange {
 const Exchange* exchange = nullptr;
 
 constexpr std::int32_t kCpu = 1;
+enum Kind : std::uint8_t { kInteger = 0, kReal = 2 };
 
 // A tensor as it lies in memory. Absent: None.
 struct View {
-  bool absent = false;
+  bool absent = true;
   nb::dlpack::dltensor as{};
 
+  bool is(Kind kind, int bits) const { return as.dtype.code == kind && as.dtype.bits == bits; }
   std::int64_t size(int i) const { return as.shape[i]; }
-  std::int64_t stride(int i) const { return as.strides[i]; }
+  std::int64_t stride(int i) const { return absent ? 0 : as.strides[i]; }
   std::uintptr_t address() const { return absent ? 0 : reinterpret_cast<std::uintptr_t>(as.data) + as.byte_offset; }
+  void* data() const { return reinterpret_cast<void*>(address()); }
+
+  ConstState state() const { return {data(), stride(0)}; }
+  ConstSequence sequence() const { return {data(), stride(0), stride(1)}; }
 };
 
 // Whether it can be read as it is: on the CPU, with no sign pending.
@@ -51,8 +60,74 @@ bool fits(const View& v, const View& like, std::int64_t rows, std::int64_t colum
 bool fits(const View& v, const View& like, std::int64_t count) {
   return v.absent || (v.as.ndim == 1 && alike(v, like) && v.size(0) == count && v.stride(0) == 1);
 }
+bool fits(const View& v, const View& like, std::int64_t T, std::int64_t B, std::int64_t H) {
+  return v.absent || (v.as.ndim == 3 && alike(v, like) && v.size(0) == T && v.size(1) == B && v.size(2) == H && v.stride(2) == 1);
+}
 
-enum Input { x, weight_ih, weight_hh, bias_ih, bias_hh, h0, c0, kFirst };
+// Places in `Inputs` and in `Way` of native.py.
+constexpr int kX = 0, kWeightIh = 1, kWeightHh = 2, kBiasIh = 3, kBiasHh = 4, kH0 = 5, kC0 = 6, kFirst = 7;
+constexpr int kLengths = 0, kMasks = 1, kCell = 5, kReverse = 6;  // masks: up to the cell
+
+struct Inputs {
+  View of[kFirst];
+  std::int64_t T, B, C, H;
+
+  Weights weights() const { return {of[kWeightIh].data(), of[kWeightHh].data(), of[kBiasIh].data(), of[kBiasHh].data()}; }
+};
+
+// Whether that is all of them, they fit each other and can be read.
+bool read(nb::tuple inputs, int cell, Inputs& to) {
+  if (!exchange) return false;
+  View* v = to.of;
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    if (i < kFirst ? !view(inputs[i], v[i]) : !inputs[i].is_none()) return false;
+  if (v[kX].absent || v[kWeightIh].absent || v[kWeightHh].absent || v[kX].as.ndim != 3 || v[kWeightHh].as.ndim != 2) return false;
+  to.T = v[kX].size(0), to.B = v[kX].size(1), to.C = v[kX].size(2), to.H = v[kWeightHh].size(1);
+  const std::int64_t rows = gates(static_cast<Cell>(cell)) * to.H;
+  return v[kX].stride(2) == 1 && fits(v[kWeightIh], v[kX], rows, to.C, true) && fits(v[kWeightHh], v[kX], rows, to.H, true) &&
+         fits(v[kBiasIh], v[kX], rows) && fits(v[kBiasHh], v[kX], rows) && fits(v[kH0], v[kX], to.B, to.H, false) &&
+         fits(v[kC0], v[kX], to.B, to.H, false);
+}
+
+// The same of a sweep without masks.
+bool read(nb::tuple inputs, nb::tuple way, int threads, Inputs& to, Problem& p) {
+  const int code = nb::cast<int>(way[kCell]);
+  if (!read(inputs, code, to) || !(to.of[kX].is(kReal, 32) || to.of[kX].is(kReal, 64))) return false;
+  for (int i = kMasks; i < kCell; ++i)
+    if (!way[i].is_none()) return false;
+  View ends;
+  if (!view(way[kLengths], ends)) return false;
+  if (!ends.absent && !(ends.is(kInteger, 64) && ends.as.ndim == 1 && ends.size(0) == to.B && ends.stride(0) == 1)) return false;
+  p.cell = static_cast<Cell>(code), p.dtype = to.of[kX].is(kReal, 64) ? Dtype::f64 : Dtype::f32;
+  p.T = to.T, p.B = to.B, p.C = to.C, p.H = to.H;
+  p.reverse = nb::cast<bool>(way[kReverse]), p.threads = threads, p.lengths = static_cast<const std::int64_t*>(ends.data());
+  return true;
+}
+
+void* address_of(nb::handle tensor) {
+  View at;
+  if (!view(tensor, at)) throw nb::type_error("torch made a tensor that cannot be read");
+  return at.data();
+}
+
+// An uninitialised tensor of the dtype of `like`, contiguous, and where it lies.
+template <class... Size>
+nb::object make(void** at, nb::handle like, Dtype dtype, Size... size) {
+  const std::size_t bytes = (static_cast<std::size_t>(size) * ...) * (dtype == Dtype::f64 ? sizeof(double) : sizeof(float));
+  nb::object made = bytes < kLarge ? like.attr("new_empty")(nb::make_tuple(size...))
+                                   : nb::cast(take_result({static_cast<std::size_t>(size)...}, static_cast<int>(dtype)));
+  *at = address_of(made);
+  return made;
+}
+
+// The same of the shape of a tensor.
+nb::object make_like(void** at, nb::handle tensor, const View& as, Dtype dtype) {
+  switch (as.as.ndim) {
+    case 1: return make(at, tensor, dtype, as.size(0));
+    case 2: return make(at, tensor, dtype, as.size(0), as.size(1));
+    default: return make(at, tensor, dtype, as.size(0), as.size(1), as.size(2));
+  }
+}
 
 }  // namespace
 
@@ -65,20 +140,59 @@ void use_exchange(nb::handle capsule) {
 }
 
 nb::object pointers(nb::tuple inputs, int cell) {
-  View v[kFirst];
-  if (!exchange) return nb::none();
-  for (std::size_t i = 0; i < inputs.size(); ++i)
-    if (i < kFirst ? !view(inputs[i], v[i]) : !inputs[i].is_none()) return nb::none();
-  if (v[x].absent || v[weight_ih].absent || v[weight_hh].absent || v[x].as.ndim != 3 || v[weight_hh].as.ndim != 2) return nb::none();
-  const std::int64_t B = v[x].size(1), C = v[x].size(2), H = v[weight_hh].size(1), rows = gates(static_cast<Cell>(cell)) * H;
-  const bool fit = v[x].stride(2) == 1 && fits(v[weight_ih], v[x], rows, C, true) && fits(v[weight_hh], v[x], rows, H, true) &&
-                   fits(v[bias_ih], v[x], rows) && fits(v[bias_hh], v[x], rows) && fits(v[h0], v[x], B, H, false) && fits(v[c0], v[x], B, H, false);
-  if (!fit) return nb::none();
+  Inputs in;
+  if (!read(inputs, cell, in)) return nb::none();
   nb::list found;
-  for (const int i : {weight_ih, weight_hh, bias_ih, bias_hh}) found.append(v[i].address());
-  found.append(v[x].address()), found.append(v[x].stride(0)), found.append(v[x].stride(1));
-  for (const int i : {h0, c0}) found.append(v[i].address()), found.append(v[i].absent ? 0 : v[i].stride(0));
+  for (const int i : {kWeightIh, kWeightHh, kBiasIh, kBiasHh}) found.append(in.of[i].address());
+  found.append(in.of[kX].address()), found.append(in.of[kX].stride(0)), found.append(in.of[kX].stride(1));
+  for (const int i : {kH0, kC0}) found.append(in.of[i].address()), found.append(in.of[i].stride(0));
   return found;
+}
+
+nb::object plain_forward(nb::tuple inputs, nb::tuple way, bool saving, int threads) {
+  Inputs in;
+  Forward call;
+  Problem& p = call.problem;
+  if (!read(inputs, way, threads, in, p)) return nb::none();
+  void *y, *h_n, *c_n = nullptr;
+  const nb::handle like = inputs[kX];
+  nb::object made_y = make(&y, like, p.dtype, p.T, p.B, p.H), made_h = make(&h_n, like, p.dtype, p.B, p.H);
+  nb::object made_c = has_c(p.cell) ? make(&c_n, like, p.dtype, p.B, p.H) : nb::none();
+  nb::object made_saved = nb::none();
+  // One byte at least, for null means something to the core.
+  if (saving) made_saved = nb::cast(take(std::max<std::size_t>(saved_bytes(p), 1))), call.saved = address_of(made_saved);
+  call.weights = in.weights(), call.x = in.of[kX].sequence(), call.h0 = in.of[kH0].state(), call.c0 = in.of[kC0].state();
+  call.y = {y, p.B * p.H, p.H}, call.h_n = {h_n, p.H}, call.c_n = {c_n, p.H};
+  run(call);
+  return nb::make_tuple(made_y, made_h, made_c, made_saved);
+}
+
+nb::object plain_backward(nb::sequence gradients, nb::tuple inputs, nb::tuple way, nb::handle y, nb::handle saved, nb::sequence wanted,
+                          int threads) {
+  Inputs in;
+  Backward call;
+  Problem& p = call.problem;
+  if (!read(inputs, way, threads, in, p)) return nb::none();
+  View at_y, at_saved, dy, dh_n, dc_n;
+  void* d[kFirst] = {};
+  if (!view(y, at_y) || !view(saved, at_saved) || !view(gradients[0], dy) || !view(gradients[1], dh_n) || !view(gradients[2], dc_n))
+    return nb::none();
+  const View& like = in.of[kX];
+  if (!fits(at_y, like, p.T, p.B, p.H) || !fits(dy, like, p.T, p.B, p.H) || !fits(dh_n, like, p.B, p.H, false) ||
+      !fits(dc_n, like, p.B, p.H, false))
+    return nb::none();
+  nb::list made;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const bool wants = i < kFirst && !in.of[i].absent && nb::cast<bool>(wanted[i]);
+    made.append(wants ? make_like(&d[i], inputs[i], in.of[i], p.dtype) : nb::none());
+  }
+  call.weights = in.weights(), call.x = in.of[kX].sequence(), call.h0 = in.of[kH0].state(), call.c0 = in.of[kC0].state();
+  call.y = at_y.sequence(), call.saved = at_saved.data();
+  call.dy = dy.sequence(), call.dh_n = dh_n.state(), call.dc_n = dc_n.state();
+  call.dx = {d[kX], p.B * p.C, p.C}, call.dh0 = {d[kH0], p.H}, call.dc0 = {d[kC0], p.H};
+  call.dweight_ih = d[kWeightIh], call.dweight_hh = d[kWeightHh], call.dbias_ih = d[kBiasIh], call.dbias_hh = d[kBiasHh];
+  run(call);
+  return made;
 }
 
 }  // namespace recorrente

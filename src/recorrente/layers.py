@@ -30,6 +30,10 @@ let_dynamo_trace()
 
 QUIET = Noise()
 
+_WAYS = "", "_reverse"
+_WITHOUT_BIAS = "weight_ih", "weight_hh"
+_WITH_BIAS = *_WITHOUT_BIAS, "bias_ih", "bias_hh"
+
 
 def stack(
     sweep: Sweep,
@@ -72,15 +76,21 @@ def stack(
         dropped = x if noise is QUIET else noise.on_input(x, training)
         outputs = []
         for k in range(lowest, lowest + directions):
-            along: Along = {"reverse": k > lowest, "lengths": lengths, "reset": reset}
+            along: Along = {}  # what there is: a short sequence pays for every word
             w = weights[k]
+            if k > lowest:
+                along["reverse"] = True
+            if lengths is not None:
+                along["lengths"] = lengths
+            if reset is not None:
+                along["reset"] = reset
+                if restarts is not None:
+                    along["restart"] = restarts[k]
             if noise is not QUIET:
                 widths = (w.weight_hh.shape[1], len(w.weight_hh) // cell.gates)[: len(cell.state_names)]
-                along |= noise.along(dropped, widths, training)
+                along |= said(noise.along(dropped, widths, training))
                 w = noise.on_weights(w, training)
-            if reset is not None and restarts is not None:
-                along["restart"] = restarts[k]
-            y, state = sweep(cell, dropped, states[k], w, **said(along))
+            y, state = sweep(cell, dropped, states[k], w, **along)
             outputs.append(y)
             final.append(state)
         y = torch.cat(outputs, dim=-1) if directions == 2 else outputs[0]
@@ -159,12 +169,11 @@ class _Layer(nn.Module):
 
     def weights(self) -> list[Weights]:
         """The parameters, one `Weights` for each layer and direction, in torch's order."""
-        fields = ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if self.bias else ()))
+        fields = _WITH_BIAS if self.bias else _WITHOUT_BIAS
         own = (*self.cell.own_weights(self.hidden_size), *(("weight_hr",) if self.proj_size else ()))
         parameters = self._parameters  # not by getattr, which looks in three places, at every call
-        ways = ("", "_reverse")[: self.directions]
         groups = []
-        for suffix in [f"_l{layer}{way}" for layer in range(self.num_layers) for way in ways]:
+        for suffix in [f"_l{layer}{way}" for layer in range(self.num_layers) for way in _WAYS[: self.directions]]:
             weights = Weights(*[_given(self, parameters, field + suffix) for field in fields])
             if own:
                 weights = weights._replace(**{name: _given(self, parameters, name + suffix) for name in own})

@@ -419,6 +419,11 @@ def forward(
     Where `y` is given, y is written there, or with `replay` read, which takes no `drop`: it is what this call gave
     before, and the bytes are made again from it, for many steps at once.
     """
+    if y is None:
+        done = _core.plain_forward(inputs, way, saving, torch.get_num_threads())
+        if done is not None:
+            y, h_n, c_n, saved = done
+            return y, h_n, c_n, NOTHING if saved is None else saved
     inputs, way, pointers = _read(inputs, way)
     problem, (T, B, H), x = _problem(inputs, way), _sizes(inputs), inputs.x
     if y is None:
@@ -448,6 +453,10 @@ def backward(
     Where `dx` is given, that of x is written there; `onto` holds, in the places of the weights, gradients of an earlier
     call to which this one's are added; `sums` is the `bias_sums` of such calls.
     """
+    if dx is None and onto is None and sums is None:
+        done = _core.plain_backward(gradients, inputs, way, y, saved, wanted, torch.get_num_threads())
+        if done is not None:
+            return done
     inputs, way, pointers = _read(inputs, way)
     problem = _problem(inputs, way)
     dy, dh_n, dc_n = map(_rows_contiguous, gradients)
@@ -526,15 +535,17 @@ class _Differentiable(torch.autograd.Function):
     def forward(ctx: Any, way: Way, *tensors: Any) -> tuple[Tensor, ...]:
         y, h_n, c_n, saved = forward(Inputs(*tensors), way, saving=True)
         ctx.cell, ctx.reverse, ctx.count = way.cell, way.reverse, len(tensors)
-        ctx.save_for_backward(*tensors, *way[:5], y, saved)
+        masks = way[:5]
+        ctx.save_for_backward(y, saved, *tensors, *(masks if _some(masks) else ()))
         ctx.set_materialize_grads(False)
         return (y, h_n) if c_n is None else (y, h_n, c_n)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor | None, dh_n: Tensor | None, dc_n: Tensor | None = None) -> tuple[Any, ...]:
-        tensors, count = ctx.saved_tensors, ctx.count
-        y, saved = tensors[-2:]
-        inputs, way = Inputs(*tensors[:count]), Way._make((*tensors[count:-2], ctx.cell, ctx.reverse))
+        count = ctx.count
+        y, saved, *tensors = ctx.saved_tensors
+        masks = tensors[count:] or (None,) * 5
+        inputs, way = Inputs(*tensors[:count]), Way._make((*masks, ctx.cell, ctx.reverse))
         gradients, wanted = (dy, dh_n, dc_n), ctx.needs_input_grad[1:]
         if torch.is_grad_enabled():
             d = through_reference(gradients, inputs, way, wanted)
