@@ -1,6 +1,6 @@
-// Blocks of memory that go from call to call. A training step asks for the same kilobytes or tens of megabytes again and again;
-// the C library gives them back to the system each time, and every page of theirs is then faulted in and zeroed anew, which
-// costs up to a third of a large step, and a small one up to half where two threads fault at once.
+// Blocks of memory that go from call to call. A training step asks for the same tens of megabytes again and again; the C library
+// gives them back to the system each time, and every page of theirs is then faulted in and zeroed anew, which costs up to a
+// third of the step.
 #pragma once
 
 #include <cstddef>
