@@ -164,7 +164,7 @@ Lanes::Lanes(const Steps& steps, Share share, std::int64_t* cursors)
   for (std::int64_t j = 0; j < share.count; ++j) cursors[j] = 0;
 }
 
-std::int64_t Lanes::active(std::int64_t tick) {
+std::int64_t Lanes::find_active(std::int64_t tick) {
   while (active_ > 0 && steps_->ticks(number(active_ - 1)) <= tick) --active_;
   while (active_ < share_.count && steps_->ticks(number(active_)) > tick) ++active_;
   return active_;

@@ -44,6 +44,7 @@ class Steps {
   // Takes its arrays from the arena, and fills them if the arena has memory.
   Steps(const Problem& problem, std::int64_t parts, Arena& arena);
 
+  [[gnu::always_inline]] bool alike() const { return !order_; }          // whether all rows have T steps
   [[gnu::always_inline]] std::int64_t count() const { return count_; }  // steps of the longest row
   [[gnu::always_inline]] std::int64_t first(std::int64_t s) const { return order_ ? first_[s] : s * B_; }  // how many come before step s
   [[gnu::always_inline]] std::int64_t batch(std::int64_t position) const { return order_ ? order_[position] : position; }  // in a step
@@ -100,9 +101,13 @@ class Lanes {
   [[gnu::always_inline]] RowStep at(std::int64_t j, std::int64_t tick) { return steps_->at(number(j), tick, cursors_[j]); }
 
   // How many of them read something then: the first ones.
-  std::int64_t active(std::int64_t tick);
+  [[gnu::always_inline]] std::int64_t active(std::int64_t tick) {
+    return steps_->alike() ? (tick < steps_->count() ? share_.count : 0) : find_active(tick);
+  }
 
  private:
+  std::int64_t find_active(std::int64_t tick);
+
   const Steps* steps_;
   Share share_;
   std::int64_t active_, *cursors_;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <utility>
 
 #include "simd.h"
 
@@ -23,12 +24,14 @@ struct Product {
   std::int64_t gate_stride;   // between gates of an accumulator row
   std::int64_t offset = 0;    // from where a row of accumulators points to where block 0 begins
   bool far = false;           // whether the panels are more than kNearBytes
-  const char* ahead = nullptr;  // the stretch of panel after this one, which the tiles of this one bring near:
-  int ahead_lines = 0;          // so many cache lines with every chain
+  // What comes after this stretch of panel, which the tiles of this one bring near: so many bytes with every k, no burst, for a core
+  // can have no more than a dozen lines under way.
+  const char* ahead = nullptr;
+  std::int64_t ahead_bytes = 0;
 };
 
-// R rows by P blocks by G gates by U vectors, all in registers.
-template <class T, int R, int P, int G, int U>
+// R rows by P blocks by G gates by U vectors, all in registers. kBrings: whether it brings near what comes after.
+template <class T, int R, int P, int G, int U, bool kBrings>
 [[gnu::always_inline]] inline void tile(const T* const* a, T* const* out, std::int64_t from, std::int64_t unit,
                                         const Product<T>& m) {
   constexpr int W = G * U, N = P * W, lanes = kLanes<T>;
@@ -36,7 +39,7 @@ template <class T, int R, int P, int G, int U>
   const T *const start = m.start, *panel = m.panel, *row[R];
   const std::int64_t steps = m.k, gate_stride = m.gate_stride, panel_stride = m.panel_stride;
   const char* ahead = m.ahead;
-  const int ahead_lines = m.ahead_lines;
+  const std::int64_t ahead_bytes = m.ahead_bytes;
   Vec<T> acc[R][N];
   T* to[R];
 #pragma GCC unroll 32
@@ -45,14 +48,16 @@ template <class T, int R, int P, int G, int U>
   for (std::int64_t k = 0; k < steps;) {
     const bool first = k == 0 && start;
     const std::int64_t end = std::min(k + kChain, steps);
-    for (int i = 0; i < ahead_lines; ++i, ahead += 64)
-#pragma GCC unroll 4
-      for (int p = 0; p < P; ++p) __builtin_prefetch(ahead + p * panel_stride * static_cast<std::int64_t>(sizeof(T)));
 #pragma GCC unroll 32
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 32
       for (int n = 0; n < N; ++n) acc[r][n] = Vec<T>{};
     do {
+      if constexpr (kBrings) {
+#pragma GCC unroll 4
+        for (int p = 0; p < P; ++p) __builtin_prefetch(ahead + p * panel_stride * static_cast<std::int64_t>(sizeof(T)));
+        ahead += ahead_bytes;
+      }
       if constexpr (R <= N) {
         Vec<T> value[R];
 #pragma GCC unroll 32
@@ -102,32 +107,33 @@ constexpr int kBlocksAtOnce = kRegisters == 32 && W == 2 ? 2 : 1;
 // nearer caches still hold.
 template <int W>
 std::int64_t blocks_together(std::int64_t n) {
-  constexpr std::int64_t kBytes = 32 * 1024, at_once = kBlocksAtOnce<W>;
-  return std::max<std::int64_t>(kBytes / (std::max<std::int64_t>(n, 1) * W * kVectorBytes) / at_once, 1) * at_once;
+  constexpr std::int64_t kBlocks = 32 * 1024 / (W * kVectorBytes), at_once = kBlocksAtOnce<W>;
+  if (n > kBlocks) return at_once;
+  return std::max<std::int64_t>(kBlocks / std::max(static_cast<std::uint32_t>(n), 1u) / at_once, 1) * at_once;
 }
 
 // Whole chains within 24 KiB: what a panel may keep of a 32 KiB first-level cache while rows stream past it.
 template <int W>
 constexpr std::int64_t kPanelSteps = std::max<std::int64_t>(24 * 1024 / (W * kVectorBytes) / kChain, 1) * kChain;
 
-template <class T, int R, int P, int G, int U>
+template <class T, int R, int P, int G, int U, bool kBrings>
 [[gnu::noinline]] void run_tile(const T* const* a, T* const* out, std::int64_t from, std::int64_t unit, const Product<T>& m) {
-  tile<T, R, P, G, U>(a, out, from, unit, m);
+  tile<T, R, P, G, U, kBrings>(a, out, from, unit, m);
 }
 
-// n rows, 1 <= n <= R.
-template <class T, int R, int P, int G, int U>
+// n rows, least <= n <= R.
+template <class T, int R, int least, int P, int G, int U, bool kBrings>
 void up_to(std::int64_t n, const T* const* a, T* const* out, std::int64_t from, std::int64_t unit, const Product<T>& m) {
-  if constexpr (R > 1)
-    if (n < R) return up_to<T, R - 1, P, G, U>(n, a, out, from, unit, m);
-  run_tile<T, R, P, G, U>(a, out, from, unit, m);
+  if constexpr (R > least)
+    if (n < R) return up_to<T, R - 1, least, P, G, U, kBrings>(n, a, out, from, unit, m);
+  run_tile<T, R, P, G, U, kBrings>(a, out, from, unit, m);
 }
 
 // All blocks [block, end), P at a time and then fewer.
 template <class T, int R, int P, int G, int U>
 void run_blocks(const T* const* a, T* const* out, std::int64_t block, std::int64_t end, Product<T> m) {
   for (; block + P <= end; block += P) {
-    run_tile<T, R, P, G, U>(a, out, 0, block * U * kLanes<T>, m);
+    run_tile<T, R, P, G, U, false>(a, out, 0, block * U * kLanes<T>, m);
     m.panel += P * m.panel_stride;
     if (m.start) m.start += P * G * U * kLanes<T>;
   }
@@ -135,28 +141,32 @@ void run_blocks(const T* const* a, T* const* out, std::int64_t block, std::int64
     if (block < end) run_blocks<T, R, P / 2, G, U>(a, out, block, end, m);
 }
 
-// Few rows, 1 <= n <= R: each panel is read once, from end to end.
+// R rows: each panel is read once, from end to end.
 template <class T, int R, int G, int U>
-[[gnu::noinline]] void few_rows(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, std::int64_t end,
-                                const Product<T>& m) {
-  if constexpr (R > 1)
-    if (n < R) return few_rows<T, R - 1, G, U>(n, a, out, block, end, m);
+[[gnu::noinline]] void few_rows(const T* const* a, T* const* out, std::int64_t block, std::int64_t end, const Product<T>& m) {
   run_blocks<T, R, kTileBlocks<R, G * U>, G, U>(a, out, block, end, m);
 }
 
-// Many rows, P blocks: a stretch of the panels stays in the first-level cache while all rows pass.
-template <class T, int P, int G, int U>
+// The same of n rows, 1 <= n <= kTileRows: looked up, for one row has little work to hide a search.
+template <class T, int G, int U, int... R>
+void few_rows(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, std::int64_t end, const Product<T>& m,
+              std::integer_sequence<int, R...>) {
+  constexpr void (*run[])(const T* const*, T* const*, std::int64_t, std::int64_t, const Product<T>&) = {few_rows<T, R + 1, G, U>...};
+  run[n - 1](a, out, block, end, m);
+}
+
+// Many rows, n > kTileRows, P blocks: a stretch of the panels stays in the first-level cache while all rows pass.
+template <class T, int P, int G, int U, bool kBrings>
 [[gnu::noinline]] void many_rows(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, Product<T> m) {
   constexpr int W = G * U, R = kTileRows<P * W>, lanes = kLanes<T>;
-  const std::int64_t tiles = (n + R - 1) / R, k_total = m.k;
+  const std::int64_t tiles = (n + R - 1) / R, k_total = m.k, row_bytes = W * kVectorBytes;
+  m.ahead_bytes = (row_bytes + tiles - 1) / tiles;
   for (std::int64_t k = 0; k < k_total; k += kPanelSteps<P * W>) {
     m.k = std::min(k_total - k, kPanelSteps<P * W>);
-    const std::int64_t bytes = m.k * W * lanes * static_cast<std::int64_t>(sizeof(T)), chains = (m.k + kChain - 1) / kChain;
-    if (m.far) m.ahead_lines = static_cast<int>((bytes / 64 + tiles * chains - 1) / (tiles * chains));
-    m.ahead = reinterpret_cast<const char*>(m.panel) + bytes;
-    for (std::int64_t t = 0; t < tiles; ++t, m.ahead += m.ahead_lines * chains * 64) {
+    m.ahead = reinterpret_cast<const char*>(m.panel) + m.k * row_bytes;
+    for (std::int64_t t = 0; t < tiles; ++t, m.ahead += m.k * m.ahead_bytes) {
       const std::int64_t first = n * t / tiles, rows = n * (t + 1) / tiles - first;
-      up_to<T, R, P, G, U>(rows, a + first, out + first, k, block * U * lanes, m);
+      up_to<T, R, (R + 1) / 2, P, G, U, kBrings>(rows, a + first, out + first, k, block * U * lanes, m);
     }
     m.panel += m.k * W * lanes, m.start = nullptr;
   }
@@ -169,11 +179,12 @@ void multiply(std::int64_t n, const T* const* a, T* const* out, std::int64_t blo
   if (n == 0) return;
   m.panel += block * m.panel_stride;
   if (m.start) m.start += block * W * kLanes<T>;
-  if (n <= kTileRows<W>) return few_rows<T, kTileRows<W>, G, U>(n, a, out, block, end, m);
+  if (n <= kTileRows<W>) return few_rows<T, G, U>(n, a, out, block, end, m, std::make_integer_sequence<int, kTileRows<W>>());
   constexpr int P = kBlocksAtOnce<W>;
   for (std::int64_t blocks; block < end; block += blocks) {
     blocks = block + P <= end ? P : 1;
-    blocks == 1 ? many_rows<T, 1, G, U>(n, a, out, block, m) : many_rows<T, P, G, U>(n, a, out, block, m);
+    if (blocks == 1) m.far ? many_rows<T, 1, G, U, true>(n, a, out, block, m) : many_rows<T, 1, G, U, false>(n, a, out, block, m);
+    else m.far ? many_rows<T, P, G, U, true>(n, a, out, block, m) : many_rows<T, P, G, U, false>(n, a, out, block, m);
     m.panel += blocks * m.panel_stride;
     if (m.start) m.start += blocks * W * kLanes<T>;
   }
