@@ -70,9 +70,8 @@ void store_up_to(T* to, Vec<T> v, std::int64_t left) {
 // The first n lanes, and zeros.
 template <class T>
 Vec<T> first_lanes(Vec<T> v, std::int64_t n) {
-  T lanes[kLanes<T>];
-  store(lanes, v);
-  return load_up_to<T>(lanes, n);
+  if (n >= kLanes<T>) return v;
+  return n > 0 ? partial(v, n) : Vec<T>{};
 }
 
 // n elements into a row that is longer; null is zeros, and so are the rest.

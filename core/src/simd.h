@@ -165,18 +165,61 @@ inline void transpose(Vec<T> (&v)[kLanes<T>]) {
   if constexpr (2 * S < n) transpose<T, 2 * S>(v);
 }
 
-// The first n elements, 0 < n < lanes; the other lanes are zero, and nothing beyond is touched.
+// The first n elements, 0 < n < lanes, of memory or of a vector; the other lanes are zero, and nothing beyond is touched. Vectors that are put together
+// from elements in memory have to wait until those have left the core's store buffer: so masks where there are some.
+#if defined(__AVX512F__)
+inline Vec<float> load_partial(const float* from, std::int64_t n) {
+  return (Vec<float>)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), from);
+}
+inline Vec<double> load_partial(const double* from, std::int64_t n) {
+  return (Vec<double>)_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << n) - 1), from);
+}
+inline void store_partial(float* to, Vec<float> v, std::int64_t n) {
+  _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << n) - 1), (__m512)v);
+}
+inline void store_partial(double* to, Vec<double> v, std::int64_t n) {
+  _mm512_mask_storeu_pd(to, static_cast<__mmask8>((1u << n) - 1), (__m512d)v);
+}
+inline Vec<float> partial(Vec<float> v, std::int64_t n) {
+  return (Vec<float>)_mm512_maskz_mov_ps(static_cast<__mmask16>((1u << n) - 1), (__m512)v);
+}
+inline Vec<double> partial(Vec<double> v, std::int64_t n) {
+  return (Vec<double>)_mm512_maskz_mov_pd(static_cast<__mmask8>((1u << n) - 1), (__m512d)v);
+}
+#else
+#if defined(__AVX2__) && !defined(RECORRENTE_WIDE)
+inline __m256i first_floats(std::int64_t n) {
+  static const std::int32_t kThere[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kThere + 8 - n));
+}
+inline __m256i first_doubles(std::int64_t n) {
+  static const std::int64_t kThere[8] = {-1, -1, -1, -1};
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kThere + 4 - n));
+}
+inline Vec<float> load_partial(const float* from, std::int64_t n) { return (Vec<float>)_mm256_maskload_ps(from, first_floats(n)); }
+inline Vec<double> load_partial(const double* from, std::int64_t n) { return (Vec<double>)_mm256_maskload_pd(from, first_doubles(n)); }
+inline Vec<float> partial(Vec<float> v, std::int64_t n) { return (Vec<float>)((__m256i)v & first_floats(n)); }
+inline Vec<double> partial(Vec<double> v, std::int64_t n) { return (Vec<double>)((__m256i)v & first_doubles(n)); }
+#else
 template <class T>
 inline Vec<T> load_partial(const T* from, std::int64_t n) {
   T lanes[kLanes<T>] = {};
   for (std::int64_t i = 0; i < n; ++i) lanes[i] = from[i];
   return load(lanes);
 }
+template <class V>
+inline V partial(V v, std::int64_t n) {
+  Scalar<V> lanes[kLanes<Scalar<V>>];
+  store(lanes, v);
+  return load_partial(lanes, n);
+}
+#endif
 template <class T>
 inline void store_partial(T* to, Vec<T> v, std::int64_t n) {
   T lanes[kLanes<T>];
   store(lanes, v);
   for (std::int64_t i = 0; i < n; ++i) to[i] = lanes[i];
 }
+#endif
 
 }  // namespace recorrente::RECORRENTE_SIMD

@@ -134,14 +134,13 @@ class GradientThread {
           const std::int64_t row = Cell::kInputGate[slot] * p_.H + unit;
           if constexpr (Cell::kNormed) under_norm(kInputNorm, slot, slot, unit, row, rows, n);
           if (input_gradient()) add_product(rows, n, m_.panels, p_.C, input_gradient() + row * p_.C);
-          if (call_.dbias_ih && !Cell::kNormed) add_sums(rows, n, sums_ + row);
         }
         if (gate >= 0) {
           const std::int64_t row = gate * p_.H + unit;
           if constexpr (Cell::kNormed) under_norm(kStateNorm, slot, Layout<Cell, T>::kStateAt + slot - Cell::kStateSlot, unit, row, rows, n);
           if (state_gradient()) add_product(rows, n, second ? second_panels : state_panels, p_.H, state_gradient() + row * p_.H);
-          if (call_.dbias_hh && !Cell::kNormed) add_sums(rows, n, sums_ + Cell::kGates * p_.H + row);
         }
+        if (!Cell::kNormed) add_biases(slot, gate, unit, rows, n);
       }
     }
     if (call_.dpeephole)
@@ -212,16 +211,20 @@ class GradientThread {
   // (blocks, n, kBlock) from n rows of `columns`
   void pack_rows(const T* const* from, const T* const* factor, std::int64_t n, std::int64_t columns, T* panels,
                  std::int64_t shift = 0) {
-    for (std::int64_t k = 0; k < n; ++k)
-      for (std::int64_t column = 0; column < columns; column += kLane) {
-        const std::int64_t block = column / kBlock, width = vectors_of<T>(block, columns) * kLane;
-        T* to = panels + block * kStretch * kBlock + k * width + column % kBlock;
-        const std::int64_t left = columns - column;
-        if (k + kAhead < n && from[k + kAhead]) __builtin_prefetch(from[k + kAhead] + column);
-        Vec<T> row = from[k] ? load_up_to(from[k] + column, left) : Vec<T>{};
-        if (factor && from[k]) row *= load_up_to(factor[k] + shift + column, left);
-        store(to, row);
-      }
+    const std::int64_t rest = columns / kBlock * kBlock, width = vectors_of<T>(rest / kBlock, columns) * kLane;
+    for (std::int64_t k = 0; k < n; ++k) {
+      const T *row = from[k], *factors = factor && row ? factor[k] + shift : nullptr, *next = k + kAhead < n ? from[k + kAhead] : nullptr;
+      const auto vector = [&](std::int64_t column) {
+        if (next) __builtin_prefetch(next + column);
+        const Vec<T> v = row ? load_up_to(row + column, columns - column) : Vec<T>{};
+        return factors ? v * load_up_to(factors + column, columns - column) : v;
+      };
+      T* to = panels + k * kBlock;
+      for (std::int64_t column = 0; column < rest; column += kBlock, to += kStretch * kBlock)
+        for (int i = 0; i < kColumns; ++i) store(to + i * kLane, vector(column + i * kLane));
+      to = panels + rest * kStretch + k * width;
+      for (std::int64_t column = rest; column < columns; column += kLane) store(to + (column - rest), vector(column));
+    }
   }
 
   // (rows, n) in the slab, from n rows of gates.
@@ -245,14 +248,24 @@ class GradientThread {
       for (std::int64_t j = 0; j < rest; ++j) set_or_add(gradient[i * columns + whole * kBlock + j], m_.edge[i * kBlock + j]);
   }
 
-  void add_sums(std::int64_t rows, std::int64_t n, double* sums_of_rows) {
-    for (std::int64_t i = 0; i < rows; ++i) {
-      Vec<T> sums{};
-      for (std::int64_t k = 0; k < n; k += kLane) sums += load_up_to(m_.slab + i * kStretch + k, n - k);
-      T lanes[kLane], sum = 0;
-      store(lanes, sums);
-      for (int lane = 0; lane < kLane; ++lane) sum += lanes[lane];
-      sums_of_rows[i] += static_cast<double>(sum);
+  // Of the gate whose gradients are in the slab: the input's bias, the state's, or both at once.
+  void add_biases(int slot, int gate, std::int64_t unit, std::int64_t rows, std::int64_t n) {
+    double* const input = call_.dbias_ih && slot < Cell::kGates ? sums_ + Cell::kInputGate[slot] * p_.H + unit : nullptr;
+    double* const state = call_.dbias_hh && gate >= 0 ? sums_ + (Cell::kGates + gate) * p_.H + unit : nullptr;
+    if (input || state) add_sums(rows, n, input, state);
+  }
+
+  // The sum of each row of the slab, its vectors first and then their lanes in ascending order, for many rows at once.
+  void add_sums(std::int64_t rows, std::int64_t n, double* input, double* state) {
+    for (std::int64_t first = 0; first < rows; first += kLane) {
+      Vec<T> lanes[kLane] = {}, sum{};
+      const std::int64_t count = std::min<std::int64_t>(rows - first, kLane);
+      for (std::int64_t i = 0; i < count; ++i)
+        for (std::int64_t k = 0; k < n; k += kLane) lanes[i] += load_up_to(m_.slab + (first + i) * kStretch + k, n - k);
+      recorrente::RECORRENTE_SIMD::transpose<T>(lanes);
+      for (const Vec<T>& lane : lanes) sum += lane;
+      for (double* sums : {input, state})
+        for (std::int64_t i = 0; sums && i < count; ++i) sums[first + i] += static_cast<double>(sum[i]);
     }
   }
 
