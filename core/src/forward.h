@@ -76,18 +76,19 @@ class ForwardThread {
     const T* weight_ih = static_cast<const T*>(call_.weights.weight_ih);
     const T* weight_hh = static_cast<const T*>(call_.weights.weight_hh);
     for (std::int64_t block = mine.first; block < mine.end; ++block) {
-      T* input_panel = m_.input_panels + block * layout_.input_panel();
-      T* state_panel = m_.state_panels + block * layout_.state_panel();
+      T *input_panel = m_.input_panels + block * layout_.input_panel(), *state_panel = m_.state_panels + block * layout_.state_panel();
+      const std::int64_t first = block * kBlock;
+      const int vectors = layout_.forward_vectors(block);
       if (p_.C == 0) std::fill_n(input_panel, layout_.input_panel(), T(0));
-      pack_forward<T, Cell::kGates, kUnits>(weight_ih, Cell::kInputGate, p_.H, p_.C, block, input_panel);
-      if (masks() == 1) pack_forward<T, kStateGates, kUnits>(weight_hh, Cell::kStateGate, p_.H, p_.H, block, state_panel);
+      pack_forward(weight_ih, Cell::kInputGate, p_.H, p_.C, first, vectors, input_panel);
+      if (masks() == 1) pack_forward(weight_hh, Cell::kStateGate, p_.H, p_.H, first, vectors, state_panel);
       for (int g = 0; masks() > 1 && g < kStateGates; ++g)
-        pack_forward<T, 1, kUnits>(weight_hh, {Cell::kStateGate[g]}, p_.H, p_.H, block, state_panel + g * layout_.gate_panel());
+        pack_forward<T, 1>(weight_hh, {Cell::kStateGate[g]}, p_.H, p_.H, first, vectors, state_panel + g * layout_.gate_panel());
       if constexpr (kSecond)
-        pack_forward<T, 1, kUnits>(weight_hh, {Cell::kSecondGate}, p_.H, p_.H, block, m_.second_panels + block * layout_.second_panel());
-      if (Cell::kNormed) std::fill_n(m_.input_bias + block * Cell::kGates * kBlock, Cell::kGates * kBlock, T(0));
-      else pack_bias<Cell, T>(call_.weights, p_.H, block, m_.input_bias + block * Cell::kGates * kBlock);
-      if constexpr (Cell::kLoaded > Cell::kGates && !Cell::kNormed) pack_constant<Cell, T>(call_.weights, p_.H, block, m_.constants + block * kBlock);
+        pack_forward<T, 1>(weight_hh, {Cell::kSecondGate}, p_.H, p_.H, first, vectors, m_.second_panels + block * layout_.second_panel());
+      if (Cell::kNormed) std::fill_n(m_.input_bias + first * Cell::kGates, Cell::kGates * kBlock, T(0));
+      else pack_bias<Cell>(call_.weights, p_.H, first, vectors, m_.input_bias + first * Cell::kGates);
+      if constexpr (Cell::kLoaded > Cell::kGates && !Cell::kNormed) pack_constant<Cell>(call_.weights, p_.H, first, vectors, m_.constants + first);
     }
     if (part_.thread == 0) std::fill_n(m_.zeros, std::max(layout_.units, layout_.inputs), T(0));
     if (Cell::kNormed && part_.thread == 0) m_.norms.pack(call_.weights, p_.H);
@@ -158,9 +159,9 @@ class ForwardThread {
         x_[n] = p_.C > 0 ? at<T>(call_.x, time_of(p_, row), row.batch) : m_.zeros;
         slots_[n] = slots_of(tick, j, row);
       }
-    multiply<T, Cell::kGates, kUnits>(n, x_, slots_, blocks_.first, blocks_.end,
-                                      {m_.input_panels, layout_.input_panel(), layout_.inputs, m_.input_bias, layout_.units, 0, layout_.far()});
-    const std::int64_t first = blocks_.first * kBlock, units = blocks_.end * kBlock - first;
+    multiply_units<Cell::kGates>(n, x_, slots_, blocks_.first, blocks_.end,
+                                 {m_.input_panels, layout_.input_panel(), layout_.inputs, m_.input_bias, layout_.units, 0, layout_.far()});
+    const std::int64_t first = blocks_.first * kBlock, units = unit_at(blocks_.end) - first;
     if constexpr (Cell::kNormed)
       for (std::int64_t j = 0; j < n; ++j) norms_of(layout_, slots_[j])[kInputNorm] = moments<Cell::kGates>(slots_[j], layout_.units, p_.H);
     else if constexpr (Cell::kLoaded > Cell::kGates)
@@ -203,7 +204,7 @@ class ForwardThread {
 
   // The product after which the gates are known.
   void multiply_last(std::int64_t n, T* const* slots, std::int64_t block, std::int64_t end) {
-    if constexpr (kSecond) multiply<T, 1, kUnits>(n, gated_, slots, block, end, second_product());
+    if constexpr (kSecond) multiply_units<1>(n, gated_, slots, block, end, second_product());
     else multiply_state(n, slots, block, end);
   }
 
@@ -213,7 +214,7 @@ class ForwardThread {
     if constexpr (Cell::kNormed)
       zoned() ? apply_normed<true>(n, slots) : apply_normed<false>(n, slots);
     else
-      zoned() ? apply_in_mode<true>(n, slots, block * kBlock, end * kBlock) : apply_in_mode<false>(n, slots, block * kBlock, end * kBlock);
+      zoned() ? apply_in_mode<true>(n, slots, block * kBlock, unit_at(end)) : apply_in_mode<false>(n, slots, block * kBlock, unit_at(end));
   }
 
   template <bool kZoned>
@@ -223,10 +224,18 @@ class ForwardThread {
     else apply<kZoned, Mode::inference>(n, slots, first, end);
   }
 
+  template <int G>
+  void multiply_units(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, std::int64_t end, const Product<T>& m) {
+    multiply_narrowing<T, G, kUnits>(n, a, out, block, end, layout_.units, m);
+  }
+
+  // The first unit of a block, or the end of all.
+  std::int64_t unit_at(std::int64_t block) const { return std::min(block * kBlock, layout_.units); }
+
   // h times W_hh; where each gate has a mask, gate by gate, for none sees the same h.
   void multiply_state(std::int64_t n, T* const* slots, std::int64_t block, std::int64_t end) {
-    if (masks() == 1) return multiply<T, kStateGates, kUnits>(n, h_of(0), slots, block, end, state_product());
-    for (int g = 0; g < kStateGates; ++g) multiply<T, 1, kUnits>(n, h_of(g), slots, block, end, gate_product(g));
+    if (masks() == 1) return multiply_units<kStateGates>(n, h_of(0), slots, block, end, state_product());
+    for (int g = 0; g < kStateGates; ++g) multiply_units<1>(n, h_of(g), slots, block, end, gate_product(g));
   }
 
   Product<T> state_product() const {
@@ -270,7 +279,7 @@ class ForwardThread {
       before_[j] = state_before(row);
       if (is_reset(p_, t, b)) {
         const ConstState from = Cell::kCarry == Carry::cell ? call_.restart.c : call_.restart.h;
-        const std::int64_t first = blocks_.first * kBlock, units = blocks_.end * kBlock - first;
+        const std::int64_t first = blocks_.first * kBlock, units = unit_at(blocks_.end) - first;
         copy_padded(from.data ? at<T>(from, b) + first : nullptr, std::clamp<std::int64_t>(p_.H - first, 0, units), carry_[j] + first, units);
       }
       for (int m = 0; dropping() && m < masks(); ++m) h_of(m)[j] = dropped(row.step - 1, b, m);

@@ -11,8 +11,14 @@ namespace recorrente::RECORRENTE_SIMD {
 
 constexpr std::int64_t round_up(std::int64_t n, std::int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
-// Vectors of columns in a block of the backward panels; the last block has one where no more is needed.
+// Vectors of columns in a block of the backward panels.
 constexpr int kColumns = 2;
+
+// Vectors in a block of U, all blocks together `columns` wide: the last one has one where no more is needed.
+template <class T, int U>
+int vectors_of(std::int64_t block, std::int64_t columns) {
+  return columns - block * U * kLanes<T> <= kLanes<T> ? 1 : U;
+}
 
 template <class Cell, class T>
 struct Layout {
@@ -30,12 +36,13 @@ struct Layout {
   static constexpr int kNorms = Cell::kNormed ? 16 : 0;  // elements for what a row knows of its norms, after its slots
 
   explicit Layout(const Problem& p)
-      : C(p.C), H(p.H), inputs(C > 0 ? C : 1), units(round_up(H, Cell::kUnits * kLane)), slots(kSlots * units + kNorms) {
+      : C(p.C), H(p.H), inputs(C > 0 ? C : 1), units(round_up(H, kLane)), slots(kSlots * units + kNorms) {
     // Rows that lie a multiple of 1 KiB apart would compete for the same sets of the cache.
     if (slots * sizeof(T) % 1024 == 0) slots += 64 / sizeof(T);
   }
 
-  std::int64_t forward_blocks() const { return units / (Cell::kUnits * kLane); }
+  std::int64_t forward_blocks() const { return round_up(units, Cell::kUnits * kLane) / (Cell::kUnits * kLane); }
+  int forward_vectors(std::int64_t block) const { return vectors_of<T, Cell::kUnits>(block, units); }  // of units, in a block
   std::int64_t input_panel() const { return inputs * kForwardVectors * kLane; }  // elements of one block's panel
   std::int64_t state_panel() const { return H * kStateGates * Cell::kUnits * kLane; }
   std::int64_t gate_panel() const { return H * Cell::kUnits * kLane; }  // of one gate alone
@@ -58,7 +65,7 @@ struct Layout {
 
   std::int64_t C, H;
   std::int64_t inputs;     // C, but at least one column (of zeros), so that every product has a step
-  std::int64_t units;      // H rounded up to whole blocks of the forward panels
+  std::int64_t units;      // H rounded up to whole vectors
   std::int64_t slots;  // elements from one (step, row) to the next: kSlots vectors of `units`, kNorms, and padding
 };
 

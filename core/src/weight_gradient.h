@@ -211,7 +211,7 @@ class GradientThread {
   // (blocks, n, kBlock) from n rows of `columns`
   void pack_rows(const T* const* from, const T* const* factor, std::int64_t n, std::int64_t columns, T* panels,
                  std::int64_t shift = 0) {
-    const std::int64_t rest = columns / kBlock * kBlock, width = vectors_of<T>(rest / kBlock, columns) * kLane;
+    const std::int64_t rest = columns / kBlock * kBlock, width = vectors_of<T, kColumns>(rest / kBlock, columns) * kLane;
     for (std::int64_t k = 0; k < n; ++k) {
       const T *row = from[k], *factors = factor && row ? factor[k] + shift : nullptr, *next = k + kAhead < n ? from[k + kAhead] : nullptr;
       const auto vector = [&](std::int64_t column) {
