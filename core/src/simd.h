@@ -165,8 +165,8 @@ inline void transpose(Vec<T> (&v)[kLanes<T>]) {
   if constexpr (2 * S < n) transpose<T, 2 * S>(v);
 }
 
-// The first n elements, 0 < n < lanes, of memory or of a vector; the other lanes are zero, and nothing beyond is touched. Vectors that are put together
-// from elements in memory have to wait until those have left the core's store buffer: so masks where there are some.
+// The first n elements, 0 < n < lanes, of memory or of a vector; the other lanes are zero, and nothing beyond is touched. Under
+// masks where there are some: a vector put together in memory from elements has to wait until those have left the store buffer.
 #if defined(__AVX512F__)
 inline Vec<float> load_partial(const float* from, std::int64_t n) {
   return (Vec<float>)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), from);

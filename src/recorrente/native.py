@@ -419,7 +419,7 @@ def forward(
     Where `y` is given, y is written there, or with `replay` read, which takes no `drop`: it is what this call gave
     before, and the bytes are made again from it, for many steps at once.
     """
-    if y is None:
+    if y is None:  # all in one, where nothing more is needed; Python's way, which follows, judges it and takes the rest
         done = _core.plain_forward(inputs, way, saving, torch.get_num_threads())
         if done is not None:
             y, h_n, c_n, saved = done
@@ -453,7 +453,7 @@ def backward(
     Where `dx` is given, that of x is written there; `onto` holds, in the places of the weights, gradients of an earlier
     call to which this one's are added; `sums` is the `bias_sums` of such calls.
     """
-    if dx is None and onto is None and sums is None:
+    if dx is None and onto is None and sums is None:  # likewise
         done = _core.plain_backward(gradients, inputs, way, y, saved, wanted, torch.get_num_threads())
         if done is not None:
             return done
