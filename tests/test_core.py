@@ -337,6 +337,15 @@ def without_exchange(call, *arguments):
         _core.use_exchange(torch.Tensor.__dlpack_c_exchange_api__)
 
 
+def test_a_torch_without_the_exchange_gives_the_same():
+    inputs, way = lstm_inputs(x=torch.randn(3, 5, 4).transpose(0, 1)), native.Way(cell=_core.LSTM)
+    truth = native.forward(inputs, way, saving=False)
+    assert without_exchange(_core.pointers, inputs, _core.LSTM) is None
+    assert without_exchange(_core.plain_forward, inputs, way, False, 1) is None
+    came = without_exchange(partial(native.forward, saving=False), inputs, way)
+    assert all(torch.equal(a, b) for a, b in zip(came, truth, strict=True))
+
+
 def there_and_back(inputs, way, wanted):
     y, h_n, c_n, saved = native.forward(inputs, way, saving=True)
     coming = (torch.linspace(-1, 1, y.numel(), dtype=y.dtype).view_as(y), h_n.cos(), None if c_n is None else c_n.sin())

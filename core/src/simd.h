@@ -168,24 +168,14 @@ inline void transpose(Vec<T> (&v)[kLanes<T>]) {
 // The first n elements, 0 < n < lanes, of memory or of a vector; the other lanes are zero, and nothing beyond is touched. Under
 // masks where there are some: a vector put together in memory from elements has to wait until those have left the store buffer.
 #if defined(__AVX512F__)
-inline Vec<float> load_partial(const float* from, std::int64_t n) {
-  return (Vec<float>)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), from);
-}
-inline Vec<double> load_partial(const double* from, std::int64_t n) {
-  return (Vec<double>)_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << n) - 1), from);
-}
-inline void store_partial(float* to, Vec<float> v, std::int64_t n) {
-  _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << n) - 1), (__m512)v);
-}
-inline void store_partial(double* to, Vec<double> v, std::int64_t n) {
-  _mm512_mask_storeu_pd(to, static_cast<__mmask8>((1u << n) - 1), (__m512d)v);
-}
-inline Vec<float> partial(Vec<float> v, std::int64_t n) {
-  return (Vec<float>)_mm512_maskz_mov_ps(static_cast<__mmask16>((1u << n) - 1), (__m512)v);
-}
-inline Vec<double> partial(Vec<double> v, std::int64_t n) {
-  return (Vec<double>)_mm512_maskz_mov_pd(static_cast<__mmask8>((1u << n) - 1), (__m512d)v);
-}
+inline __mmask16 first_floats(std::int64_t n) { return static_cast<__mmask16>((1u << n) - 1); }
+inline __mmask8 first_doubles(std::int64_t n) { return static_cast<__mmask8>((1u << n) - 1); }
+inline Vec<float> load_partial(const float* from, std::int64_t n) { return (Vec<float>)_mm512_maskz_loadu_ps(first_floats(n), from); }
+inline Vec<double> load_partial(const double* from, std::int64_t n) { return (Vec<double>)_mm512_maskz_loadu_pd(first_doubles(n), from); }
+inline void store_partial(float* to, Vec<float> v, std::int64_t n) { _mm512_mask_storeu_ps(to, first_floats(n), (__m512)v); }
+inline void store_partial(double* to, Vec<double> v, std::int64_t n) { _mm512_mask_storeu_pd(to, first_doubles(n), (__m512d)v); }
+inline Vec<float> partial(Vec<float> v, std::int64_t n) { return (Vec<float>)_mm512_maskz_mov_ps(first_floats(n), (__m512)v); }
+inline Vec<double> partial(Vec<double> v, std::int64_t n) { return (Vec<double>)_mm512_maskz_mov_pd(first_doubles(n), (__m512d)v); }
 #else
 #if defined(__AVX2__) && !defined(RECORRENTE_WIDE)
 inline __m256i first_floats(std::int64_t n) {

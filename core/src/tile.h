@@ -160,7 +160,7 @@ template <class T, int P, int G, int U, bool kBrings>
 [[gnu::noinline]] void many_rows(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, Product<T> m) {
   constexpr int W = G * U, R = kTileRows<P * W>, lanes = kLanes<T>;
   const std::int64_t tiles = (n + R - 1) / R, k_total = m.k, row_bytes = W * kVectorBytes;
-  m.ahead_bytes = (row_bytes + tiles - 1) / tiles;
+  if constexpr (kBrings) m.ahead_bytes = (row_bytes + tiles - 1) / tiles;
   for (std::int64_t k = 0; k < k_total; k += kPanelSteps<P * W>) {
     m.k = std::min(k_total - k, kPanelSteps<P * W>);
     m.ahead = reinterpret_cast<const char*>(m.panel) + m.k * row_bytes;
@@ -172,6 +172,18 @@ template <class T, int P, int G, int U, bool kBrings>
   }
 }
 
+// All blocks [block, end), as many at once as many rows take.
+template <class T, int G, int U, bool kBrings>
+void many_blocks(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, std::int64_t end, Product<T> m) {
+  constexpr int W = G * U, P = kBlocksAtOnce<W>;
+  for (std::int64_t blocks; block < end; block += blocks) {
+    blocks = block + P <= end ? P : 1;
+    blocks == 1 ? many_rows<T, 1, G, U, kBrings>(n, a, out, block, m) : many_rows<T, P, G, U, kBrings>(n, a, out, block, m);
+    m.panel += blocks * m.panel_stride;
+    if (m.start) m.start += blocks * W * kLanes<T>;
+  }
+}
+
 // Blocks [block, end) of the accumulators of n rows. `m.panel` and `m.start` are those of block 0; m.k is at least 1.
 template <class T, int G, int U>
 void multiply(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, std::int64_t end, Product<T> m) {
@@ -180,14 +192,7 @@ void multiply(std::int64_t n, const T* const* a, T* const* out, std::int64_t blo
   m.panel += block * m.panel_stride;
   if (m.start) m.start += block * W * kLanes<T>;
   if (n <= kTileRows<W>) return few_rows<T, G, U>(n, a, out, block, end, m, std::make_integer_sequence<int, kTileRows<W>>());
-  constexpr int P = kBlocksAtOnce<W>;
-  for (std::int64_t blocks; block < end; block += blocks) {
-    blocks = block + P <= end ? P : 1;
-    if (blocks == 1) m.far ? many_rows<T, 1, G, U, true>(n, a, out, block, m) : many_rows<T, 1, G, U, false>(n, a, out, block, m);
-    else m.far ? many_rows<T, P, G, U, true>(n, a, out, block, m) : many_rows<T, P, G, U, false>(n, a, out, block, m);
-    m.panel += blocks * m.panel_stride;
-    if (m.start) m.start += blocks * W * kLanes<T>;
-  }
+  m.far ? many_blocks<T, G, U, true>(n, a, out, block, end, m) : many_blocks<T, G, U, false>(n, a, out, block, end, m);
 }
 
 }  // namespace recorrente::RECORRENTE_SIMD
