@@ -284,24 +284,91 @@ def test_tensorflows_gradient_of_x_is_there_for_whoever_asks() -> None:
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
-def test_tensorflow_takes_our_arrays_as_they_are() -> None:
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_tensorflows_operations_have_the_bits_of_the_core(dtype: str) -> None:
+    """Called by hand with our weights, every input there is, beside the layer on torch."""
     import tensorflow as tf
 
-    from recorrente.keras.on_tensorflow import _unwritten
+    from recorrente import native
+    from recorrente.keras.on_tensorflow import OPERATIONS
 
-    made: list[int] = []
+    torch.manual_seed(0)
+    layer = recorrente.LSTM(3, 5, batch_first=True, dtype=getattr(torch, dtype))
+    x, h0, c0 = (torch.randn(shape, dtype=layer.weight_hh_l0.dtype) for shape in [(4, 7, 3), (1, 4, 5), (1, 4, 5)])
+    lengths = torch.tensor([7, 0, 3, 5])
+    for one in (x, h0, c0):
+        one.requires_grad_()
+    y, (h_n, c_n) = layer(x, (h0, c0), lengths=lengths)
+    (y.sin().sum() + h_n.cos().sum() + c_n.sin().sum()).backward()
 
-    def give() -> np.ndarray:
-        array = _unwritten((300, 7), np.dtype(np.float32))
-        made.append(array.ctypes.data)
-        return array
+    leaves = [x, *layer.parameters(), h0, c0]
+    nine = [*[leaf.detach().numpy() for leaf in leaves], lengths.numpy(), np.zeros(0, dtype)]
+    nine[5:7] = [state[0] for state in nine[5:7]]
+    about = {"cell": native.number_of(layer.cell), "reverse": False, "threads": 2, "gates": [], "units": 0}
+    said = OPERATIONS.recorrente_forward(*nine, saving=True, **about)
+    for came, wanted in zip(said[:3], (y, h_n[0], c_n[0]), strict=True):
+        np.testing.assert_array_equal(came.numpy(), wanted.detach().numpy())
+    arriving = [y.cos(), -h_n[0].sin(), c_n[0].cos()]
+    coming = [tf.constant(one.detach().numpy()) for one in arriving]
+    gradients = OPERATIONS.recorrente_backward(*nine, said[0], said[3], *coming, wanted=0b1111111, **about)
+    for came, leaf in zip(gradients, leaves, strict=True):
+        np.testing.assert_array_equal(came.numpy(), leaf.grad.numpy().reshape(came.shape))
 
-    def take(array: np.ndarray) -> np.ndarray:
-        made.append(array.ctypes.data)
-        return np.zeros(1, np.float32)
 
-    tf.function(lambda: tf.numpy_function(take, [tf.numpy_function(give, [], tf.float32)], tf.float32))()
-    assert made[0] == made[1]
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
+def test_tensorflows_operations_refuse_what_does_not_fit() -> None:
+    import tensorflow as tf
+
+    from recorrente.keras.on_tensorflow import OPERATIONS
+
+    B, T, C, H = 2, 3, 4, 5
+    fit = {"x": (B, T, C), "weight_ih": (3 * H, C), "weight_hh": (3 * H, H), "bias_ih": (0,), "bias_hh": (0,)}
+    fit |= {"h0": (B, H), "c0": (0,), "lengths": (B,), "drop": (0,)}
+
+    def zeros(shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+        return {name: np.zeros(shape, "int64" if name == "lengths" else "float32") for name, shape in shapes.items()}
+
+    about = {"cell": 3, "reverse": False, "threads": 1, "gates": [], "units": 0}
+    for name, shape in [
+        ("x", (B, T)), ("x", (B, T, C + 1)), ("h0", (B + 1, H)), ("h0", (H,)), ("weight_ih", (0,)), ("weight_hh", (0,)),
+        ("bias_ih", (H,)), ("bias_ih", (2, 3 * H)), ("bias_hh", (H,)), ("c0", (B, H + 1)), ("lengths", (B + 1,)),
+        ("drop", (B, H + 1)),
+    ]:  # fmt: skip
+        with pytest.raises(tf.errors.InvalidArgumentError, match="do not fit together"):
+            OPERATIONS.recorrente_forward(**zeros(fit | {name: shape}), **about, saving=True)
+    for wrong in ({"cell": 99}, {"cell": -1}, {"gates": [1, 0, 2], "units": H}, {"gates": [3], "units": 3 * H}):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="do not fit together"):
+            OPERATIONS.recorrente_forward(**zeros(fit), **(about | wrong), saving=True)
+
+    y, _, _, saved = OPERATIONS.recorrente_forward(**zeros(fit), **about, saving=True)
+    none = np.zeros(0, "float32")
+    right = {"y": y, "saved": saved, "dy": none, "dh_n": none, "dc_n": none}
+    assert OPERATIONS.recorrente_backward(**zeros(fit), **right, **about, wanted=1)[0].shape == (B, T, C)
+    for late in ({"saved": saved[:-1]}, {"saved": none.astype("uint8")}, {"y": y[:1]}, {"y": none}, {"dy": y[:1]}):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="do not fit together"):
+            OPERATIONS.recorrente_backward(**zeros(fit), **(right | late), **about, wanted=1)
+    too_long = {**zeros(fit), "lengths": np.full(B, T + 1)}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="length"):
+        OPERATIONS.recorrente_forward(**too_long, **about, saving=False)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
+def test_a_saved_model_of_tensorflow_answers_elsewhere(tmp_path: Path) -> None:
+    """In a process that has no more of the model than its folder, once recorrente.keras is imported there."""
+    read = [keras.layers.Embedding(20, 4, mask_zero=True), keras.layers.Bidirectional(rk.GRU(5, return_sequences=True))]
+    model = keras.Sequential([keras.Input((None,), dtype="int32"), *read, rk.LSTM(6), keras.layers.Dense(3)])
+    wanted = said(model)
+    model.export(tmp_path / "model", verbose=False)
+    np.save(tmp_path / "words.npy", WORDS.astype("int32"))
+    code = (
+        "import numpy as np, tensorflow as tf, recorrente.keras\n"
+        f"model = tf.saved_model.load({str(tmp_path / 'model')!r})\n"
+        f"words = np.load({str(tmp_path / 'words.npy')!r})\n"
+        f"np.save({str(tmp_path / 'said.npy')!r}, model.serve(words).numpy())\n"
+    )
+    came = process(code)
+    assert came.returncode == 0, came.stderr
+    np.testing.assert_allclose(np.load(tmp_path / "said.npy"), wanted, atol=1e-6)
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")

@@ -1,17 +1,17 @@
-"""The sweep for Keras' TensorFlow backend: the core called from a Python function in the graph, with its own gradient.
+"""The sweep for Keras' TensorFlow backend: the core as operations of TensorFlow's, with their own gradient.
 
-It runs eagerly, in `tf.function` and in `Model.fit`'s compiled step. XLA cannot compile a Python function: a model with
-such a layer says so (`supports_jit`), and Keras then compiles its step without XLA, with a warning where
-`jit_compile=True` was asked for.
+They run eagerly, in `tf.function` and in `Model.fit`'s compiled step, and no Python runs where they do. XLA cannot
+compile them: a model with such a layer says so (`supports_jit`), and Keras then compiles its step without XLA, with a
+warning where `jit_compile=True` was asked for.
 """
 
 from __future__ import annotations
 
 import ctypes
-import math
+import os
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 import torch
 from keras import ops
@@ -19,6 +19,7 @@ from tensorflow.python.eager.record import should_record_backprop
 
 from recorrente import _core
 from recorrente.cells import Cell
+from recorrente.errors import InputError
 from recorrente.keras import order, turning
 from recorrente.keras.turning import Theirs
 from recorrente.native import number_of
@@ -29,10 +30,26 @@ __all__ = ["on_cpu", "owns", "sweep", "weights"]
 STATES_ARE_OVERWRITTEN = False  # a tensor never is
 
 NAMES = ("x", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "h0", "c0", "lengths", "drop")
-DIFFERENTIABLE = NAMES[:7]
-DTYPES = {"float32": _core.F32, "float64": _core.F64}
-ALIGNMENT = 64  # bytes
-FRESH, USED = 1, 0  # the byte after those that the core saves
+GRADIENTS = NAMES[:7]  # in the order in which RecorrenteBackward gives them
+
+
+def _operations() -> Any:
+    """RecorrenteForward and RecorrenteBackward, which the core registers when TensorFlow loads its library."""
+    ctypes.CDLL(_core.__file__, os.RTLD_NOLOAD | ctypes.RTLD_GLOBAL)  # so that the library finds the core
+    found = tf.load_op_library(str(Path(_core.__file__).with_name("_tensorflow_ops.so")))
+    if not hasattr(found, "recorrente_forward"):
+        raise InputError(
+            "recorrente.keras",
+            came=f"TensorFlow {tf.__version__}, without the C functions that register operations",
+            wanted="one that has them in its libtensorflow_framework",
+            cure="2.18 and later do.",
+        )
+    for name in ("RecorrenteForward", "RecorrenteBackward"):
+        tf.no_gradient(name)  # the sweep has its own, once
+    return found
+
+
+OPERATIONS = _operations()
 
 
 def owns(array: Any) -> bool:
@@ -81,14 +98,16 @@ def sweep(
 
 
 class _Call:
-    """A sweep of arrays: `names` says which of `NAMES` come, in this order.
+    """A sweep of tensors: `names` says which of `NAMES` come, in this order.
 
     Where there is a `how`, the weights and their gradients are as Keras keeps them, and `bias_ih` is all its biases.
     """
 
     def __init__(self, cell: int, reverse: bool, names: tuple[str, ...], how: turning.Order | None = None) -> None:
-        self.cell, self.reverse, self.names, self.how = cell, reverse, names, how
+        self.names = names
         self.parts = 2 if "c0" in names else 1
+        gates, units = how or ((), 0)
+        self.attributes = {"cell": cell, "reverse": reverse, "gates": list(gates), "units": units}
 
     def differentiable(self, *, saving: bool, dx: bool, sequences: bool) -> Any:
         """The sweep as a function of tensors.
@@ -114,12 +133,12 @@ class _Call:
     def forward(self, tensors: tuple[tf.Tensor, ...], saving: bool) -> list[tf.Tensor]:
         """Y, the final state, and the bytes for `backward`, of which there are none unless `saving`."""
         x, h0 = tensors[0], tensors[self.names.index("h0")]
-        types = [x.dtype] * (1 + self.parts) + [tf.uint8]
-        made = tf.numpy_function(lambda *arrays: self._forward(arrays, saving), tensors, types, stateful=False)
-        made[0].set_shape((*x.shape[:2], h0.shape[1]))
-        for part in made[1:-1]:
+        y, *states, saved = OPERATIONS.recorrente_forward(*self._nine(tensors), saving=saving, **self._said())
+        final = states[: self.parts]
+        y.set_shape((*x.shape[:2], h0.shape[1]))
+        for part in final:
             part.set_shape(h0.shape)
-        return made
+        return [y, *final, saved]
 
     def gradients(
         self,
@@ -135,7 +154,7 @@ class _Call:
         That of x, which costs a product at every step, is left out where no tape wants it. In a graph one may yet come
         from outside: then it is an operation of its own, which TensorFlow drops where nobody reads it.
         """
-        wanted = [name for name in self.names if name in DIFFERENTIABLE and (dx or name != "x")]
+        wanted = [name for name in self.names if name in GRADIENTS and (dx or name != "x")]
         d = self.backward(tensors, y, saved, coming, wanted)
         if not dx:
             later = not tf.executing_eagerly()
@@ -151,141 +170,22 @@ class _Call:
         wanted: list[str],
     ) -> list[tf.Tensor]:
         """The gradients of the tensors that are named; `coming` are those of y and of the final state."""
-        there = [d is not None for d in coming]
+        none = tf.zeros((0,), y.dtype)
+        arriving = [none if d is None else d for d in [*coming, None, None][:3]]
+        bits = sum(1 << GRADIENTS.index(name) for name in wanted)
+        made = OPERATIONS.recorrente_backward(*self._nine(tensors), y, saved, *arriving, wanted=bits, **self._said())
+        gradients = [made[GRADIENTS.index(name)] for name in wanted]
+        for gradient, name in zip(gradients, wanted, strict=True):
+            gradient.set_shape(tensors[self.names.index(name)].shape)
+        return gradients
 
-        def run(*arrays: np.ndarray) -> list[np.ndarray]:
-            count = len(self.names)
-            rest = iter(arrays[count + 2 :])
-            gradients = [next(rest) if some else None for some in there]
-            return self._backward(arrays[:count], arrays[count], arrays[count + 1], gradients, wanted)
+    def _nine(self, tensors: tuple[tf.Tensor, ...]) -> list[tf.Tensor]:
+        """Those of `NAMES` as the operations take them: one without elements for each that did not come."""
+        given = dict(zip(self.names, tensors, strict=True))
+        if "lengths" not in given:
+            given["lengths"] = tf.zeros((0,), tf.int64)
+        none = tf.zeros((0,), tensors[0].dtype)
+        return [given.get(name, none) for name in NAMES]
 
-        like = [tensors[self.names.index(name)] for name in wanted]
-        operands = [*tensors, y, saved, *[d for d in coming if d is not None]]
-        made = tf.numpy_function(run, operands, [tensor.dtype for tensor in like], stateful=False)
-        for gradient, tensor in zip(made, like, strict=True):
-            gradient.set_shape(tensor.shape)
-        return made
-
-    def _forward(self, arrays: tuple[np.ndarray, ...], saving: bool) -> list[np.ndarray]:
-        given, problem = self._problem(arrays)
-        (B, T, _), H, dtype = given["x"].shape, given["h0"].shape[1], given["x"].dtype
-        y = _unwritten((B, T, H), dtype)
-        final = [_unwritten((B, H), dtype) for _ in range(self.parts)]
-        saved = _unwritten((problem.saved_bytes() + 1 if saving else 0,), np.dtype(np.uint8))
-        saved[-1:] = FRESH
-        states = [number for part in (*final, None)[:2] for number in _state(part)]
-        out: list[Any] = [*_sequence(y), *states, _pointer(saved), self._further(given)]
-        _core.forward(problem, *self._pointers(given), *out)
-        return [y, *final, saved]
-
-    def _backward(
-        self,
-        arrays: tuple[np.ndarray, ...],
-        y: np.ndarray,
-        saved: np.ndarray,
-        coming: list[np.ndarray | None],
-        wanted: list[str],
-    ) -> list[np.ndarray]:
-        given, problem = self._problem(arrays)
-        if not _taken(saved):  # a persistent tape has been here before
-            saved = self._forward(arrays, True)[-1]
-        both = ["bias_hh"] if "bias_ih" in wanted and self.how and "bias_hh" in given else []
-        d = {name: _unwritten(given[name].shape, given[name].dtype) for name in [*wanted, *both]}
-        dy, *dfinal = [None if one is None else np.ascontiguousarray(one) for one in coming]
-        arriving: list[Any] = [*_sequence(y), _pointer(saved), *_sequence(dy)]
-        arriving += [number for part in (*dfinal, None)[:2] for number in _state(part)]
-        states = [number for name in ("h0", "c0") for number in _state(d.get(name))]
-        weights = [_pointer(d.get(name)) for name in NAMES[1:5]]
-        out: list[Any] = [*_sequence(d.get("x")), *states, *weights, self._further(given)]
-        _core.backward(problem, *self._pointers(given), *arriving, *out)
-        if self.how:
-            d = _as_keras(d, self.how)
-        return [d[name] for name in wanted]
-
-    def _problem(self, arrays: tuple[np.ndarray, ...]) -> tuple[dict[str, np.ndarray], _core.Problem]:
-        given = {name: np.ascontiguousarray(array) for name, array in zip(self.names, arrays, strict=True)}
-        if self.how:
-            given = _as_ours(given, self.how)
-        x = given["x"]
-        B, T, C = x.shape
-        sizes = self.cell, DTYPES[x.dtype.name], T, B, C, given["h0"].shape[1], self.reverse, torch.get_num_threads()
-        return given, _core.Problem(*sizes, lengths=_pointer(given.get("lengths")))
-
-    @staticmethod
-    def _pointers(given: dict[str, np.ndarray]) -> list[Any]:
-        weights = [_pointer(given.get(name)) for name in NAMES[1:5]]
-        return [*weights, *_sequence(given["x"]), *_state(given["h0"]), *_state(given.get("c0"))]
-
-    @staticmethod
-    def _further(given: dict[str, np.ndarray]) -> _core.Further | None:
-        if "drop" not in given:
-            return None
-        H, width = given["h0"].shape[1], given["drop"].shape[1]
-        return _core.Further(drop=_state(given["drop"]), drop_gate=H if width != H else 0)
-
-
-def _as_ours(given: dict[str, np.ndarray], how: turning.Order) -> dict[str, np.ndarray]:
-    """The arrays of a call with Keras' weights as the core reads them."""
-    given = dict(given)
-    for name in ("weight_ih", "weight_hh"):
-        theirs = given[name]
-        given[name] = np.empty(theirs.shape[::-1], theirs.dtype)
-        turning.to_ours(DTYPES[theirs.dtype.name], len(theirs), how, theirs.ctypes.data, given[name].ctypes.data)
-    if "bias_ih" in given:
-        given |= zip(("bias_ih", "bias_hh"), np.atleast_2d(_moved(given["bias_ih"], how)), strict=False)
-    return given
-
-
-def _as_keras(d: dict[str, np.ndarray], how: turning.Order) -> dict[str, np.ndarray]:
-    """Gradients as Keras keeps what they belong to."""
-    told = dict(d)
-    for name in sorted(d.keys() & {"weight_ih", "weight_hh"}):
-        ours = d[name]
-        told[name] = _unwritten(ours.shape[::-1], ours.dtype)
-        turning.to_keras(DTYPES[ours.dtype.name], ours.shape[1], how, ours.ctypes.data, told[name].ctypes.data)
-    if "bias_ih" in d:
-        rows = np.stack([d["bias_ih"], d["bias_hh"]]) if "bias_hh" in d else d["bias_ih"]
-        told["bias_ih"] = _unwritten(rows.shape, rows.dtype)
-        told["bias_ih"][...] = _moved(rows, how)
-    return told
-
-
-def _moved(array: np.ndarray, how: turning.Order) -> np.ndarray:
-    """The gates along the last index in the other order; the orders that there are undo themselves."""
-    return array.reshape(*array.shape[:-1], -1, how.units)[..., list(how.gates), :].reshape(array.shape)
-
-
-def _unwritten(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """An array at a multiple of 64 bytes, which TensorFlow makes a tensor of as it is; any other it copies."""
-    size = math.prod(shape) * dtype.itemsize
-    room = np.empty(size + ALIGNMENT, np.uint8)
-    start = -room.ctypes.data % ALIGNMENT
-    return room[start : start + size].view(dtype).reshape(shape)
-
-
-def _taken(saved: np.ndarray) -> bool:
-    """Takes the saved bytes, over which the core writes; false where somebody has.
-
-    The last of them tells. What reaches a Python function of TensorFlow is the tensor's own memory, marked read-only;
-    nobody but this call's gradients has it. No two threads are here at a time, for none lets go of Python's lock.
-    """
-    last = ctypes.c_ubyte.from_address(saved.ctypes.data + len(saved) - 1)
-    fresh, last.value = last.value == FRESH, USED
-    return fresh
-
-
-def _pointer(array: np.ndarray | None) -> int:
-    """Its address; 0, which is the core's word for none, also where it has no elements."""
-    return array.ctypes.data if array is not None and array.size else 0
-
-
-def _state(array: np.ndarray | None) -> tuple[int, int]:
-    return (0, 0) if array is None else (array.ctypes.data, array.shape[1])
-
-
-def _sequence(array: np.ndarray | None) -> tuple[int, int, int]:
-    """Of `(B, T, C)`, which the core reads as (T, B, C)."""
-    if array is None:
-        return 0, 0, 0
-    _, T, C = array.shape
-    return array.ctypes.data, C, T * C
+    def _said(self) -> dict[str, Any]:
+        return {**self.attributes, "threads": torch.get_num_threads()}
