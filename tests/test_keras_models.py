@@ -336,6 +336,15 @@ def test_tensorflows_operations_refuse_what_does_not_fit() -> None:
     ]:  # fmt: skip
         with pytest.raises(tf.errors.InvalidArgumentError, match="do not fit together"):
             OPERATIONS.recorrente_forward(**zeros(fit | {name: shape}), **about, saving=True)
+    keras_order = {
+        **zeros(fit | {"weight_ih": (C, 3 * H), "weight_hh": (H, 3 * H)}),
+        **about,
+        "gates": [1, 0, 2],
+        "units": H,
+    }
+    assert OPERATIONS.recorrente_forward(**keras_order, saving=False)[0].shape == (B, T, H)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="do not fit together"):
+        OPERATIONS.recorrente_forward(**keras_order | {"bias_hh": np.zeros(3 * H, "float32")}, saving=False)
     for wrong in ({"cell": 99}, {"cell": -1}, {"gates": [1, 0, 2], "units": H}, {"gates": [3], "units": 3 * H}):
         with pytest.raises(tf.errors.InvalidArgumentError, match="do not fit together"):
             OPERATIONS.recorrente_forward(**zeros(fit), **(about | wrong), saving=True)

@@ -92,7 +92,7 @@ class Shapes {
     if (run.rank(x) != 3 || run.rank(h0) != 2 || node.cell < 0 || node.cell >= kCells) return;
     B_ = run.dim(x, 0), T_ = run.dim(x, 1), C_ = run.dim(x, 2), H_ = run.dim(h0, 1);
     wide_ = gates(static_cast<Cell>(node.cell)) * H_;
-    given_ = order() && matrices() && (is(bias_ih, {wide_}) || (!ours_ && is(bias_ih, {2, wide_}))) && is(bias_hh, {wide_}) &&
+    given_ = order() && matrices() && (is(bias_ih, {wide_}) || (!ours_ && is(bias_ih, {2, wide_}))) && (ours_ ? is(bias_hh, {wide_}) : !run.elements(bias_hh)) &&
              is(h0, {B_, H_}) && is(c0, {B_, H_}) && is(lengths, {B_}) && (is(drop, {B_, H_}) || is(drop, {B_, wide_}));
   }
   bool given() const { return given_; }
@@ -238,16 +238,66 @@ void go_forward(void* kernel, TF_OpKernelContext* context) {
   pass(run, call);
 }
 
-// The forward call made once more, for what it saves; false where that failed.
-bool again(Run& run, const Problem& p, const Weights& weights, void* saved) {
-  const Workspace outputs((p.dtype == Dtype::f64 ? 8 : 4) * p.B * p.T * p.H);
-  if (!run.has(outputs)) return false;
-  Forward call;
-  call.y = {outputs.data(), p.H, p.T * p.H};
-  call.saved = saved;
-  read(run, p, weights, call);
-  return pass(run, call);
-}
+// The gradients that are wanted: where the core writes them, and their way to Keras' order.
+class Gradients {
+ public:
+  Gradients(Run& run, const Node& node, const Problem& p) : p_(p), ours_(node.gates.empty()), coming_(node, p, run.rank(bias_ih) == 2) {
+    for (int i = 0; i < kGradients; ++i)  // as the first inputs are
+      to_[i] = run.make(i, run.dtype(x), node.wanted >> i & 1 ? run.dims(static_cast<Input>(i)) : std::vector<std::int64_t>{0});
+  }
+  const Workspace& room() const { return coming_.room(); }
+
+  void aim(Backward& call) const {
+    call.dx = {to_[dx], p_.C, p_.T * p_.C};
+    call.dh0 = {to_[dh0], p_.H}, call.dc0 = {to_[dc0], p_.H};
+    if (ours_) {
+      call.dweight_ih = to_[dweight_ih], call.dweight_hh = to_[dweight_hh];
+      call.dbias_ih = to_[dbias_ih], call.dbias_hh = to_[dbias_hh];
+      return;
+    }
+    if (to_[dweight_ih]) call.dweight_ih = coming_.ih();
+    if (to_[dweight_hh]) call.dweight_hh = coming_.hh();
+    if (to_[dbias_ih]) call.dbias_ih = coming_.bias(), call.dbias_hh = coming_.second_bias();
+  }
+  void give() const {
+    if (ours_) return;
+    if (to_[dweight_ih]) coming_.to_keras(p_.C, coming_.ih(), to_[dweight_ih]);
+    if (to_[dweight_hh]) coming_.to_keras(p_.H, coming_.hh(), to_[dweight_hh]);
+    if (to_[dbias_ih]) coming_.bias_to_keras(to_[dbias_ih]);
+  }
+
+ private:
+  const Problem& p_;
+  const bool ours_;
+  const Turned coming_;
+  std::array<void*, kGradients> to_{};
+};
+
+// Takes what the forward call saved, or goes forward once more where somebody took it before.
+class Saved {
+ public:
+  Saved(Run& run, const Problem& p, const Weights& weights, std::size_t bytes)
+      : kept_(static_cast<unsigned char*>(run.data(saved))),
+        fresh_(__atomic_exchange_n(kept_ + bytes, kUsed, __ATOMIC_ACQ_REL) == kFresh), own_(fresh_ ? 0 : bytes) {
+    if (!fresh_ && run.has(own_)) again(run, p, weights);
+  }
+  void* data() const { return fresh_ ? kept_ : own_.data(); }
+
+ private:
+  void again(Run& run, const Problem& p, const Weights& weights) const {
+    const Workspace outputs((p.dtype == Dtype::f64 ? 8 : 4) * p.B * p.T * p.H);
+    if (!run.has(outputs)) return;
+    Forward call;
+    call.y = {outputs.data(), p.H, p.T * p.H};
+    call.saved = own_.data();
+    read(run, p, weights, call);
+    pass(run, call);
+  }
+
+  unsigned char* const kept_;
+  const bool fresh_;
+  const Workspace own_;
+};
 
 void go_backward(void* kernel, TF_OpKernelContext* context) {
   const Node& node = *static_cast<const Node*>(kernel);
@@ -259,40 +309,19 @@ void go_backward(void* kernel, TF_OpKernelContext* context) {
   std::size_t bytes = 0;
   if (!run.take(saved_bytes(p, &bytes))) return;
   if (!shapes.arriving(bytes)) return run.refuse(kInvalidArgument, kMisfit);
-
-  const auto gradient = [&](Gradient i, Input like) {
-    const bool wanted = node.wanted >> i & 1;
-    return run.make(i, run.dtype(x), wanted ? run.dims(like) : std::vector<std::int64_t>{0});
-  };
-  const bool ours = node.gates.empty();
-  Backward call;
-  call.dx = {gradient(dx, x), p.C, p.T * p.C};
-  void* const of_ih = gradient(dweight_ih, weight_ih);
-  void* const of_hh = gradient(dweight_hh, weight_hh);
-  void* const of_bias = gradient(dbias_ih, bias_ih);
-  call.dbias_hh = gradient(dbias_hh, bias_hh);
-  call.dh0 = {gradient(dh0, h0), p.H}, call.dc0 = {gradient(dc0, c0), p.H};
-  const bool two = run.rank(bias_ih) == 2;
-  const Turned turned(node, p, two), coming(node, p, two);
-  if (!run.good() || !run.has(turned.room()) || !run.has(coming.room())) return;
-  call.dweight_ih = ours || !of_ih ? of_ih : coming.ih();
-  call.dweight_hh = ours || !of_hh ? of_hh : coming.hh();
-  call.dbias_ih = ours || !of_bias ? of_bias : coming.bias();
-  if (!ours && of_bias) call.dbias_hh = coming.second_bias();
-
+  const Gradients gradients(run, node, p);
+  const Turned turned(node, p, run.rank(bias_ih) == 2);
+  if (!run.good() || !run.has(turned.room()) || !run.has(gradients.room())) return;
   const Weights weights = weights_of(node, run, p, turned);
-  auto* kept = static_cast<unsigned char*>(run.data(saved));
-  const bool fresh = __atomic_exchange_n(kept + bytes, kUsed, __ATOMIC_ACQ_REL) == kFresh;
-  const Workspace own(fresh ? 0 : bytes);
-  if (!fresh && !(run.has(own) && again(run, p, weights, own.data()))) return;
-  call.saved = fresh ? kept : own.data();
+  const Saved kept(run, p, weights, bytes);
+  if (!run.good()) return;
+  Backward call;
+  read(run, p, weights, call);
+  call.saved = kept.data();
   call.y = {run.data(y), p.H, p.T * p.H}, call.dy = {run.data(dy), p.H, p.T * p.H};
   call.dh_n = {run.data(dh_n), p.H}, call.dc_n = {run.data(dc_n), p.H};
-  read(run, p, weights, call);
-  if (!pass(run, call) || ours) return;
-  if (of_ih) coming.to_keras(p.C, coming.ih(), of_ih);
-  if (of_hh) coming.to_keras(p.H, coming.hh(), of_hh);
-  if (of_bias) coming.bias_to_keras(of_bias);
+  gradients.aim(call);
+  if (pass(run, call)) gradients.give();
 }
 
 void* make_node(TF_OpKernelConstruction* construction, bool forward) {
