@@ -39,7 +39,7 @@ class OnCore:
 
     @property
     def supports_jit(self) -> bool:
-        """Whether XLA can compile it; TensorFlow's cannot, for there the core is called from Python."""
+        """Whether XLA can compile it; TensorFlow's cannot, for it knows nothing of the core's operations."""
         return BACKEND != "tensorflow"
 
     @supports_jit.setter
