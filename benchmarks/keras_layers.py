@@ -30,8 +30,7 @@ from statistics import fmean, median, quantiles
 from typing import Any
 
 SHAPES = [(28, 32, 28, 128), (100, 32, 64, 128), (100, 1, 32, 64), (100, 32, 128, 256)]
-GATES = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}
-CELLS = tuple(GATES)
+CELLS = ("SimpleRNN", "GRU", "LSTM")
 BACKENDS = ("torch", "jax", "tensorflow")
 ROUND = 0.8  # seconds
 
@@ -51,9 +50,12 @@ def main() -> None:
             "--peak-from is for rows without masks: how many products rows of random lengths have, it does not count"
         )
     if words.worker:
+        from layers import Peak
+
+        peak = Peak(words.peak_from)
         for cell in words.only:
             for shape in SHAPES:
-                print(json.dumps(measured(cell, shape, words.rounds, words.masked, words.peak_from)), flush=True)
+                print(json.dumps(measured(cell, shape, words.rounds, words.masked, peak)), flush=True)
         return
     found = [row for backend in words.backend for row in of_backend(backend)]
     report(found, words.backend, words.only)
@@ -106,17 +108,17 @@ def mean(ratios: list[float]) -> float:
 
 def products(cell: str, shape: tuple[int, int, int, int]) -> float:
     """FLOPs of a step: forward, the gradients of the weights, and that of h; nobody wants that of x."""
+    from layers import Shape
+
     T, B, C, H = shape
-    return 2.0 * T * B * GATES[cell] * H * (2 * (C + H) + H)
+    known = cell.removeprefix("Simple")
+    return 2 * Shape(T, B, C, H).flops(known) + Shape(T, B, 0, H).flops(known)
 
 
-def measured(
-    cell: str, shape: tuple[int, int, int, int], rounds: int, masked: bool, peak_from: Path | None
-) -> dict[str, Any]:
+def measured(cell: str, shape: tuple[int, int, int, int], rounds: int, masked: bool, peak: Any) -> dict[str, Any]:
     import keras
     import numpy as np
     import torch
-    from layers import Peak
 
     import recorrente.keras
 
@@ -148,9 +150,8 @@ def measured(
         model.fit(x, y, batch_size=B, epochs=1, verbose=0, shuffle=False, callbacks=[clock])
         return clock.seconds / (batches - 1)
 
-    peak = Peak(peak_from)
     models = [model(getattr(home, cell)(H)) for home in (recorrente.keras, keras.layers)]
-    if peak_from:
+    if peak():
         models.append(model(keras.layers.Lambda(lambda x: x[:, -1], output_shape=(C,))))
     for one in models:
         step(one, 4)

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "_dense.h"
 #include "_memory.h"
 #include "_tensorflow_interface.h"
 #include "recorrente/sweep.h"
@@ -126,9 +127,9 @@ class Shapes {
 // Room for weights, or for gradients of weights, in our order beside those in Keras'.
 class Turned {
  public:
-  Turned(const Node& node, const Problem& p, bool two)
+  Turned(const Node& node, const Problem& p, const Run& run)
       : node_(node), p_(p), size_(p.dtype == Dtype::f64 ? 8 : 4), wide_(gates(p.cell) * p.H),
-        room_(node.gates.empty() ? 0 : size_ * wide_ * (p.C + p.H + 2)), two_(two) {}
+        room_(node.gates.empty() ? 0 : size_ * wide_ * (p.C + p.H + 2)), two_(run.rank(bias_ih) == 2) {}
 
   const Workspace& room() const { return room_; }
   char* ih() const { return static_cast<char*>(room_.data()); }
@@ -184,16 +185,9 @@ Weights weights_of(const Node& node, const Run& run, const Problem& p, const Tur
   return {turned.ih(), turned.hh(), turned.bias(), turned.second_bias()};
 }
 
-// What both calls read.
-template <class Call>
-void read(const Run& run, const Problem& p, const Weights& weights, Call& call) {
-  call.problem = p, call.weights = weights;
-  call.x = {run.data(x), p.C, p.T * p.C};
-  call.h0 = {run.data(h0), p.H}, call.c0 = {run.data(c0), p.H};
-  if (const void* masks = run.data(drop)) {
-    const std::int64_t width = run.dim(drop, 1);  // H, or G*H
-    call.regularisation.drop = {masks, width}, call.regularisation.drop_gate = width == p.H ? 0 : p.H;
-  }
+Dense dense(const Run& run) {
+  const void* const masks = run.data(drop);
+  return {run.data(x), run.data(h0), run.data(c0), masks, masks ? run.dim(drop, 1) : 0};
 }
 
 template <class Call>
@@ -230,18 +224,18 @@ void go_forward(void* kernel, TF_OpKernelContext* context) {
   call.c_n = {run.make(2, dtype, has_c(p.cell) ? std::vector<std::int64_t>{p.B, p.H} : std::vector<std::int64_t>{0}), p.H};
   const std::int64_t room = node.saving ? bytes + 1 : 0;
   auto* kept = static_cast<unsigned char*>(run.make(3, kUint8, {room}));
-  const Turned turned(node, p, run.rank(bias_ih) == 2);
+  const Turned turned(node, p, run);
   if (!run.good() || !run.has(turned.room())) return;
   if (kept) kept[bytes] = kFresh;
   call.saved = kept;
-  read(run, p, weights_of(node, run, p, turned), call);
+  read(p, weights_of(node, run, p, turned), dense(run), call);
   pass(run, call);
 }
 
 // The gradients that are wanted: where the core writes them, and their way to Keras' order.
 class Gradients {
  public:
-  Gradients(Run& run, const Node& node, const Problem& p) : p_(p), ours_(node.gates.empty()), coming_(node, p, run.rank(bias_ih) == 2) {
+  Gradients(Run& run, const Node& node, const Problem& p) : p_(p), ours_(node.gates.empty()), coming_(node, p, run) {
     for (int i = 0; i < kGradients; ++i)  // as the first inputs are
       to_[i] = run.make(i, run.dtype(x), node.wanted >> i & 1 ? run.dims(static_cast<Input>(i)) : std::vector<std::int64_t>{0});
   }
@@ -290,7 +284,7 @@ class Saved {
     Forward call;
     call.y = {outputs.data(), p.H, p.T * p.H};
     call.saved = own_.data();
-    read(run, p, weights, call);
+    read(p, weights, dense(run), call);
     pass(run, call);
   }
 
@@ -310,13 +304,13 @@ void go_backward(void* kernel, TF_OpKernelContext* context) {
   if (!run.take(saved_bytes(p, &bytes))) return;
   if (!shapes.arriving(bytes)) return run.refuse(kInvalidArgument, kMisfit);
   const Gradients gradients(run, node, p);
-  const Turned turned(node, p, run.rank(bias_ih) == 2);
+  const Turned turned(node, p, run);
   if (!run.good() || !run.has(turned.room()) || !run.has(gradients.room())) return;
   const Weights weights = weights_of(node, run, p, turned);
   const Saved kept(run, p, weights, bytes);
   if (!run.good()) return;
   Backward call;
-  read(run, p, weights, call);
+  read(p, weights, dense(run), call);
   call.saved = kept.data();
   call.y = {run.data(y), p.H, p.T * p.H}, call.dy = {run.data(dy), p.H, p.T * p.H};
   call.dh_n = {run.data(dh_n), p.H}, call.dc_n = {run.data(dc_n), p.H};

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "_dense.h"
 #include "_memory.h"
 #include "recorrente/sweep.h"
 
@@ -58,8 +59,7 @@ bool told_version(const XLA_FFI_CallFrame* frame) {
 // What both calls share; `ends` holds the lengths as long as they are read.
 template <class Call>
 Call call_of(const XLA_FFI_CallFrame* frame, std::vector<std::int64_t>& ends) {
-  Call call;
-  Problem& p = call.problem;
+  Problem p;
   const XLA_FFI_Buffer& sequence = argument(frame, x);
   p.cell = static_cast<Cell>(attribute(frame, "cell")), p.reverse = attribute(frame, "reverse");
   p.threads = static_cast<int>(attribute(frame, "threads"));
@@ -69,13 +69,10 @@ Call call_of(const XLA_FFI_CallFrame* frame, std::vector<std::int64_t>& ends) {
     ends.assign(rows, rows + p.B);
     p.lengths = ends.data();
   }
-  call.weights = {given(frame, weight_ih), given(frame, weight_hh), given(frame, bias_ih), given(frame, bias_hh), nullptr};
-  call.x = {given(frame, x), p.C, p.T * p.C};
-  call.h0 = {given(frame, h0), p.H}, call.c0 = {given(frame, c0), p.H};
-  if (const XLA_FFI_Buffer& mask = argument(frame, drop); const void* masks = data(mask)) {
-    const std::int64_t width = mask.dims[1];  // H, or G*H
-    call.regularisation.drop = {masks, width}, call.regularisation.drop_gate = width == p.H ? 0 : p.H;
-  }
+  const Weights weights = {given(frame, weight_ih), given(frame, weight_hh), given(frame, bias_ih), given(frame, bias_hh), nullptr};
+  const void* const masks = given(frame, drop);
+  Call call;
+  read(p, weights, {given(frame, x), given(frame, h0), given(frame, c0), masks, masks ? argument(frame, drop).dims[1] : 0}, call);
   return call;
 }
 
