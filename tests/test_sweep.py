@@ -207,6 +207,22 @@ def test_transforms_run_on_the_reference_and_say_so():
     assert torch.allclose(slope, torch.autograd.grad(run(x).sum(), x)[0], rtol=1e-12)
 
 
+def test_what_a_transform_has_left_behind_is_a_tensor_like_any_other():
+    cell, left = CELLS["gru"], []
+    x, state, weights = problem(cell, (3, 2, 2, 3))
+
+    def leave(x):
+        left.append(x)
+        return x.sum()
+
+    torch.func.grad(leave)(x.detach())
+    wanted = torch.autograd.grad(native.native(cell, x, state, weights)[0].sum(), weights.weight_hh)
+    y, _ = native.native(cell, left[0], state, weights)
+    assert torch.equal(torch.autograd.grad(y.sum(), weights.weight_hh)[0], wanted[0])
+    with torch.no_grad():
+        assert torch.equal(native.native(cell, left[0], state, weights)[0], y)
+
+
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # torch's own forward mode imports it
 def test_forward_mode_runs_on_the_reference_and_says_so():
     cell = CELLS["gru"]

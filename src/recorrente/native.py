@@ -106,11 +106,11 @@ def native(cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpac
     if weights.weight_hr is not None:
         return folded(native)(cell, x, state, weights, **along)
     inputs, how = given(x, state, weights, along), way(code, along)
-    saving = torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in inputs)
+    saving = torch.is_grad_enabled() and _any_requires_grad(inputs)
     if torch.compiler.is_compiling() or type(x) is not Tensor:
         y, *final, _ = torch.ops.recorrente.sweep(*inputs, *how, saving)
     elif saving:
-        y, *final = _Differentiable.apply(how, *(inputs if _some(inputs[FEWEST:]) else inputs[:FEWEST]))
+        y, *final = _apply(how, *map(_alive, inputs if _some(inputs[FEWEST:]) else inputs[:FEWEST]))
     else:
         y, *final, _ = forward(inputs, how, saving)
     return y, tuple(final[: len(cell.state_names)])
@@ -154,10 +154,9 @@ NOTHING = torch.empty(0, dtype=torch.uint8, device="cpu")  # what is saved for n
 
 def given(x: Tensor, state: State, weights: Weights, along: Along) -> Inputs:
     """The arguments of a sweep, as the core wants them."""
-    ih, hh, bias_ih, bias_hh = weights[:4]
+    ih, hh, bias_ih, bias_hh, _, peephole, norm_ih, norm_hh, norm_c = weights
     (h0, c0), (restart_h, restart_c) = _two(state), _two(along.get("restart") or ())
-    own = weights.peephole, weights.norm_ih, weights.norm_hh, weights.norm_c
-    return Inputs(x, ih, hh, bias_ih, bias_hh, h0, c0, *own, restart_h, restart_c)
+    return Inputs(x, ih, hh, bias_ih, bias_hh, h0, c0, peephole, norm_ih, norm_hh, norm_c, restart_h, restart_c)
 
 
 def _two(parts: Sequence[Tensor | None]) -> tuple[Tensor | None, Tensor | None]:
@@ -167,6 +166,8 @@ def _two(parts: Sequence[Tensor | None]) -> tuple[Tensor | None, Tensor | None]:
 
 def way(code: int, along: Along) -> Way:
     """The same of what is no input."""
+    if not along:
+        return _ALONE[code]
     zone_h, zone_c = _two(along.get("zone") or ())
     masks = along.get("lengths"), along.get("reset"), along.get("drop"), zone_h, zone_c
     return Way(*masks, code, along.get("reverse", False))
@@ -176,6 +177,18 @@ def _some(parts: Sequence[Tensor | None]) -> bool:
     """Whether there is any: not by `==`, which is an operation for tensors, nor by a generator, which costs as much."""
     for part in parts:  # noqa: SIM110
         if part is not None:
+            return True
+    return False
+
+
+def _alive(tensor: Maybe) -> Maybe:
+    """What a transform of torch.func has left behind wraps a tensor; torch's own operations look through that."""
+    return None if tensor is None else torch._C._functorch.unwrap_if_dead(tensor)
+
+
+def _any_requires_grad(tensors: Sequence[Tensor | None]) -> bool:
+    for tensor in tensors:  # noqa: SIM110
+        if tensor is not None and tensor.requires_grad:
             return True
     return False
 
@@ -256,6 +269,7 @@ if BUILT:
     _STRETCHES = {dtype: _core.gradient_stretch(code) for dtype, code in DTYPES.items()}
     _WITH_C = {code for code, cell in _CELLS.items() if len(cell.state_names) == 2}
     _CODES = {type(cell): code for code, cell in _CELLS.items() if not isinstance(cell, Elman)}
+    _ALONE = {code: Way(cell=code) for code in _CELLS}  # of a sweep with nothing along
 
 
 def number_of(cell: Cell) -> int | None:
@@ -346,7 +360,7 @@ def _read(inputs: Inputs, way: Way) -> tuple[Inputs, Way, list[int]]:
     pointers: list[int] | None = _core.pointers(inputs, way.cell)
     if pointers is None:
         _refuse(inputs, way)
-        inputs = _readable(inputs)
+        inputs = _readable(Inputs._make(map(_alive, inputs)))
         pointers = _pointers(inputs)
     return inputs, _readable_masks(inputs, way), pointers
 
@@ -534,24 +548,32 @@ class _Differentiable(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, way: Way, *tensors: Any) -> tuple[Tensor, ...]:
         y, h_n, c_n, saved = forward(Inputs(*tensors), way, saving=True)
-        ctx.cell, ctx.reverse, ctx.count = way.cell, way.reverse, len(tensors)
-        masks = way[:5]
-        ctx.save_for_backward(y, saved, *tensors, *(masks if _some(masks) else ()))
+        *masks, cell, reverse = way
+        if not _some(masks):
+            masks = []
+        ctx.way, ctx.count = Way(cell=cell, reverse=reverse) if masks else way, len(tensors)
+        ctx.save_for_backward(y, saved, *tensors, *masks)
         ctx.set_materialize_grads(False)
         return (y, h_n) if c_n is None else (y, h_n, c_n)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor | None, dh_n: Tensor | None, dc_n: Tensor | None = None) -> tuple[Any, ...]:
-        count = ctx.count
+        count, way = ctx.count, ctx.way
         y, saved, *tensors = ctx.saved_tensors
-        masks = tensors[count:] or (None,) * 5
-        inputs, way = Inputs(*tensors[:count]), Way._make((*masks, ctx.cell, ctx.reverse))
+        inputs, masks = Inputs(*tensors[:count]), tensors[count:]
+        if masks:
+            way = Way._make((*masks, way.cell, way.reverse))
         gradients, wanted = (dy, dh_n, dc_n), ctx.needs_input_grad[1:]
         if torch.is_grad_enabled():
             d = through_reference(gradients, inputs, way, wanted)
         else:
             d = backward(gradients, inputs, way, y, unshared(saved), wanted)
         return None, *d[:count]
+
+
+# torch's `apply` without what it asks in Python before, whether a transform of torch.func is at work: whoever calls
+# `native` has asked `transform`. 2 us of a call.
+_apply = super(torch.autograd.Function, _Differentiable).apply
 
 
 # The sweep as an operator, for the compilers.
