@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=CELLS, default=CELLS)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--masked", action="store_true")
-    parser.add_argument("--peak-from", type=Path, help="the core's bench, which measures the FMA peak of one core")
+    parser.add_argument("--peak-from", type=Path, help="the core's bench, which measures the FMA peak")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     words = parser.parse_args()
@@ -151,7 +151,7 @@ def measured(cell: str, shape: tuple[int, int, int, int], rounds: int, masked: b
         return clock.seconds / (batches - 1)
 
     models = [model(getattr(home, cell)(H)) for home in (recorrente.keras, keras.layers)]
-    if peak():
+    if peak(1):
         models.append(model(keras.layers.Lambda(lambda x: x[:, -1], output_shape=(C,))))
     for one in models:
         step(one, 4)
@@ -159,7 +159,7 @@ def measured(cell: str, shape: tuple[int, int, int, int], rounds: int, masked: b
     times, peaks = [], []
     for _ in range(rounds):
         times.append([step(one, count) for one, count in zip(models, batches, strict=True)])
-        peaks.append(peak() * torch.get_num_threads() * 1e9)
+        peaks.append(peak(torch.get_num_threads()) * 1e9)
     ratios = [theirs / ours for ours, theirs, *_ in times]
     low, _, high = quantiles(ratios, n=4)
     ours, theirs, *without = (median(row) for row in zip(*times, strict=True))

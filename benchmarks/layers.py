@@ -6,8 +6,8 @@ For every shape and cell: a forward pass without gradient, and a training step (
 the median over many rounds, ours and torch's in turn, so that a machine that slows down slows both; a round is as many
 calls as take some milliseconds, for a loop that trains one model does not begin each step with the other's caches. The
 spread is the middle half. GFLOP/s count the useful products, 2 T B G H (C + H) forward and twice that backward, for
-every layer and direction; their share is of what one core gives of multiply and add alone, measured just before and
-after, times the threads. Losses are shown as they are.
+every layer and direction; their share is of what so many threads at once give of multiply and add alone, measured just
+before and after. Losses are shown as they are.
 """
 
 from __future__ import annotations
@@ -134,16 +134,16 @@ def seconds_in_turn(calls: list[Callable[[], None]], budget: float) -> list[list
 
 
 class Peak:
-    """GFLOP/s of one core doing nothing but multiply and add, now; the core's bench measures it. Zero without it."""
+    """GFLOP/s of so many cores doing nothing but multiply and add, now; the core's bench measures it. Zero without it."""
 
     def __init__(self, bench: Path | None) -> None:
         words = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         self.process = subprocess.Popen([bench, "peak"], **words) if bench else None
 
-    def __call__(self) -> float:
+    def __call__(self, threads: int) -> float:
         if self.process is None:
             return 0.0
-        self.process.stdin.write("\n")
+        self.process.stdin.write(f"{threads}\n")
         self.process.stdin.flush()
         return float(self.process.stdout.readline())
 
@@ -156,9 +156,9 @@ def measure(shape: Shape, cell: str, mode: str, threads: int, budget: float, pea
     theirs.load_state_dict(ours.state_dict())
     x = torch.randn(shape.T, shape.B, shape.C)
     make, passes = MODES[mode]
-    before = peak()
+    before = peak(threads)
     times = seconds_in_turn([make(ours, x), make(theirs, x)], budget)
-    peak_gflops = threads * (before + peak()) / 2
+    peak_gflops = (before + peak(threads)) / 2
     gflops = passes * shape.flops(cell) / median(times[0]) / 1e9
     ratios = [torch_time / our_time for our_time, torch_time in zip(*times, strict=True)]
     low, _, high = quantiles(ratios, n=4)
@@ -225,7 +225,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[2, 1])
     parser.add_argument("--only", choices=list(GATES))
     parser.add_argument("--budget", type=float, default=1.0, help="seconds for each figure")
-    parser.add_argument("--peak-from", type=Path, help="the core's bench, which measures the FMA peak of one core")
+    parser.add_argument("--peak-from", type=Path, help="the core's bench, which measures the FMA peak")
     parser.add_argument("--out", type=Path)
     words = parser.parse_args()
     peak = Peak(words.peak_from)
@@ -235,7 +235,7 @@ def main() -> None:
     rows = list(track(figures, "measuring", total, console=Console(stderr=True)))
     show(rows)
     if words.out:
-        told = {**machine.describe(), "peak_gflops_a_core": peak(), "date": date.today().isoformat()}
+        told = {**machine.describe(), "peak_gflops": {count: peak(count) for count in words.threads}, "date": date.today().isoformat()}
         told["load"] = os.getloadavg()[0]
         words.out.write_text(
             json.dumps({"machine": told, "shapes": [asdict(s) for s in SHAPES], "rows": rows}, indent=1)

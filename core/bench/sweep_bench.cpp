@@ -1,7 +1,7 @@
 // Sizes in, table out: GFLOP/s of useful work of a sweep, and its share of the FMA peak measured beside it.
 //
 //   sweep_bench [threads] [cells, e.g. gru,lstm] [T,B,C,H or T,B,C,H,ragged ...]
-//   sweep_bench peak      the FMA peak of one core now, in GFLOP/s, for every line of the standard input
+//   sweep_bench peak      for every line of the standard input, a number of threads: their FMA peak now, in GFLOP/s
 //
 // One thread is timed by its own processor time, more by the clock on the wall; the figure is the best of the runs, the
 // spread is from the best to the median.
@@ -138,11 +138,11 @@ int main(int argc, char** argv) {
   using namespace recorrente;
   using namespace recorrente::bench;
   if (argc > 1 && argv[1] == std::string("peak")) {
-    for (int c; (c = std::getchar()) != EOF;)
-      if (c == '\n') std::printf("%.2f\n", fma_peak() / 1e9), std::fflush(stdout);
+    for (int threads; std::scanf("%d", &threads) == 1;) std::printf("%.2f\n", fma_peak(threads) / 1e9), std::fflush(stdout);
     return 0;
   }
   const int threads = argc > 1 ? std::atoi(argv[1]) : 1;
+  if (threads < 1) return std::fprintf(stderr, "sweep_bench: threads: came %s, wanted a number of 1 or more\n", argv[1]), 2;
   const std::string wanted = argc > 2 ? argv[2] : "tanh,gru,lstm";
   const struct { const char* name; Cell cell; } cells[] = {{"tanh", Cell::elman_tanh}, {"gru", Cell::gru}, {"lstm", Cell::lstm}};
   std::vector<Size> sizes(std::begin(kSizes), std::end(kSizes));
@@ -151,10 +151,11 @@ int main(int argc, char** argv) {
     long long T, B, C, H;
     char word[8] = {};
     const int read = std::sscanf(argv[i], "%lld,%lld,%lld,%lld,%7s", &T, &B, &C, &H, word);
-    if (read != 4 && !(read == 5 && word == std::string("ragged"))) return 2;
+    if (!(read == 4 || (read == 5 && word == std::string("ragged"))) || T < 0 || B < 0 || C < 0 || H < 1)
+      return std::fprintf(stderr, "sweep_bench: a size: came %s, wanted T,B,C,H or T,B,C,H,ragged\n", argv[i]), 2;
     sizes.push_back({T, B, C, H, read == 5});
   }
-  const double peak = threads * fma_peak();
+  const double peak = fma_peak(threads);
   std::printf("target %s, %d threads, FMA peak %.0f GFLOP/s; inference and training step, GFLOP/s and share of peak\n", target(), threads, peak / 1e9);
   std::printf("cell      T    B     C     H  shared    inference       training      spread\n");
   for (const auto& cell : cells)
