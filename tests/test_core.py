@@ -206,6 +206,18 @@ def test_chunks_in_time_change_no_bits(cell, B):
     assert torch.equal(torch.cat(pieces), want["y"])
 
 
+@pytest.mark.parametrize(("C", "H"), [(130, 67), (40, 350)])  # weights that are near, and from afar
+@pytest.mark.parametrize("B", [1, 2, 3, 4])
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_step_alone_gives_the_bits_that_it_has_among_others(cell, B, C, H):
+    whole = random_core(cell, 4, B, C, H)
+    want, state = whole.forward(), (whole.h0, whole.c0)
+    for x, y in zip(whole.x.split(1), want["y"], strict=True):
+        got = random_core(cell, 1, B, C, H, x=x, h0=state[0], c0=state[1]).forward(saving=False)
+        state = got["h_n"], got.get("c_n", whole.c0)
+        assert torch.equal(got["y"][0], y)
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_any_strides(cell):
     T, B, C, H = 6, 4, 5, 9

@@ -5,6 +5,7 @@
 #include "normed.h"
 #include "panel.h"
 #include "part.h"
+#include "unpacked.h"
 
 namespace recorrente::RECORRENTE_SIMD {
 
@@ -12,7 +13,8 @@ namespace recorrente::RECORRENTE_SIMD {
 template <class Cell, class T>
 struct ForwardMemory {
   ForwardMemory(const Problem& p, bool saving, Arena& arena) : layout(p), team(choose_team(p, Cell::kGates, !Layout<Cell, T>::kByRows, kRowsFromAfarForward)), steps(p, team.parts(), arena), norms(layout, arena) {
-    const std::int64_t blocks = layout.forward_blocks();
+    unpacked = comes_unpacked(p, layout.far());
+    const std::int64_t blocks = unpacked ? 0 : layout.forward_blocks();
     tile_ticks = steps_at_once(Steps::lanes(p) / team.parts());
     input_panels = arena.take<T>(blocks * layout.input_panel());
     state_panels = arena.take<T>(blocks * layout.state_panel());
@@ -37,6 +39,7 @@ struct ForwardMemory {
   Team team;
   Steps steps;
   NormWeights<Cell, T> norms;
+  bool unpacked;                         // whether the products read the weights as they come
   std::int64_t tile_ticks;               // ticks whose input product is made at once
   // (blocks, k, gates of the product, units of a block); state_panels (blocks, gates, k, units) for a mask a gate
   T *input_panels, *state_panels, *second_panels;
@@ -57,7 +60,7 @@ template <class Cell, class T>
 class ForwardThread {
   static constexpr int kLane = kLanes<T>, kUnits = Cell::kUnits, kBlock = kUnits * kLane, kStateGates = Layout<Cell, T>::kStateGates;
   static constexpr bool kSecond = Layout<Cell, T>::kSecond;
-  static constexpr int kKept = Layout<Cell, T>::kKept;
+  static constexpr int kKept = Layout<Cell, T>::kKept, kSecondGate[] = {Cell::kSecondGate};
 
  public:
   ForwardThread(const Forward& call, const ForwardMemory<Cell, T>& memory, int thread, int threads)
@@ -73,19 +76,10 @@ class ForwardThread {
 
   void pack() {
     const Range mine = part_of(layout_.forward_blocks(), part_.thread, part_.threads);
-    const T* weight_ih = static_cast<const T*>(call_.weights.weight_ih);
-    const T* weight_hh = static_cast<const T*>(call_.weights.weight_hh);
     for (std::int64_t block = mine.first; block < mine.end; ++block) {
-      T *input_panel = m_.input_panels + block * layout_.input_panel(), *state_panel = m_.state_panels + block * layout_.state_panel();
       const std::int64_t first = block * kBlock;
       const int vectors = layout_.forward_vectors(block);
-      if (p_.C == 0) std::fill_n(input_panel, layout_.input_panel(), T(0));
-      pack_forward(weight_ih, Cell::kInputGate, p_.H, p_.C, first, vectors, input_panel);
-      if (masks() == 1) pack_forward(weight_hh, Cell::kStateGate, p_.H, p_.H, first, vectors, state_panel);
-      for (int g = 0; masks() > 1 && g < kStateGates; ++g)
-        pack_forward<T, 1>(weight_hh, {Cell::kStateGate[g]}, p_.H, p_.H, first, vectors, state_panel + g * layout_.gate_panel());
-      if constexpr (kSecond)
-        pack_forward<T, 1>(weight_hh, {Cell::kSecondGate}, p_.H, p_.H, first, vectors, m_.second_panels + block * layout_.second_panel());
+      if (!m_.unpacked) pack_weights(block, first, vectors);
       if (Cell::kNormed) std::fill_n(m_.input_bias + first * Cell::kGates, Cell::kGates * kBlock, T(0));
       else pack_bias<Cell>(call_.weights, p_.H, first, vectors, m_.input_bias + first * Cell::kGates);
       if constexpr (Cell::kLoaded > Cell::kGates && !Cell::kNormed) pack_constant<Cell>(call_.weights, p_.H, first, vectors, m_.constants + first);
@@ -123,6 +117,20 @@ class ForwardThread {
   }
 
  private:
+  const T* weight_ih() const { return static_cast<const T*>(call_.weights.weight_ih); }
+  const T* weight_hh() const { return static_cast<const T*>(call_.weights.weight_hh); }
+
+  void pack_weights(std::int64_t block, std::int64_t first, int vectors) {
+    T *input_panel = m_.input_panels + block * layout_.input_panel(), *state_panel = m_.state_panels + block * layout_.state_panel();
+    if (p_.C == 0) std::fill_n(input_panel, layout_.input_panel(), T(0));
+    pack_forward(weight_ih(), Cell::kInputGate, p_.H, p_.C, first, vectors, input_panel);
+    if (masks() == 1) pack_forward(weight_hh(), Cell::kStateGate, p_.H, p_.H, first, vectors, state_panel);
+    for (int g = 0; masks() > 1 && g < kStateGates; ++g)
+      pack_forward<T, 1>(weight_hh(), {Cell::kStateGate[g]}, p_.H, p_.H, first, vectors, state_panel + g * layout_.gate_panel());
+    if constexpr (kSecond)
+      pack_forward<T, 1>(weight_hh(), {Cell::kSecondGate}, p_.H, p_.H, first, vectors, m_.second_panels + block * layout_.second_panel());
+  }
+
   void sweep_lanes() {
     Meetings meetings(m_.barrier);
     for (std::int64_t tick = 0; tick < lanes_.ticks(); tick += m_.tile_ticks) {
@@ -159,7 +167,7 @@ class ForwardThread {
         x_[n] = p_.C > 0 ? at<T>(call_.x, time_of(p_, row), row.batch) : m_.zeros;
         slots_[n] = slots_of(tick, j, row);
       }
-    multiply_units<Cell::kGates>(n, x_, slots_, blocks_.first, blocks_.end,
+    multiply_units<Cell::kGates>(n, x_, slots_, blocks_.first, blocks_.end, {weight_ih(), Cell::kInputGate, p_.H, p_.C},
                                  {m_.input_panels, layout_.input_panel(), layout_.inputs, m_.input_bias, layout_.units, 0, layout_.far()});
     const std::int64_t first = blocks_.first * kBlock, units = unit_at(blocks_.end) - first;
     if constexpr (Cell::kNormed)
@@ -204,7 +212,7 @@ class ForwardThread {
 
   // The product after which the gates are known.
   void multiply_last(std::int64_t n, T* const* slots, std::int64_t block, std::int64_t end) {
-    if constexpr (kSecond) multiply_units<1>(n, gated_, slots, block, end, second_product());
+    if constexpr (kSecond) multiply_units<1>(n, gated_, slots, block, end, {weight_hh(), kSecondGate, p_.H, p_.H}, second_product());
     else multiply_state(n, slots, block, end);
   }
 
@@ -225,8 +233,10 @@ class ForwardThread {
   }
 
   template <int G>
-  void multiply_units(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, std::int64_t end, const Product<T>& m) {
-    multiply_narrowing<T, G, kUnits>(n, a, out, block, end, layout_.units, m);
+  void multiply_units(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, std::int64_t end, const Matrix<T, G>& matrix,
+                      const Product<T>& m) {
+    if (m_.unpacked) multiply_unpacked<T, G, kUnits>(n, a, out, block, end, layout_.units, matrix, m);
+    else multiply_narrowing<T, G, kUnits>(n, a, out, block, end, layout_.units, m);
   }
 
   // The first unit of a block, or the end of all.
@@ -234,8 +244,12 @@ class ForwardThread {
 
   // h times W_hh; where each gate has a mask, gate by gate, for none sees the same h.
   void multiply_state(std::int64_t n, T* const* slots, std::int64_t block, std::int64_t end) {
-    if (masks() == 1) return multiply_units<kStateGates>(n, h_of(0), slots, block, end, state_product());
-    for (int g = 0; g < kStateGates; ++g) multiply_units<1>(n, h_of(g), slots, block, end, gate_product(g));
+    if (masks() == 1)
+      return multiply_units<kStateGates>(n, h_of(0), slots, block, end, {weight_hh(), Cell::kStateGate, p_.H, p_.H}, state_product());
+    for (int g = 0; g < kStateGates; ++g) {
+      const int gate[] = {Cell::kStateGate[g]};
+      multiply_units<1>(n, h_of(g), slots, block, end, {weight_hh(), gate, p_.H, p_.H}, gate_product(g));
+    }
   }
 
   Product<T> state_product() const {

@@ -146,23 +146,56 @@ inline V clamp(V v, Scalar<V> least, Scalar<V> most) {
   return least_of(most - V{}, most_of(least - V{}, v));
 }
 
-// Of two vectors S rows apart, the blocks of S lanes across the diagonal change places.
-template <int S, class V, int... lane>
-inline void exchange(V& a, V& b, std::integer_sequence<int, lane...>) {
-  constexpr int n = sizeof...(lane);
-  const V low = __builtin_shufflevector(a, b, (lane & S ? lane - S + n : lane)...);
-  b = __builtin_shufflevector(a, b, (lane & S ? lane + n : lane + S)...);
-  a = low;
+// A square of vectors turned: in each 16 bytes of a vector first, where two instructions of one operand each do what a permutation of
+// any lanes would want a third operand for, then 16 bytes at a time.
+template <class T>
+constexpr int kNear = 16 / static_cast<int>(sizeof(T));  // lanes
+
+// Of each 16 bytes of a and b the first half, or the second, in turns of S lanes.
+template <int S, bool kSecond, class V, int... lane>
+inline V interleave(V a, V b, std::integer_sequence<int, lane...>) {
+  constexpr int n = sizeof...(lane), near = kNear<Scalar<V>>;
+  return __builtin_shufflevector(
+      a, b, (lane / S % 2 * n + lane / near * near + (kSecond ? near / 2 : 0) + lane % near / S / 2 * S + lane % S)...);
 }
 
-// Rows and columns of a square of vectors change places: blocks of S by S, then of twice that.
-template <class T, int S = 1>
+// Every other 16 bytes of a, and then of b.
+template <bool kOdd, class V, int... lane>
+inline V every_other(V a, V b, std::integer_sequence<int, lane...>) {
+  constexpr int near = kNear<Scalar<V>>;
+  return __builtin_shufflevector(a, b, ((lane / near * 2 + kOdd) * near + lane % near)...);
+}
+
+template <class T>
 inline void transpose(Vec<T> (&v)[kLanes<T>]) {
-  constexpr int n = kLanes<T>;
-#pragma GCC unroll 16
-  for (int i = 0; i < n; ++i)
-    if (!(i & S)) exchange<S>(v[i], v[i + S], std::make_integer_sequence<int, n>());
-  if constexpr (2 * S < n) transpose<T, 2 * S>(v);
+  constexpr int n = kLanes<T>, near = kNear<T>;
+  constexpr auto lanes = std::make_integer_sequence<int, n>();
+#pragma GCC unroll 8
+  for (int i = 0; i < n; i += 2) {
+    const Vec<T> a = v[i], b = v[i + 1];
+    v[i] = interleave<1, false>(a, b, lanes), v[i + 1] = interleave<1, true>(a, b, lanes);
+  }
+  if constexpr (near == 4)
+#pragma GCC unroll 4
+    for (int i = 0; i < n; i += 4) {
+      const Vec<T> a = v[i], b = v[i + 1], c = v[i + 2], d = v[i + 3];
+      v[i] = interleave<2, false>(a, c, lanes), v[i + 1] = interleave<2, true>(a, c, lanes);
+      v[i + 2] = interleave<2, false>(b, d, lanes), v[i + 3] = interleave<2, true>(b, d, lanes);
+    }
+  // Now 16 bytes of row i hold what column i of them is to hold, from as many rows.
+#pragma GCC unroll 4
+  for (int i = 0; i < near && n > near; ++i) {
+    if constexpr (n == 2 * near) {
+      const Vec<T> a = v[i], b = v[near + i];
+      v[i] = every_other<false>(a, b, lanes), v[near + i] = every_other<true>(a, b, lanes);
+    } else {
+      const Vec<T> a = v[i], b = v[near + i], c = v[2 * near + i], d = v[3 * near + i];
+      const Vec<T> even = every_other<false>(a, b, lanes), more_even = every_other<false>(c, d, lanes);
+      const Vec<T> odd = every_other<true>(a, b, lanes), more_odd = every_other<true>(c, d, lanes);
+      v[i] = every_other<false>(even, more_even, lanes), v[2 * near + i] = every_other<true>(even, more_even, lanes);
+      v[near + i] = every_other<false>(odd, more_odd, lanes), v[3 * near + i] = every_other<true>(odd, more_odd, lanes);
+    }
+  }
 }
 
 // The first n elements, 0 < n < lanes, of memory or of a vector; the other lanes are zero, and nothing beyond is touched. Under

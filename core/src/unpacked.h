@@ -1,0 +1,126 @@
+// The same product from a weight matrix as it comes, for a call so short that to pack it would cost more than to use it once: squares
+// of it are turned in registers. What is added to an accumulator is what tile.h adds, bit by bit.
+#pragma once
+
+#include "panel.h"
+
+namespace recorrente::RECORRENTE_SIMD {
+
+// So many rows of accumulators fit beside a square: of a stripe alone, and of a block.
+constexpr int kRowsOfStripe = 4, kRowsOfBlock = 2;
+
+// Whether weights are better read as they come. More rows, or another step, would turn every square again.
+inline bool comes_unpacked(const Problem& p, bool far) { return p.T == 1 && p.C > 0 && p.B <= (far ? kRowsOfStripe : kRowsOfBlock); }
+
+// Some gates' rows of torch's matrix.
+template <class T, int G>
+struct Matrix {
+  const T* weight;      // (gates * H, columns)
+  const int (&gate)[G];
+  std::int64_t H, columns;
+};
+
+// The weights of one vector of units of a gate, (units, columns), as many units as there are; where its accumulators begin; and what
+// with, as in Product.
+template <class T>
+struct Stripe {
+  const T* weight;
+  std::int64_t units, place;
+  const T* start;
+};
+
+// Columns [k, k + left) of a stripe, turned. Brings as much of the stripe after it near, in the order of memory: what lies afar comes
+// faster so than row beside row.
+template <class T>
+[[gnu::always_inline]] inline void turn_square(const Stripe<T>& stripe, std::int64_t columns, std::int64_t k, std::int64_t left,
+                                               Vec<T> (&square)[kLanes<T>]) {
+  constexpr int L = kLanes<T>;
+  const T *from = stripe.weight + k, *after = stripe.weight + L * (columns + k);
+  if (left >= L && stripe.units >= L) {
+#pragma GCC unroll 16
+    for (int i = 0; i < L; ++i, from += columns) __builtin_prefetch(after + i * L), square[i] = load(from);
+  } else {
+    for (int i = 0; i < L; ++i) square[i] = i < stripe.units ? load_up_to(from + i * columns, left) : Vec<T>{};
+  }
+  transpose<T>(square);
+}
+
+// Adds the products of columns [k, end) of N stripes with R rows to their accumulators: a chain for each stretch of kChain columns,
+// all `stretches` of them under way at once.
+template <class T, int R, int N, int stretches>
+[[gnu::always_inline]] inline void add_columns(const T* const* a, T* const* out, const Stripe<T> (&stripe)[N], std::int64_t columns,
+                                               std::int64_t k, std::int64_t end) {
+  constexpr int L = kLanes<T>;
+  static_assert(kChain % L == 0);
+  Vec<T> sums[stretches][N][R] = {}, square[L];
+  const bool first = k == 0;
+  for (; k + (stretches - 1) * kChain + L <= end; k += L)
+#pragma GCC unroll 4
+    for (int s = 0; s < stretches; ++s)
+#pragma GCC unroll 4
+      for (int n = 0; n < N; ++n) {
+        const std::int64_t at = k + s * kChain;
+        turn_square(stripe[n], columns, at, L, square);
+#pragma GCC unroll 16
+        for (int i = 0; i < L; ++i)
+#pragma GCC unroll 4
+          for (int r = 0; r < R; ++r) sums[s][n][r] = fma(broadcast(a[r] + at + i), square[i], sums[s][n][r]);
+      }
+  const std::int64_t left = end - k - (stretches - 1) * kChain;
+  for (int n = 0; n < N && left > 0; ++n) {
+    turn_square(stripe[n], columns, k, left, square);
+    for (int i = 0; i < left; ++i)
+      for (int r = 0; r < R; ++r) sums[0][n][r] = fma(broadcast(a[r] + k + i), square[i], sums[0][n][r]);
+  }
+  for (int n = 0; n < N; ++n)
+    for (int r = 0; r < R; ++r) {
+      T* to = out[r] + stripe[n].place;
+      Vec<T> sum = load(first && stripe[n].start ? stripe[n].start : to);
+      for (int s = 0; s < stretches; ++s) sum = sums[s][n][r] + sum;
+      store(to, sum);
+    }
+}
+
+// R rows by N stripes. One stripe alone has two stretches under way, for a sum waits for the one before.
+template <class T, int R, int N>
+[[gnu::noinline]] void multiply_stripes(const T* const* a, T* const* out, const Stripe<T> (&stripe)[N], std::int64_t columns) {
+  std::int64_t k = 0;
+  for (; N == 1 && k + 2 * kChain <= columns; k += 2 * kChain) add_columns<T, R, N, 2>(a, out, stripe, columns, k, k + 2 * kChain);
+  for (; k < columns; k += kChain) add_columns<T, R, N, 1>(a, out, stripe, columns, k, std::min(k + kChain, columns));
+}
+
+// n rows, 1 <= n <= R.
+template <class T, int R, int N>
+void multiply_few(std::int64_t n, const T* const* a, T* const* out, const Stripe<T> (&stripe)[N], std::int64_t columns) {
+  if constexpr (R > 1)
+    if (n < R) return multiply_few<T, R - 1>(n, a, out, stripe, columns);
+  multiply_stripes<T, R>(a, out, stripe, columns);
+}
+
+// A block of U vectors of units. From afar stripe by stripe: more rows of weights at once come more slowly.
+template <class T, int G, int U>
+void multiply_block(std::int64_t n, const T* const* a, T* const* out, std::int64_t first, const Matrix<T, G>& matrix, const Product<T>& m) {
+  constexpr int L = kLanes<T>, W = G * U;
+  Stripe<T> stripe[W];
+  for (int g = 0; g < G; ++g)
+    for (int u = 0; u < U; ++u) {
+      const std::int64_t unit = first + u * L, units = std::clamp<std::int64_t>(matrix.H - unit, 0, L);
+      const T* weight = matrix.weight + (matrix.gate[g] * matrix.H + (units > 0 ? unit : 0)) * matrix.columns;
+      stripe[g * U + u] = {weight, units, m.offset + unit + g * m.gate_stride, m.start ? m.start + first * G + (g * U + u) * L : nullptr};
+    }
+  if (!m.far) return multiply_few<T, kRowsOfBlock>(n, a, out, stripe, matrix.columns);
+  for (const Stripe<T>& one : stripe) multiply_few<T, kRowsOfStripe>(n, a, out, {one}, matrix.columns);
+}
+
+// Blocks [block, end) of the accumulators of n rows, as `multiply_narrowing`; of `m`, all but the panels counts.
+template <class T, int G, int U>
+void multiply_unpacked(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, std::int64_t end, std::int64_t units,
+                       const Matrix<T, G>& matrix, const Product<T>& m) {
+  for (; block < end; ++block) {
+    const std::int64_t first = block * U * kLanes<T>;
+    vectors_of<T, U>(block, units) == U ? multiply_block<T, G, U>(n, a, out, first, matrix, m)
+                                        : multiply_block<T, G, 1>(n, a, out, first, matrix, m);
+  }
+}
+
+}  // namespace recorrente::RECORRENTE_SIMD
