@@ -1,13 +1,13 @@
 """recorrente's layers against torch.nn's, in one process, call by call in turn.
 
-    python benchmarks/layers.py [--threads 1 2] [--only GRU] [--peak-from BENCH] [--out FILE]
+    python benchmarks/layers.py [--threads 1 2] [--only GRU] [--one-step] [--peak-from BENCH] [--out FILE]
 
 For every shape and cell: a forward pass without gradient, and a training step (forward and backward). Each figure is
 the median over many rounds, ours and torch's in turn, so that a machine that slows down slows both; a round is as many
 calls as take some milliseconds, for a loop that trains one model does not begin each step with the other's caches. The
 spread is the middle half. GFLOP/s count the useful products, 2 T B G H (C + H) forward and twice that backward, for
 every layer and direction; their share is of what so many threads at once give of multiply and add alone, measured just
-before and after. Losses are shown as they are.
+before and after. Losses are shown as they are. `--one-step`: layers of many widths that are called step by step.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ SHAPES = [
     Shape(60, 8, 40, 100),
     Shape(300, 16, 3, 48),
 ]
+ONE_STEP = [Shape(1, B, H, H) for B in (1, 4) for H in (32, 64, 128, 256, 512, 1024)]
 
 
 def inference(layer: nn.Module, x: torch.Tensor) -> Callable[[], None]:
@@ -134,7 +135,7 @@ def seconds_in_turn(calls: list[Callable[[], None]], budget: float) -> list[list
 
 
 class Peak:
-    """GFLOP/s of so many cores doing nothing but multiply and add, now; the core's bench measures it. Zero without it."""
+    """GFLOP/s of so many threads that only multiply and add, now; the core's bench measures it, or it is 0."""
 
     def __init__(self, bench: Path | None) -> None:
         words = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -178,10 +179,12 @@ def measure(shape: Shape, cell: str, mode: str, threads: int, budget: float, pea
     }
 
 
-def every(threads: list[int], only: str | None, budget: float, peak: Peak) -> Iterator[dict[str, object]]:
+def every(
+    shapes: list[Shape], threads: list[int], only: str | None, budget: float, peak: Peak
+) -> Iterator[dict[str, object]]:
     for count in threads:
         for mode in MODES:
-            for shape in SHAPES:
+            for shape in shapes:
                 for cell in shape.cells:
                     if only in (None, cell):
                         yield measure(shape, cell, mode, count, budget, peak)
@@ -224,21 +227,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, nargs="+", default=[2, 1])
     parser.add_argument("--only", choices=list(GATES))
+    parser.add_argument("--one-step", action="store_true", help="other shapes: T 1")
     parser.add_argument("--budget", type=float, default=1.0, help="seconds for each figure")
     parser.add_argument("--peak-from", type=Path, help="the core's bench, which measures the FMA peak")
     parser.add_argument("--out", type=Path)
     words = parser.parse_args()
     peak = Peak(words.peak_from)
-    figures = every(words.threads, words.only, words.budget, peak)
-    wanted = sum(words.only in (None, cell) for shape in SHAPES for cell in shape.cells)
+    shapes = ONE_STEP if words.one_step else SHAPES
+    figures = every(shapes, words.threads, words.only, words.budget, peak)
+    wanted = sum(words.only in (None, cell) for shape in shapes for cell in shape.cells)
     total = len(words.threads) * len(MODES) * wanted
     rows = list(track(figures, "measuring", total, console=Console(stderr=True)))
     show(rows)
     if words.out:
-        told = {**machine.describe(), "peak_gflops": {count: peak(count) for count in words.threads}, "date": date.today().isoformat()}
+        told = {
+            **machine.describe(),
+            "peak_gflops": {count: peak(count) for count in words.threads},
+            "date": date.today().isoformat(),
+        }
         told["load"] = os.getloadavg()[0]
         words.out.write_text(
-            json.dumps({"machine": told, "shapes": [asdict(s) for s in SHAPES], "rows": rows}, indent=1)
+            json.dumps({"machine": told, "shapes": [asdict(s) for s in shapes], "rows": rows}, indent=1)
         )
 
 

@@ -90,7 +90,7 @@ class BackwardThread {
         pack_backward<T>(static_cast<const T*>(weight), gate, p_.H, layout_.units, columns, block,
                          panels + block * layout_.backward_panel(std::size(gate) * layout_.units));
     };
-    pack_blocks(call_.weights.weight_hh, Cell::kStateGate, p_.H, layout_.hidden_blocks(), m_.state_panels);
+    if (p_.T > 1 || starts_too()) pack_blocks(call_.weights.weight_hh, Cell::kStateGate, p_.H, layout_.hidden_blocks(), m_.state_panels);
     if constexpr (kSecond) {
       constexpr int kGate[] = {Cell::kSecondGate};
       pack_blocks(call_.weights.weight_hh, kGate, p_.H, layout_.hidden_blocks(), m_.second_panels);
@@ -179,13 +179,15 @@ class BackwardThread {
     if (p_.reset) cut_around(n);
   }
 
-  // The rows of this tick whose gates give dh of the step before: all, but none at its first step whose dh0 nobody wants.
+  // Whether anybody wants what reaches the states before the first steps.
+  bool starts_too() const { return call_.dh0.data || call_.dh_restart.data; }
+
+  // The rows of this tick whose gates give dh of the step before: all, but none at its first step if that is not wanted.
   void point_next(std::int64_t tick) {
-    const bool starts_too = call_.dh0.data || call_.dh_restart.data;
     going_on_ = 0;
     for (std::int64_t j = 0, n = lanes_.active(tick); j < n; ++j) {
       const RowStep row = lanes_.at(j, tick);
-      if (row.step == 0 && !starts_too) continue;
+      if (row.step == 0 && !starts_too()) continue;
       next_row_[going_on_] = row;
       product_[going_on_] = (cut_before(row) ? m_.cut : m_.dh) + row.batch * layout_.units;
       next_[going_on_] = Cell::kNormed ? m_.dstate + row.batch * layout_.state_rows() : slots_of(row) + Cell::kStateSlot * layout_.units;
