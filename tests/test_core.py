@@ -218,6 +218,20 @@ def test_a_step_alone_gives_the_bits_that_it_has_among_others(cell, B, C, H):
         assert torch.equal(got["y"][0], y)
 
 
+@pytest.mark.parametrize(("C", "H"), [(130, 67), (40, 350)])
+@pytest.mark.parametrize("B", [1, 2, 3, 4])
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_few_rows_of_one_step_go_back_with_the_bits_that_they_have_among_many(cell, B, C, H):
+    whole = random_core(cell, 1, 6, C, H)
+    dy, dh_n, dc_n = torch.randn(1, 6, H), torch.randn(6, H), torch.randn(6, H)
+    few = random_core(cell, 1, B, C, H, x=whole.x[:, :B], h0=whole.h0[:B], c0=whole.c0[:B])
+    for core in (whole, few):
+        core.forward()
+    want, got = whole.backward(dy, dh_n, dc_n), few.backward(dy[:, :B], dh_n[:B], dc_n[:B])
+    assert torch.equal(got["dx"], want["dx"][:, :B])
+    assert torch.equal(got["dh0"], want["dh0"][:B])
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_any_strides(cell):
     T, B, C, H = 6, 4, 5, 9

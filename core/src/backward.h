@@ -6,6 +6,7 @@
 #include "normed.h"
 #include "panel.h"
 #include "part.h"
+#include "unpacked.h"
 
 namespace recorrente::RECORRENTE_SIMD {
 
@@ -14,7 +15,8 @@ template <class Cell, class T>
 struct BackwardMemory {
   BackwardMemory(const Problem& p, Arena& arena) : layout(p), team(choose_team(p, Cell::kGates, !Layout<Cell, T>::kByRows, kRowsFromAfarBackward)), steps(p, team.parts(), arena), norms(layout, arena) {
     tile_ticks = steps_at_once(Steps::lanes(p) / team.parts());
-    input_panels = arena.take<T>(layout.input_blocks() * layout.backward_panel(layout.gate_rows()));
+    unpacked = goes_back_unpacked(p);
+    input_panels = arena.take<T>(unpacked ? 0 : layout.input_blocks() * layout.backward_panel(layout.gate_rows()));
     state_panels = arena.take<T>(layout.hidden_blocks() * layout.backward_panel(layout.state_rows()));
     second_panels = arena.take<T>(layout.hidden_blocks() * layout.backward_panel(layout.second_rows()));
     dgated = arena.take<T>(p.B * layout.second_rows());
@@ -45,6 +47,7 @@ struct BackwardMemory {
   Steps steps;
   NormWeights<Cell, T> norms;
   std::int64_t tile_ticks;         // ticks whose dx is made at once
+  bool unpacked;                   // whether the products read the weights as they come, but where each gate has a mask
   T *input_panels, *state_panels, *second_panels;  // (blocks, gates of the product, units, columns of a block)
   T* dgated;                       // (B, units): of what the second product read
   T* zeros;
@@ -90,12 +93,12 @@ class BackwardThread {
         pack_backward<T>(static_cast<const T*>(weight), gate, p_.H, layout_.units, columns, block,
                          panels + block * layout_.backward_panel(std::size(gate) * layout_.units));
     };
-    if (p_.T > 1 || starts_too()) pack_blocks(call_.weights.weight_hh, Cell::kStateGate, p_.H, layout_.hidden_blocks(), m_.state_panels);
+    if (!m_.unpacked || by_gate()) pack_blocks(call_.weights.weight_hh, Cell::kStateGate, p_.H, layout_.hidden_blocks(), m_.state_panels);
     if constexpr (kSecond) {
       constexpr int kGate[] = {Cell::kSecondGate};
       pack_blocks(call_.weights.weight_hh, kGate, p_.H, layout_.hidden_blocks(), m_.second_panels);
     }
-    if (call_.dx.data) pack_blocks(call_.weights.weight_ih, Cell::kInputGate, p_.C, layout_.input_blocks(), m_.input_panels);
+    if (call_.dx.data && !m_.unpacked) pack_blocks(call_.weights.weight_ih, Cell::kInputGate, p_.C, layout_.input_blocks(), m_.input_panels);
     if (part_.thread == 0) std::fill_n(m_.zeros, m_.zero_count(), T(0));
     if (Cell::kNormed && part_.thread == 0) m_.norms.pack(call_.weights, p_.H);
     if (part_.thread == 0) pack_peepholes<Cell>(static_cast<const T*>(call_.weights.peephole), p_.H, layout_.units, m_.peepholes);
@@ -197,11 +200,18 @@ class BackwardThread {
 
   // dh of the steps before those, from their gates. Rows that end between keep the dh_n that they were given.
   void multiply_state(std::int64_t block, std::int64_t end) {
+    const Matrix<T, kStateGates> weights = {static_cast<const T*>(call_.weights.weight_hh), Cell::kStateGate, p_.H, p_.H};
     if (by_gate()) multiply_gates(going_on_, block, end);
+    else if (m_.unpacked) multiply_few_back<T, kRowsOfStripe>(going_on_, next_, product_, columns(block, end, p_.H), layout_.units, weights);
     else multiply_columns<T>(going_on_, next_, product_, block, end, p_.H,
                              {m_.state_panels, layout_.backward_panel(layout_.state_rows()), layout_.state_rows(), m_.zeros, 0, 0, layout_.far()});
     if (call_.regularisation.drop.data || p_.reset)
       for (std::int64_t j = 0; j < going_on_; ++j) finish_product(j, block * kBlock, std::min(end * kBlock, layout_.units));
+  }
+
+  // Columns of blocks [block, end).
+  static Range columns(std::int64_t block, std::int64_t end, std::int64_t most) {
+    return {std::min(block * kBlock, most), std::min(end * kBlock, most)};
   }
 
   bool by_gate() const { return call_.regularisation.drop.data && call_.regularisation.drop_gate; }
@@ -453,8 +463,12 @@ class BackwardThread {
         if constexpr (Cell::kNormed) tile_slots_[n] = before_norm(tile_slots_[n], dinput_ + n * layout_.gate_rows());
         dx_[n] = at<T>(call_.dx, time_of(p_, row), row.batch);
       }
-    Product<T> product = {m_.input_panels, layout_.backward_panel(layout_.gate_rows()), layout_.gate_rows(), m_.zeros, 0, 0, layout_.far()};
     const Range blocks = part_.blocks(layout_.input_blocks());
+    if (m_.unpacked) {
+      const Matrix<T, Cell::kGates> weights = {static_cast<const T*>(call_.weights.weight_ih), Cell::kInputGate, p_.H, p_.C};
+      return multiply_few_back<T, kRowsOfStripe>(n, tile_slots_, dx_, columns(blocks.first, blocks.end, p_.C), layout_.units, weights);
+    }
+    Product<T> product = {m_.input_panels, layout_.backward_panel(layout_.gate_rows()), layout_.gate_rows(), m_.zeros, 0, 0, layout_.far()};
     const std::int64_t whole = p_.C / kBlock, rest = p_.C % kBlock;
     multiply<T, 1, kColumns>(n, tile_slots_, dx_, blocks.first, std::min(blocks.end, whole), product);
     if (blocks.first == blocks.end || blocks.end <= whole) return;

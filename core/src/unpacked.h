@@ -1,5 +1,5 @@
-// The same product from a weight matrix as it comes, for a call so short that to pack it would cost more than to use it once: squares
-// of it are turned in registers. What is added to an accumulator is what tile.h adds, bit by bit.
+// The same products from a weight matrix as it comes, for a call so short that to pack it would cost more than to use it once. Forward,
+// squares of it are turned in registers; backward it lies as it is wanted. What is added to an accumulator is what tile.h adds, bit by bit.
 #pragma once
 
 #include "panel.h"
@@ -11,6 +11,7 @@ constexpr int kRowsOfStripe = 4, kRowsOfBlock = 2;
 
 // Whether weights are better read as they come. More rows, or another step, would turn every square again.
 inline bool comes_unpacked(const Problem& p, bool far) { return p.T == 1 && p.C > 0 && p.B <= (far ? kRowsOfStripe : kRowsOfBlock); }
+inline bool goes_back_unpacked(const Problem& p) { return p.T == 1 && p.B <= kRowsOfStripe; }
 
 // Some gates' rows of torch's matrix.
 template <class T, int G>
@@ -120,6 +121,50 @@ void multiply_unpacked(std::int64_t n, const T* const* a, T* const* out, std::in
     const std::int64_t first = block * U * kLanes<T>;
     vectors_of<T, U>(block, units) == U ? multiply_block<T, G, U>(n, a, out, first, matrix, m)
                                         : multiply_block<T, G, 1>(n, a, out, first, matrix, m);
+  }
+}
+
+// The gradients of so many columns from those of R rows of gates, (G, units): the rows of the matrix pass once, a chain's after the
+// other's, as far as these columns of them go.
+template <class T, int R, int G>
+[[gnu::noinline]] void multiply_back(const T* const* a, T* const* out, Range columns, std::int64_t units, const Matrix<T, G>& matrix) {
+  constexpr int L = kLanes<T>, V = R == 1 ? 8 : 4;
+  const std::int64_t count = G * units;
+  for (std::int64_t begin = 0; begin < count; begin += kChain)
+    for (std::int64_t column = columns.first; column < columns.end; column += V * L) {
+      const std::int64_t stop = std::min(begin + kChain, count), left = columns.end - column;
+      Vec<T> sums[R][V] = {};
+      for (std::int64_t k = begin; k < stop;) {
+        const std::int64_t g = k / units, unit = k - g * units;  // of the units past H, none counts
+        const T* weight = matrix.weight + (matrix.gate[g] * matrix.H + unit) * matrix.columns + column;
+        const auto add = [&](auto load_vector) {
+          for (const std::int64_t last = std::min(stop, g * units + matrix.H); k < last; ++k, weight += matrix.columns)
+#pragma GCC unroll 8
+            for (int v = 0; v < V; ++v) {
+              const Vec<T> w = load_vector(weight + v * L, left - v * L);
+#pragma GCC unroll 4
+              for (int r = 0; r < R; ++r) sums[r][v] = fma(broadcast(a[r] + k), w, sums[r][v]);
+            }
+        };
+        left >= V * L ? add([](const T* from, std::int64_t) { return load(from); })
+                      : add([](const T* from, std::int64_t there) { return load_up_to(from, there); });
+        if (k < stop) k = std::min(stop, (g + 1) * units);
+      }
+      for (int r = 0; r < R; ++r)
+        for (int v = 0; v < V && left > v * L; ++v) {
+          T* to = out[r] + column + v * L;
+          const Vec<T> before = begin > 0 ? load_up_to(to, left - v * L) : Vec<T>{};
+          store_up_to(to, sums[r][v] + before, left - v * L);
+        }
+    }
+}
+
+// n rows, 0 <= n <= R.
+template <class T, int R, int G>
+void multiply_few_back(std::int64_t n, const T* const* a, T* const* out, Range columns, std::int64_t units, const Matrix<T, G>& matrix) {
+  if constexpr (R > 0) {
+    if (n < R) return multiply_few_back<T, R - 1>(n, a, out, columns, units, matrix);
+    multiply_back<T, R>(a, out, columns, units, matrix);
   }
 }
 
