@@ -105,9 +105,10 @@ void multiply_block(std::int64_t n, const T* const* a, T* const* out, std::int64
   Stripe<T> stripe[W];
   for (int g = 0; g < G; ++g)
     for (int u = 0; u < U; ++u) {
-      const std::int64_t unit = first + u * L, units = std::clamp<std::int64_t>(matrix.H - unit, 0, L);
-      const T* weight = matrix.weight + (matrix.gate[g] * matrix.H + (units > 0 ? unit : 0)) * matrix.columns;
-      stripe[g * U + u] = {weight, units, m.offset + unit + g * m.gate_stride, m.start ? m.start + first * G + (g * U + u) * L : nullptr};
+      const std::int64_t unit = first + u * L;
+      const T* weight = matrix.weight + (matrix.gate[g] * matrix.H + unit) * matrix.columns;
+      stripe[g * U + u] = {weight, std::min<std::int64_t>(matrix.H - unit, L), m.offset + unit + g * m.gate_stride,
+                           m.start ? m.start + first * G + (g * U + u) * L : nullptr};
     }
   if (!m.far) return multiply_few<T, kRowsOfBlock>(n, a, out, stripe, matrix.columns);
   for (const Stripe<T>& one : stripe) multiply_few<T, kRowsOfStripe>(n, a, out, {one}, matrix.columns);
@@ -117,7 +118,7 @@ void multiply_block(std::int64_t n, const T* const* a, T* const* out, std::int64
 template <class T, int G, int U>
 void multiply_unpacked(std::int64_t n, const T* const* a, T* const* out, std::int64_t block, std::int64_t end, std::int64_t units,
                        const Matrix<T, G>& matrix, const Product<T>& m) {
-  for (; block < end; ++block) {
+  for (; n > 0 && block < end; ++block) {
     const std::int64_t first = block * U * kLanes<T>;
     vectors_of<T, U>(block, units) == U ? multiply_block<T, G, U>(n, a, out, first, matrix, m)
                                         : multiply_block<T, G, 1>(n, a, out, first, matrix, m);
