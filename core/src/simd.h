@@ -167,7 +167,7 @@ inline V every_other(V a, V b, std::integer_sequence<int, lane...>) {
 }
 
 template <class T>
-inline void transpose(Vec<T> (&v)[kLanes<T>]) {
+[[gnu::always_inline]] inline void transpose(Vec<T> (&v)[kLanes<T>]) {
   constexpr int n = kLanes<T>, near = kNear<T>;
   constexpr auto lanes = std::make_integer_sequence<int, n>();
 #pragma GCC unroll 8
