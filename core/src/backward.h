@@ -182,15 +182,13 @@ class BackwardThread {
     if (p_.reset) cut_around(n);
   }
 
-  // Whether anybody wants what reaches the states before the first steps.
-  bool starts_too() const { return call_.dh0.data || call_.dh_restart.data; }
-
-  // The rows of this tick whose gates give dh of the step before: all, but none at its first step if that is not wanted.
+  // The rows of this tick whose gates give dh of the step before: all, but none at its first step whose dh0 nobody wants.
   void point_next(std::int64_t tick) {
+    const bool starts_too = call_.dh0.data || call_.dh_restart.data;
     going_on_ = 0;
     for (std::int64_t j = 0, n = lanes_.active(tick); j < n; ++j) {
       const RowStep row = lanes_.at(j, tick);
-      if (row.step == 0 && !starts_too()) continue;
+      if (row.step == 0 && !starts_too) continue;
       next_row_[going_on_] = row;
       product_[going_on_] = (cut_before(row) ? m_.cut : m_.dh) + row.batch * layout_.units;
       next_[going_on_] = Cell::kNormed ? m_.dstate + row.batch * layout_.state_rows() : slots_of(row) + Cell::kStateSlot * layout_.units;

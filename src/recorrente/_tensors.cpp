@@ -34,12 +34,11 @@ struct View {
   bool is(Kind kind, int bits) const { return as.dtype.code == kind && as.dtype.bits == bits; }
   std::int64_t size(int i) const { return as.shape[i]; }
   std::int64_t stride(int i) const { return absent ? 0 : as.strides[i]; }
-  std::int64_t count() const {
-    std::int64_t product = 1;
-    for (int i = 0; i < as.ndim; ++i) product *= size(i);
+  std::size_t bytes() const {
+    std::size_t product = as.dtype.bits / 8;
+    for (int i = 0; i < as.ndim; ++i) product *= static_cast<std::size_t>(size(i));
     return product;
   }
-  std::size_t bytes() const { return static_cast<std::size_t>(count()) * as.dtype.bits / 8; }
   bool dense() const {
     std::int64_t step = 1;
     for (int i = as.ndim - 1; i >= 0; step *= size(i--))
