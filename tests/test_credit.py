@@ -159,6 +159,41 @@ def test_checkpointed_has_fulls_bits(name, reverse, B, dtype):
                 assert torch.equal(found[1][part], full), (part, how.keys())
 
 
+@pytest.mark.filterwarnings("ignore:.*no zoneout with peepholes")
+@pytest.mark.parametrize("rule", [Checkpointed(4), Recompute()], ids=repr)
+@pytest.mark.parametrize("name", EVERY_CELL)
+def test_what_a_row_starts_anew_from_has_its_gradient_in_every_cell(name, rule):
+    """On the core and, with peepholes under zoneout and for cells that it has not, on the reference."""
+    cell, (x, state, weights) = EVERY_CELL[name], problem(EVERY_CELL[name], (40, 3, C, H))
+    reset, restart = torch.rand(40, 3) < 0.2, tuple(torch.randn_like(part).requires_grad_() for part in state)
+    zone = (torch.rand(40, 3, H, dtype=x.dtype),) * len(state)
+    found = []
+    for sweep in (native.automatic, rule.through(native.automatic)):
+        y, final = sweep(cell, x, state, weights, reset=reset, restart=restart, zone=zone)
+        found.append(gradients((y, *final), {f"r{k}": part for k, part in enumerate(restart)} | {"x": x}))
+    assert all(d.abs().sum() > 0 for d in found[0].values())
+    assert_close(found[1], found[0])
+
+
+@pytest.mark.parametrize("rule", [Full(), Truncated(3), Checkpointed(4), Recompute()], ids=repr)
+@pytest.mark.parametrize("order", [(2, 0, 1), (0, 2, 1), (1, 2, 0)], ids=str)
+@pytest.mark.parametrize("leaf_itself", [False, True])
+def test_an_x_in_any_order_of_memory_has_its_gradient(rule, order, leaf_itself):
+    layer, sizes = recorrente.LSTM(6, 5), (40, 2, 6)
+    layer.credit = None if rule == Full() else rule
+    shape = [0, 0, 0]
+    for k, at in enumerate(order):
+        shape[at] = sizes[k]
+    memory = torch.randn(shape)
+    found = []
+    for x in (memory.permute(order), memory.permute(order).contiguous()):
+        x = x.detach().requires_grad_() if leaf_itself else (given := x.detach().requires_grad_()) * 1
+        layer(x)[0].square().sum().backward()
+        found.append(x.grad if leaf_itself else given.grad)
+    assert not memory.permute(order).is_contiguous()
+    assert torch.equal(*found)
+
+
 def in_segments(n):
     """Full, as sweeps over segments of n steps, one after the other."""
 
@@ -371,7 +406,7 @@ def test_an_accelerated_layer_takes_a_rule_and_says_when_it_is_lost():
     assert model[0].credit is None
     model[0].credit = Truncated(2)
     model(torch.randn(T, B, C))
-    with pytest.warns(UserWarning, match="loses Truncated"):
+    with pytest.warns(UserWarning, match="loses credit=Truncated"):
         recorrente.restore(model)
 
 

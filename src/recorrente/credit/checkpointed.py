@@ -18,7 +18,7 @@ from recorrente import native
 from recorrente.cells import Cell
 from recorrente.compiling import keep_apart
 from recorrente.errors import InputError
-from recorrente.memory import unwritten
+from recorrente.memory import unwritten, unwritten_like
 from recorrente.notation import State, Weights
 from recorrente.sweep import Along, Sweep, cut
 
@@ -131,9 +131,12 @@ class Checkpointed:
 def by_segments(
     sweep: Sweep, n: int, cell: Cell, x: Tensor, state: State, weights: Weights, along: Along, *, keep: bool = False
 ) -> tuple[Tensor, State]:
-    """`sweep` in segments of n steps, each run again on the way back; `keep`: y is kept for that."""
+    """`sweep` in segments of n steps, each run again on the way back; `keep`: y is kept for that.
+
+    In one piece under a transform of torch.func, which gives the same gradient, and no way back to run it again on.
+    """
     needed = any(t is not None and t.requires_grad for t in (x, *state, *weights, *(along.get("restart") or ())))
-    if n >= len(x) or not (torch.is_grad_enabled() and needed):
+    if n >= len(x) or not (torch.is_grad_enabled() and needed) or native.transform():
         return sweep(cell, x, state, weights, **along)
     return _apart(sweep, n, cell, x, state, weights, along, keep)
 
@@ -144,7 +147,8 @@ def _apart(
     """The same where there is a way back: no graph of `torch.compile` holds it."""
     code = native.code_of(cell, sweep, x, weights, along)
     if code is None:
-        y, *final = _Function.apply(Segments(sweep, cell, along, n), x, *weights, *state)
+        restart = along.get("restart") or ()
+        y, *final = _Function.apply(Segments(sweep, cell, along, n), x, *weights, *state, *restart)
     else:
         y, *final = _OnCore.apply(code, along, n, keep, *native.given(x, state, weights, along))
     return y, tuple(final)
@@ -190,9 +194,14 @@ class Segments:
     along: Along
     n: int
 
-    def run(self, x: Tensor, state: State, weights: Weights, first: int, end: int) -> tuple[Tensor, State]:
-        """One segment: `x` is that of its steps alone."""
-        return self.sweep(self.cell, x, state, weights, **cut(self.along, first, end))
+    def run(
+        self, x: Tensor, state: State, weights: Weights, restart: State, first: int, end: int
+    ) -> tuple[Tensor, State]:
+        """One segment: `x` is that of its steps alone; an empty `restart` is none."""
+        along = cut(self.along, first, end)
+        if restart:
+            along["restart"] = restart
+        return self.sweep(self.cell, x, state, weights, **along)
 
 
 class _OnCore(torch.autograd.Function):
@@ -231,7 +240,7 @@ class _OnCore(torch.autograd.Function):
         wanted = [
             want or at in (5, 6) for at, want in enumerate(asked)
         ]  # a segment hands the state's to the one before
-        dx = torch.empty_like(whole.x) if asked[0] else None
+        dx = unwritten_like(whole.x) if asked[0] else None
         d: list[Tensor | None] = [None] * native.N_INPUTS
         d[5 : 5 + len(kept)] = dstate
         onto, sums = None, native.bias_sums(whole)
@@ -286,11 +295,12 @@ def _refuse_again() -> None:
 
 
 class _Function(torch.autograd.Function):
-    """`Segments` as one node of autograd. Its inputs after the first: x, the weights, the state."""
+    """`Segments` as one node of autograd. Its inputs after the first: x, the weights, the state, the restart if any."""
 
     @staticmethod
     def forward(ctx: Any, run: Segments, x: Tensor, *rest: Any) -> tuple[Tensor, ...]:
-        weights, state = Weights(*rest[:N]), tuple(rest[N:])
+        S = len(run.cell.state_names)
+        weights, state, restart = Weights(*rest[:N]), rest[N : N + S], rest[N + S :]
         pairs = borders(len(x), run.n, run.along)
         y = x.new_empty(*x.shape[:2], state[0].shape[-1])
         # One piece of memory for all: small ones between the large ones that come and go would hold those apart.
@@ -298,9 +308,9 @@ class _Function(torch.autograd.Function):
         for i, (first, end) in enumerate(pairs):
             for all_of_it, part in zip(kept, state, strict=True):
                 all_of_it[i] = part
-            y[first:end], state = run.run(x[first:end], state, weights, first, end)
+            y[first:end], state = run.run(x[first:end], state, weights, restart, first, end)
         ctx.run = run
-        ctx.save_for_backward(x, *weights, *kept)
+        ctx.save_for_backward(x, *weights, *restart, *kept)
         ctx.set_materialize_grads(False)
         return y, *state
 
@@ -308,46 +318,48 @@ class _Function(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor | None, *dstate: Tensor | None) -> tuple[Any, ...]:
         _refuse_again()
         x, *rest = ctx.saved_tensors
-        run, weights, wanted = ctx.run, rest[:N], ctx.needs_input_grad[1:]
-        kept = list(zip(*(part.unbind() for part in rest[N:]), strict=True))
+        run, S = ctx.run, len(dstate)
+        same, parts = rest[:-S], rest[-S:]  # what every segment reads: the weights and the restart
+        wanted = [want for i, want in enumerate(ctx.needs_input_grad[1:]) if not N < i <= N + S]  # x, and those
+        kept = list(zip(*(part.unbind() for part in parts), strict=True))
         dx = torch.empty_like(x) if wanted[0] else None
-        total: list[Tensor | None] = [None] * N
+        total: list[Tensor | None] = [None] * len(same)
         for (first, end), start in zip(borders(len(x), run.n, run.along)[::-1], kept[::-1], strict=True):
-            piece = x[first:end], weights, start
             coming = None if dy is None else dy[first:end], *dstate
-            dpiece, dweights, dstate = _back(run, first, end, piece, coming, wanted)
+            dpiece, dsame, dstate = _back(run, first, end, [x[first:end], *same], start, coming, wanted)
             if dx is not None:
                 dx[first:end] = 0 if dpiece is None else dpiece
-            for i, d in enumerate(dweights):
+            for i, d in enumerate(dsame):
                 if d is not None:
                     total[i] = d if total[i] is None else total[i].add_(d)  # type: ignore[union-attr]
-        return None, dx, *total, *dstate
+        return None, dx, *total[:N], *dstate, *total[N:]
 
 
 def _back(
     run: Segments,
     first: int,
     end: int,
-    piece: tuple[Tensor, list[Tensor | None], State],
+    read: list[Tensor | None],
+    start: State,
     coming: tuple[Tensor | None, ...],
-    wanted: tuple[bool, ...],
+    wanted: Sequence[bool],
 ) -> tuple[Tensor | None, list[Tensor | None], tuple[Tensor | None, ...]]:
-    """One segment forward and back: the gradients of its x, of the weights and of the state that it starts from."""
-    x, weights, state = piece
-    leaves = list(_leaves([x, *weights], wanted[: 1 + N])) + [part.detach().requires_grad_() for part in state]
+    """One segment forward and back: the gradients of its x, of the rest of `read`, and of the state it starts from."""
+    leaves = [*_leaves(read, wanted), *(part.detach().requires_grad_() for part in start)]
+    x, *same = leaves[: len(read)]
     with torch.enable_grad():
-        start = tuple(part for part in leaves[1 + N :] if part is not None)
-        y, final = run.run(leaves[0], start, Weights(*leaves[1 : 1 + N]), first, end)  # type: ignore[arg-type]
+        begun, weights, restart = tuple(leaves[len(read) :]), Weights(*same[:N]), tuple(same[N:])  # type: ignore[arg-type]
+        y, final = run.run(x, begun, weights, restart, first, end)  # type: ignore[arg-type]
     ends = [(out, d) for out, d in zip((y, *final), coming, strict=True) if d is not None and out.requires_grad]
     if not ends:
-        return None, [None] * N, (None,) * len(state)
+        return None, [None] * len(same), (None,) * len(start)
     outs, d_outs = zip(*ends, strict=True)
     asked = [leaf for leaf in leaves if leaf is not None and leaf.requires_grad]
     found = iter(torch.autograd.grad(outs, asked, d_outs, allow_unused=True))
     d = [next(found) if leaf is not None and leaf.requires_grad else None for leaf in leaves]
-    return d[0], d[1 : 1 + N], tuple(d[1 + N :])
+    return d[0], d[1 : len(read)], tuple(d[len(read) :])
 
 
-def _leaves(tensors: list[Tensor | None], wanted: tuple[bool, ...]) -> Iterator[Tensor | None]:
+def _leaves(tensors: Sequence[Tensor | None], wanted: Sequence[bool]) -> Iterator[Tensor | None]:
     for tensor, want in zip(tensors, wanted, strict=True):
         yield None if tensor is None else tensor.detach().requires_grad_(want)
