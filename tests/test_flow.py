@@ -4,13 +4,13 @@ import math
 
 import pytest
 import torch
-from table import problem
+from table import flat, problem
 from test_online import ALL
 from torch import nn
 
 import recorrente
 from recorrente import cells, layers
-from recorrente.credit import Truncated, gradient_flow, judge, lyapunov_exponents, singular_values
+from recorrente.credit import Truncated, gradient_flow, judge, lyapunov_exponents, singular_values, spectrum
 from recorrente.credit.trace import traced
 from recorrente.errors import InputError
 from recorrente.sweep import reference
@@ -42,6 +42,54 @@ def test_norms_are_those_of_hooks(kind):
     truth = hooked(layer, x, loss)
     for layer.credit in (None, Truncated(2)):  # what is seen is the whole gradient
         assert torch.allclose(gradient_flow(layer, x, loss).norms[0], truth.norm(dim=-1), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "how", [{"zoneout": (0.5, 0.2)}, {"learned_state": True}, {"zoneout": 0.3, "residual": True}], ids=str
+)
+@pytest.mark.parametrize("kind", [recorrente.GRU, recorrente.LSTM])
+def test_what_is_seen_is_the_layer_with_all_that_was_chosen_of_it(kind, how):
+    """dL/dh_t and dh_T/dh_t by running the layer itself from h_t on."""
+    layer, x = kind(C, C, dtype=DOUBLE, **how).eval(), torch.randn(T, B, C, dtype=DOUBLE)
+    for name, parameter in layer.named_parameters():
+        if name.endswith("_0"):
+            nn.init.normal_(parameter, std=3.0)
+    flow = gradient_flow(layer, x, lambda y: y.square().sum())
+    lag = 4
+    for t in range(T - 1):
+        state = layer(x[: t + 1])[1]
+        h, *rest = (state,) if isinstance(state, torch.Tensor) else state
+        h = h.detach().requires_grad_()
+
+        def on(h, t=t, rest=rest):
+            return layer(x[t + 1 :], (h, *rest) if rest else h)
+
+        now = h[0] + (x[t] if layer.residual else 0)
+        loss = now.square().sum() + on(h)[0].square().sum()
+        (d,) = torch.autograd.grad(loss, h)
+        assert torch.allclose(flow.norms[0, t], d[0].norm(dim=-1), rtol=1e-10)
+        if t + 1 == T - lag:
+            J = torch.autograd.functional.jacobian(lambda h: flat(on(h)[1])[0][0], h)  # (B, C, 1, B, C)
+            dense = torch.stack([J[b, :, 0, b] for b in range(B)])
+            assert torch.allclose(singular_values(layer, x, lag=lag)[0], torch.linalg.svdvals(dense), rtol=1e-8)
+
+
+def test_a_mask_of_h_is_in_the_singular_values():
+    layer, x = recorrente.GRU(C, H, dtype=DOUBLE), torch.randn(T, B, C, dtype=DOUBLE)
+    drop, (weights,) = torch.rand(B, H, dtype=DOUBLE), layer.weights()
+    seen = []
+
+    def dropping(cell, x, state, weights, **along):
+        return traced(seen)(cell, x, state, weights, drop=drop, **along)
+
+    h = torch.randn(B, H, dtype=DOUBLE)
+    dropping(layer.cell, x, (h,), weights)
+    J = torch.autograd.functional.jacobian(lambda h: reference(layer.cell, x[:1], (h,), weights, drop=drop)[1][0], h)
+    one = spectrum._of(seen[0])
+    probe = torch.randn(B, 1, H, 2, dtype=DOUBLE)
+    dense = torch.stack([J[b, :, b] for b in range(B)])
+    assert torch.allclose(one.push(0, probe)[:, 0], dense @ probe[:, 0], rtol=1e-10)
+    assert torch.allclose(one.pull(0, probe)[:, 0], dense.mT @ probe[:, 0], rtol=1e-10)
 
 
 def test_lengths_layers_and_directions():

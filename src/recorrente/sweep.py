@@ -19,7 +19,7 @@ from recorrente.notation import State, Weights
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["Along", "Credit", "Sweep", "cut", "reference", "said", "shares"]
+__all__ = ["Along", "Credit", "Sweep", "cut", "mixed", "reference", "said", "shares"]
 
 
 class Along(TypedDict, total=False):
@@ -57,6 +57,12 @@ def said(along: Along) -> Along:
 def shares(zone: tuple[Tensor | None, ...], like: Tensor) -> tuple[Tensor | None, ...]:
     """What stays of the old state, as numbers in the dtype of `like`."""
     return tuple(None if z is None else z.to(like.dtype) for z in zone)
+
+
+def mixed(zone: tuple[Tensor | None, ...], t: int, after: State, before: State) -> State:
+    """The state after step t where the share `zone` of the old one stays."""
+    parts = zip(zone, after, before, strict=True)
+    return tuple(new if z is None else torch.lerp(new, old, z[t]) for z, new, old in parts)
 
 
 def cut(along: Along, first: int, end: int) -> Along:
@@ -110,9 +116,7 @@ def reference(cell: Cell, x: Tensor, state: State, weights: Weights, **along: Un
             before = tuple(torch.where(reset[t, :, None], new, old) for new, old in zip(restart, state, strict=True))
         dropped = {} if along.get("drop") is None else {"drop": along["drop"]}
         after = cell.step(from_input[t], before, weights, **dropped)
-        after = tuple(
-            new if z is None else torch.lerp(new, old, z[t]) for z, new, old in zip(zone, after, before, strict=True)
-        )
+        after = mixed(zone, t, after, before)
         if inside is None:
             state = after
             outputs.append(state[0])

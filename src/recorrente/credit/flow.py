@@ -22,7 +22,7 @@ from recorrente.notation import State
 __all__ = ["Flow", "gradient_flow"]
 
 SLOPE = 0.05  # of the steepest: a gate with less is saturated
-SHIFTS = torch.arange(-8.0, 8.5, 0.5)  # where the steepest is looked for, in units of the pre-activation
+SHIFTS = [half / 2 for half in range(-16, 17)]  # where the steepest is looked for, in units of the pre-activation
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def gradient_flow(
 
     Args:
         module: a layer of `recorrente.layers`, or a `Network` of one and a head.
-        x: `(T, B, C)`, whatever the layer's `batch_first`.
+        x: `(T, B, C)`, whatever the layer's `batch_first`. It starts from the layer's learned state, or zeros.
         loss: from the module's outputs to a number: a layer's `(T, B, H)`, a network's `(T, B, K)`; `(B, K)` of a
             network whose head reads all steps together (`pooled`), as its `last` gives them.
         lengths: `(B,)`, the steps of each row; None where all have T.
@@ -85,10 +85,10 @@ def gradient_flow(
     if x.dim() != 3 or not x.shape[0]:
         raise InputError("x", came=f"shape {tuple(x.shape)}", wanted="(T, B, C), T of 1 or more")
     layer: Any = module.recurrence if isinstance(module, Network) else module
-    ends = None if lengths is None else torch.as_tensor(lengths)
+    ends = None if lengths is None else torch.as_tensor(lengths, device="cpu")
     seen: list[Trace] = []
     with torch.enable_grad():
-        y, final = layer.run(x, layer.zero_state(x), traced(seen), lengths=ends)
+        y, final = layer.run(x, layer.first_state(x), traced(seen), lengths=ends)
         value = loss(_outputs(module, y, final, ends))
         if not isinstance(value, Tensor) or value.numel() != 1:
             raise InputError("loss", came=f"a function that gave {value!r:.60}", wanted="one that gives one number")
@@ -133,7 +133,7 @@ def _gradients(value: Tensor, trace: Trace, gates: bool) -> tuple[Tensor, Tensor
 
 def _shares(trace: Trace, db: Tensor) -> Tensor:
     """(T, B): <db_t h_{t-1}^T, D> / <D, D> with D their sum; no T x H x H."""
-    before = torch.stack([state[0] for state in trace.before]).detach()  # (T, B, H)
+    before = torch.stack([trace.read(t) for t in range(len(trace.hidden))]).detach()  # (T, B, H)
     total = torch.einsum("tbi,tbj->ij", db, before)
     size = total.square().sum()
     along = ((db @ total) * before).sum(-1)
@@ -148,7 +148,7 @@ def _saturation(trace: Trace) -> Tensor:
     now = _slopes(trace.cell, a, b, before)
     steepest = now
     for g in range(trace.cell.gates):
-        for shift in SHIFTS.tolist():
+        for shift in SHIFTS:
             moved = a.unflatten(-1, (trace.cell.gates, -1)).clone()
             moved[..., g, :] += shift
             there = _slopes(trace.cell, moved.flatten(-2), b, before)
@@ -163,7 +163,7 @@ def _slopes(cell: Cell, a: Tensor, b: Tensor, before: State) -> Tensor:
     """|ds'/da| of each gate, (G, T, B, H): of the last part of the state that the gate moves; c of an LSTM, h for o."""
     a = a.requires_grad_()
     after = cell.pointwise(a, b, before)
-    slopes = torch.zeros(())
+    slopes = a.new_zeros(())
     for part in after:  # h first: a later part, where a gate moves it, has the last word
         (d,) = torch.autograd.grad(part.sum(), a, retain_graph=True, allow_unused=True, materialize_grads=True)
         d = d.unflatten(-1, (cell.gates, -1)).abs().movedim(-2, 0)

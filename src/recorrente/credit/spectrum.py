@@ -30,6 +30,7 @@ class Jacobians:
     by_state: Tensor  # (T, B, S, H, G)
     direct: Tensor  # (T, B, S, S, H)
     weight_hh: Tensor  # (G*H, H)
+    drop: Tensor | None = None  # (B, H), what h is multiplied with on its way into W_hh
 
     def __len__(self) -> int:
         """T, the number of steps."""
@@ -38,7 +39,7 @@ class Jacobians:
     def push(self, t: int, v: Tensor) -> Tensor:
         """J_t v: from a change before step t to that after it."""
         B, _, H, k = v.shape
-        products = (self.weight_hh @ v[:, 0]).view(B, -1, H, k)  # (B, G, H, k)
+        products = (self.weight_hh @ self._dropped(v[:, 0])).view(B, -1, H, k)  # (B, G, H, k)
         passing = torch.einsum("bpqh,bqhk->bphk", self.direct[t], v)
         return passing + torch.einsum("bphg,bghk->bphk", self.by_state[t], products)
 
@@ -46,12 +47,15 @@ class Jacobians:
         """J_t^T u: from a gradient after step t to that before it."""
         passing = torch.einsum("bpqh,bphk->bqhk", self.direct[t], u)
         gates = torch.einsum("bphg,bphk->bghk", self.by_state[t], u).flatten(1, 2)  # (B, G*H, k)
-        passing[:, 0] += self.weight_hh.T @ gates
+        passing[:, 0] += self._dropped(self.weight_hh.T @ gates)
         return passing
+
+    def _dropped(self, v: Tensor) -> Tensor:
+        return v if self.drop is None else v * self.drop[..., None]
 
 
 def jacobians(module: Any, x: Tensor, state: State | None = None) -> list[Jacobians]:
-    """J_t of every layer and direction of `module`, along the trajectory of `x (T, B, C)`.
+    """J_t of every layer and direction of `module`, along the trajectory of `x (T, B, C)` from its first state.
 
     Raises:
         InputError: a cell that is not pointwise, or an x without steps.
@@ -61,7 +65,7 @@ def jacobians(module: Any, x: Tensor, state: State | None = None) -> list[Jacobi
         raise InputError("x", came=f"shape {tuple(x.shape)}", wanted="(T, B, C), T of 1 or more")
     seen: list[Trace] = []
     with torch.no_grad():
-        layer.run(x, layer.zero_state(x) if state is None else state, traced(seen))
+        layer.run(x, layer.first_state(x) if state is None else state, traced(seen))
     if not all(trace.pointwise for trace in seen):
         raise InputError("module", came=repr(layer.cell), wanted="a pointwise cell without projection")
     return [_of(trace) for trace in seen]
@@ -70,12 +74,15 @@ def jacobians(module: Any, x: Tensor, state: State | None = None) -> list[Jacobi
 def _of(trace: Trace) -> Jacobians:
     """The derivatives of all steps at once: the steps are rows of one batch."""
     assert trace.from_input is not None
-    order = torch.tensor(trace.order)
+    order = torch.tensor(trace.order, device=trace.from_input.device)
     (T, B), weight = trace.inside.shape, trace.weights.weight_hh.detach()
     before = tuple(torch.cat([trace.before[t][p] for t in trace.order]) for p in range(len(trace.before[0])))
     a = trace.from_input[order].flatten(0, 1)
-    _, step = Step.at(trace.cell, a, torch.cat([trace.from_state[t] for t in trace.order]), before, a, weight)
-    return Jacobians(step.by_state.unflatten(0, (T, B)), step.direct.unflatten(0, (T, B)), weight)
+    after, step = Step.at(trace.cell, a, torch.cat([trace.from_state[t] for t in trace.order]), before, a, weight)
+    if any(z is not None for z in trace.zone):
+        zone = tuple(None if z is None else z.index_select(0, order).flatten(0, 1) for z in trace.zone)
+        _, step = step.zoned(after, before, zone)
+    return Jacobians(step.by_state.unflatten(0, (T, B)), step.direct.unflatten(0, (T, B)), weight, trace.drop)
 
 
 def singular_values(module: Any, x: Tensor, *, lag: int, most: int = 8) -> Tensor:
@@ -119,8 +126,8 @@ def _singular_values(J: Jacobians, first: int, most: int) -> Tensor:
             whole = J.pull(t, whole)
         return whole[:, 0]
 
-    generator = torch.Generator().manual_seed(0)
-    probes = torch.randn(B, H, min(H, most + SPARE), generator=generator, dtype=torch.float64)
+    generator = torch.Generator("cpu").manual_seed(0)
+    probes = torch.randn(B, H, min(H, most + SPARE), generator=generator, dtype=torch.float64, device="cpu")
     q = torch.linalg.qr(probes.to(J.by_state)).Q
     for _ in range(POWERS):
         q = torch.linalg.qr(pull(torch.linalg.qr(push(q)).Q)).Q
@@ -156,8 +163,8 @@ def lyapunov_exponents(module: Any, x: Tensor, *, most: int = 4, settle: int = 0
 def _exponents(J: Jacobians, most: int, settle: int) -> Tensor:
     T, B, S, H, _ = J.by_state.shape
     k = min(most, S * H)
-    generator = torch.Generator().manual_seed(0)
-    probes = torch.randn(B, S * H, k, generator=generator, dtype=torch.float64)
+    generator = torch.Generator("cpu").manual_seed(0)
+    probes = torch.randn(B, S * H, k, generator=generator, dtype=torch.float64, device="cpu")
     q, total = torch.linalg.qr(probes.to(J.by_state)).Q, J.by_state.new_zeros(B, k)
     for t in range(T):
         q, r = torch.linalg.qr(J.push(t, q.view(B, S, H, k)).reshape(B, S * H, k))
