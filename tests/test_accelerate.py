@@ -1,6 +1,7 @@
 """An existing model gets our layers, keeps everything it had, and gives them back."""
 
 import copy
+import warnings
 
 import pytest
 import torch
@@ -93,6 +94,24 @@ def test_a_subclass_is_left_alone_and_named():
     with pytest.warns(UserWarning, match="0 stays as it is: Mine"):
         recorrente.accelerate(model)
     assert type(model[0]) is Mine
+
+
+def test_restore_says_what_torchs_layers_do_not_know_and_what_stays():
+    model = nn.Sequential(recorrente.GRU(4, 4, residual=True, learned_state=True, zoneout=0.3), recorrente.GRU(4, 4))
+    nn.utils.parametrizations.weight_norm(model[1], "weight_hh_l0")
+    with (
+        pytest.warns(UserWarning, match="0 loses zoneout=0.3, residual=True, learned_state=True"),
+        pytest.warns(UserWarning, match="1 stays as it is: ParametrizedGRU is a subclass of ours"),
+    ):
+        recorrente.restore(model)
+    assert type(model[0]) is nn.GRU
+    assert vars(model[0]).keys() == vars(nn.GRU(4, 4)).keys()
+    assert model[0].state_dict().keys() == nn.GRU(4, 4).state_dict().keys()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        recorrente.restore(nn.Sequential(recorrente.accelerate(nn.LSTM(3, 4))))
+        layer = recorrente.accelerate(model[0])  # nothing is left of what was chosen
+    assert layer.torchs_own
 
 
 def test_importing_the_files_does_not_hide_the_functions():

@@ -66,6 +66,14 @@ def test_the_page_on_sequences_runs_and_says_what_it_says(name, capsys):
         assert capsys.readouterr().out.split("\n")[:-1] == said
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_the_page_on_torch_runs_and_says_what_it_says(capsys):
+    code = examples("docs/guide/torch.md")["restore"]
+    assert examples("docs/guia/torch.md")["restore"] == code
+    exec(compile(code, "docs/guide/torch.md", "exec"), {})
+    assert capsys.readouterr().out == "True\n"
+
+
 @pytest.mark.parametrize("name", ["layer", "accelerate"])
 def test_the_page_on_keras_runs_and_says_what_it_says(name, capsys):
     code = examples("docs/guide/keras.md")[name]

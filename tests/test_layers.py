@@ -5,6 +5,7 @@ import itertools
 import pickle
 import re
 
+import numpy
 import pytest
 import torch
 from table import DTYPES, LAYERS, PAIRS, assert_close, flat, gradients, pair
@@ -231,6 +232,47 @@ def test_hx_of_the_wrong_kind_is_refused():
         recorrente.LSTM(C, H)(x, h)
     with pytest.raises(InputError, match="2 tensors"):
         recorrente.GRU(C, H)(x, (h, h))
+
+
+def test_what_does_not_fit_is_named():
+    x, h = torch.randn(T, B, C), torch.randn(1, B, 3)
+    projected = recorrente.LSTM(C, H, proj_size=3)
+    own = layers.Recurrent(cells.GRU(), C, H)
+    calls = {
+        "h_0: got shape .*float64": lambda: projected(x, (h.double(), torch.zeros(1, B, H).double())),
+        r"input: got packed values \(4, 2, 6\)": lambda: recorrente.GRU(C, H)(pack_sequence([torch.zeros(4, 2, 6)])),
+        "lengths: got 'ab'": lambda: recorrente.GRU(C, H)(x, lengths="ab"),
+        "input: got 3 values a step": lambda: own(x[..., :3]),
+        "input: got torch.float64": lambda: own(x.double()),
+        "x: got shape .*three dimensions": lambda: own(x[0]),
+        "cell: got <class": lambda: layers.Recurrent(cells.GRU, C, H),
+        "dropout: got 1.5": lambda: layers.Recurrent(cells.GRU(), C, H, dropout=1.5),
+        r"zoneout: got \[0.1, 0.2\].* tuple": lambda: recorrente.GRU(C, H, zoneout=[0.1, 0.2]),
+    }
+    for words, call in calls.items():
+        with pytest.raises(InputError, match=words):
+            call()
+    with pytest.raises(TypeError, match="zoneot"):
+        layers.Recurrent(cells.GRU(), C, H, zoneot=0.1)
+    assert recorrente.GRU(C, H, zoneout=numpy.float32(0.25)).noise.zoneout == 0.25
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_layer_begun_anew_has_a_learned_state_of_zeros(name):
+    layer, _ = pair(name, C, H)
+    layer = type(layer)(C, H, **PAIRS[name][2], learned_state=True)
+    nn.init.ones_(layer.h_0)
+    layer.reset_parameters()
+    assert not layer.h_0.any()
+    assert layer.weight_hh_l0.std() > 0
+
+
+def test_a_trace_is_taken_under_autocast_too():
+    layer, x = recorrente.GRU(C, H), torch.randn(T, B, C)
+    with torch.autocast("cpu"):
+        y, _, trace = layer(x.bfloat16(), trace=True)
+    assert y.dtype == torch.float32
+    assert torch.equal(trace.h[0], y)
 
 
 @pytest.mark.parametrize("keywords", [{"hidden_size": 0}, {"dropout": 2}, {"bias": 1}, {"num_layers": 0}], ids=str)

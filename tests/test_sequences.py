@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from table import assert_close, error, flat
 from torch import nn
+from torch.nn.utils.rnn import pack_sequence
 
 import recorrente
 from recorrente import cells, layers
@@ -340,7 +341,30 @@ def test_a_stream_goes_on_where_it_stopped():
     assert torch.equal(stream(x[:, :2]), layer(x[:, :2])[0])
 
 
+def test_a_stream_takes_what_its_layer_takes():
+    layer = recorrente.GRU(2, 3)
+    stream, x = Stateful(layer), torch.randn(8, 2)
+    assert torch.equal(torch.cat([stream(x[:5]), stream(x[5:])]), layer(x)[0])  # one row, unbatched
+    with pytest.raises(InputError, match="x: got 2 rows, wanted one row, unbatched"):
+        stream(torch.zeros(5, 2, 2))
+    with pytest.raises(InputError, match="rows: got"):
+        stream.forget([0])
+    stream.forget()
+    rows = [torch.randn(4, 2), torch.randn(3, 2)]
+    packed = pack_sequence(rows)
+    first, second = stream(packed), stream(packed)
+    assert torch.equal(second.data, layer(packed, layer(packed)[1])[0].data)
+    assert not torch.equal(first.data, second.data)
+    with pytest.raises(InputError, match="x: got one row, unbatched, wanted 2 rows"):
+        stream(x)
+    y, trace = stream(torch.zeros(5, 2, 2), trace=True)
+    assert torch.equal(trace.h[0], y)
+    stream.double()
+    assert stream(torch.zeros(5, 2, 2, dtype=torch.float64)).dtype == torch.float64
+
+
 BAD = {
+    "restart": [torch.zeros(9, 9)],
     "reset": [torch.zeros(4, 2), torch.zeros(2, 4, dtype=torch.bool), [[True]]],
     "lengths": [[5, 1], [-1, 2], [1.5, 2.0], [1]],
 }

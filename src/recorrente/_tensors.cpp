@@ -24,7 +24,7 @@ struct Exchange {
 const Exchange* exchange = nullptr;
 
 constexpr std::int32_t kCpu = 1;
-enum Kind : std::uint8_t { kInteger = 0, kReal = 2 };
+enum Kind : std::uint8_t { kInteger = 0, kUnsigned = 1, kReal = 2 };
 
 // A tensor as it lies in memory. Absent: None.
 struct View {
@@ -45,6 +45,8 @@ struct View {
       if (size(i) != 1 && stride(i) != step) return false;
     return true;
   }
+  // Not so a wrapper of other tensors; a null pointer means something else to the core.
+  bool has_memory() const { return as.data || bytes() == 0; }
   std::uintptr_t address() const { return absent ? 0 : reinterpret_cast<std::uintptr_t>(as.data) + as.byte_offset; }
   void* data() const { return reinterpret_cast<void*>(address()); }
 
@@ -64,7 +66,7 @@ bool view(nb::handle tensor, View& to) {
   to.absent = tensor.is_none();
   if (to.absent) return true;
   if (exchange->view(tensor.ptr(), &to.as) != 0) return PyErr_Clear(), false;
-  return to.as.device.device_type == kCpu && to.as.strides && !has_sign_pending(tensor);
+  return to.as.device.device_type == kCpu && to.as.strides && to.has_memory() && !has_sign_pending(tensor);
 }
 
 bool alike(const View& a, const View& b) { return a.as.dtype.code == b.as.dtype.code && a.as.dtype.bits == b.as.dtype.bits; }
@@ -205,6 +207,7 @@ nb::object plain_backward(nb::sequence gradients, nb::tuple inputs, nb::tuple wa
   if (!fits(at_y, like, p.T, p.B, p.H) || !fits(dy, like, p.T, p.B, p.H) || !fits(dh_n, like, p.B, p.H, false) ||
       !fits(dc_n, like, p.B, p.H, false))
     return nb::none();
+  if (!at_saved.is(kUnsigned, 8) || !at_saved.dense() || at_saved.bytes() < saved_bytes(p)) return nb::none();
   nb::list made;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const bool wants = i < kFirst && !in.of[i].absent && nb::cast<bool>(wanted[i]);

@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from recorrente import cells
 from recorrente.compiling import let_dynamo_trace
 from recorrente.errors import InputError
-from recorrente.native import automatic, lack, native, transform
+from recorrente.native import automatic, lack, native, tracing, transform
 from recorrente.noise import Noise
 from recorrente.notation import State, Weights
 from recorrente.projection import lack as lack_of_projection
@@ -125,15 +125,19 @@ class _Layer(nn.Module):
     residual: bool = False
     learned_state: bool = False
 
-    def _extend(self, credit: Credit | None, residual: bool, learned_state: bool, noise: dict[str, Any]) -> None:
+    def _extend(self, credit: Credit | None, residual: bool, learned_state: bool, noise: Noise) -> None:
         """What our layers take beside torch's arguments."""
         self.credit, self.residual, self.learned_state = credit, residual, learned_state
-        self.noise = Noise(**noise) if any(noise.values()) else QUIET
+        self.noise = QUIET if noise == QUIET else noise
         if learned_state:
             like = next(self.parameters())
             rows = self.num_layers * self.directions
             for name, width in zip(self.cell.state_names, self.widths, strict=True):
                 self.register_parameter(f"{name}_0", nn.Parameter(like.new_zeros(rows, width)))
+
+    def _forget_learned_state(self) -> None:
+        for name in self.cell.state_names if self.learned_state else ():
+            nn.init.zeros_(getattr(self, f"{name}_0"))
 
     def _said(self) -> str:
         """What was chosen of it, for the layer's repr."""
@@ -233,6 +237,14 @@ class _Layer(nn.Module):
             return y, tuple(part.unsqueeze(0) for part in final[0])
         return y, tuple(torch.stack(part) for part in zip(*final, strict=True))
 
+    def _refuse(self, x: Tensor) -> None:
+        """Refuses an `x` that does not fit the parameters."""
+        if x.shape[-1] != self.input_size:
+            raise ShapeError("input", came=f"{x.shape[-1]} values a step", wanted=f"input_size, here {self.input_size}")
+        dtype = _given(self, self._parameters, "weight_ih_l0").dtype
+        if x.dtype != dtype:
+            raise ShapeError("input", came=x.dtype, wanted=f"{dtype}, as the parameters", cure="Convert one: .to(...)")
+
     def start(self, hx: Tensor | State | None, x: Tensor, *, batched: bool = True) -> State:
         """What the caller gave as `hx` as a state for `x (T, B, C)`; the learned state or zeros for None."""
         if hx is None:
@@ -243,15 +255,16 @@ class _Layer(nn.Module):
             raise ShapeError("hx", came=f"{len(state)} tensors", wanted=f"{wanted}, in a tuple")
         for name, part, width in zip(self.cell.state_names, state, self.widths, strict=True):
             shape = (self.num_layers * self.directions, *([x.shape[1]] if batched else []), width)
-            if part.shape != shape:
-                raise ShapeError(f"{name}_0", came=f"shape {tuple(part.shape)}", wanted=f"shape {shape}")
+            if part.shape != shape or part.dtype != x.dtype:
+                came = f"shape {tuple(part.shape)}, {part.dtype}"
+                raise ShapeError(f"{name}_0", came=came, wanted=f"shape {shape}, {x.dtype}")
         return state if batched else tuple(part.unsqueeze(1) for part in state)
 
 
 def _lengths(lengths: Tensor | Sequence[int], T: int, B: int) -> Tensor:
     """What the caller gave as `lengths`, as the sweeps want it: (B,), int64, on the CPU."""
     # What fits is asked, not converted: each of torch's conversions costs 10 us where its code has left the caches.
-    given = lengths if isinstance(lengths, Tensor) else torch.as_tensor(lengths)
+    given = lengths if isinstance(lengths, Tensor) else _as_integers(lengths)
     if given.dtype.is_floating_point or given.dtype == torch.bool or given.shape != (B,):
         raise InputError("lengths", came=f"{given.dtype} {tuple(given.shape)}", wanted=f"integers ({B},), one a row")
     if not (given.dtype == torch.int64 and given.is_cpu and given.is_contiguous()):
@@ -261,6 +274,13 @@ def _lengths(lengths: Tensor | Sequence[int], T: int, B: int) -> Tensor:
         if came and not 0 <= min(came) <= max(came) <= T:
             raise InputError("lengths", came=came, wanted=f"numbers from 0 to T, here {T}")
     return given
+
+
+def _as_integers(lengths: Any) -> Tensor:
+    try:
+        return torch.as_tensor(lengths, device="cpu")
+    except (TypeError, ValueError, RuntimeError):
+        raise InputError("lengths", came=repr(lengths), wanted="integers, one a row") from None
 
 
 def _reset(reset: Any, T: int, B: int, *, batch_first: bool, batched: bool) -> Tensor:
@@ -274,12 +294,19 @@ def _reset(reset: Any, T: int, B: int, *, batch_first: bool, batched: bool) -> T
     return reset[:, None] if not batched else reset.t() if batch_first else reset
 
 
+def _refuse_restart_alone(reset: object, restart: object) -> None:
+    if restart is not None and reset is None:
+        raise InputError("restart", came="it without reset", wanted="reset=, the steps before which it is started from")
+
+
 def _packed_reset(reset: Any, beside: PackedSequence, T: int, B: int) -> Tensor:
     """The same for a packed input: (T, B), the rows in the packed order."""
     if not isinstance(reset, PackedSequence):
         reset = _reset(reset, T, B, batch_first=False, batched=True)
         return reset if beside.sorted_indices is None else reset.index_select(1, beside.sorted_indices)
-    orders = [torch.arange(B) if p.sorted_indices is None else p.sorted_indices.cpu() for p in (reset, beside)]
+    orders = [
+        torch.arange(B, device="cpu") if p.sorted_indices is None else p.sorted_indices.cpu() for p in (reset, beside)
+    ]
     alike = torch.equal(reset.batch_sizes, beside.batch_sizes) and torch.equal(*orders)
     if reset.data.dtype != torch.bool or reset.data.dim() != 1 or not alike:
         came = f"a PackedSequence of {reset.data.dtype} {tuple(reset.data.shape)}, of {len(reset.batch_sizes)} steps"
@@ -314,13 +341,13 @@ class TorchLayer(_Layer):
     ) -> None:
         """Torch's arguments, which torch's constructor reads, and ours, which are told at each layer's class."""
         super().__init__(*args, **kwargs)
-        noise = {
-            "input_dropout": input_dropout,
-            "recurrent_dropout": recurrent_dropout,
-            "zoneout": zoneout,
-            "weight_dropout": weight_dropout,
-        }
+        noise = Noise(input_dropout, recurrent_dropout, zoneout, weight_dropout)
         self._extend(credit, residual, learned_state, noise)
+
+    def reset_parameters(self) -> None:
+        """Torch's; a learned state is zero."""
+        super().reset_parameters()  # type: ignore[misc]
+        self._forget_learned_state()
 
     def extra_repr(self) -> str:
         """Torch's, and what was chosen of ours."""
@@ -331,22 +358,42 @@ class TorchLayer(_Layer):
         """Whether torch's forward would give the same: nothing of ours was asked of the layer."""
         return self._credit is None and self.noise == QUIET and not (self.residual or self.learned_state)
 
+    def forget_what_torch_lacks(self) -> str:
+        """Drops what was chosen beside torch's arguments; tells it, and nothing where nothing was."""
+        said = self._said()
+        for name in self.cell.state_names if self.learned_state else ():
+            delattr(self, f"{name}_0")
+        for name in ("_credit", "noise", "residual", "learned_state"):  # the class's own say that there is nothing
+            self.__dict__.pop(name, None)
+        return said
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        """Refuses torch.jit.script, which asks this: what was given for it, it would leave in the model itself."""
+        raise InputError(
+            "torch.jit.script",
+            came=repr(self),
+            wanted="torch's own layers",
+            cure="recorrente.restore(model) makes them so; torch.jit.trace and torch.export take ours",
+        )
+
     def path(self, x: Tensor, *, lengths: bool = False, reset: bool = False) -> tuple[str, str]:
         """Where `forward` goes with this input, now: `native`, `reference` or `torch`, and what keeps it from the core.
 
-        Torch's own forward takes what the core lacks or would not gain, but for what it does not know: `lengths`,
-        `reset`, credit rules and the rest of what is ours. Those, and the ways of differentiating that the core has no
-        rule for, go to the reference.
+        Torch's own forward takes what the core lacks or would not gain, and what torch.jit records, but for what it
+        does not know: `lengths`, `reset`, credit rules and the rest of what is ours. Those, and the ways of
+        differentiating that the core has no rule for, go to the reference.
         """
-        lacking = lack(self.cell, x)
-        if lacking or self.proj_size:
-            torch_can = self.torchs_own and not (lengths or reset)
-            if not lacking:
-                lacking = lack_of_projection(masked=self.noise.in_step(self.training))
-                if torch_can:
-                    lacking = lacking or loss_of_projection(self.proj_size, self.hidden_size)
-            if lacking:
-                return ("torch" if torch_can else "reference"), lacking
+
+        def torch_can() -> bool:
+            return self.torchs_own and not (lengths or reset)
+
+        lacking = lack(self.cell, x) or tracing()
+        if self.proj_size and not lacking:
+            lacking = lack_of_projection(masked=self.noise.in_step(self.training))
+            if not lacking and torch_can():
+                lacking = loss_of_projection(self.proj_size, self.hidden_size)
+        if lacking:
+            return ("torch" if torch_can() else "reference"), lacking
         special = transform()
         return ("reference" if special else "native"), special
 
@@ -354,8 +401,7 @@ class TorchLayer(_Layer):
         self,
         input: Any,  # noqa: A002
         hx: Any = None,
-        *,
-        lengths: Tensor | Sequence[int] | None = None,
+        lengths: Tensor | Sequence[int] | None = None,  # by place, too: so torch.onnx gives all that it finds here
         reset: Tensor | None = None,
         restart: Any = None,
         trace: bool = False,
@@ -375,15 +421,16 @@ class TorchLayer(_Layer):
 
         On the CPU the arithmetic is in the dtype of the parameters, autocast or not.
         """
-        if trace:
-            return self._traced(input, hx, lengths=lengths, reset=reset, restart=restart)
         packed = isinstance(input, PackedSequence)
         x = input.data if packed else input
         if x.is_cpu and torch.is_autocast_enabled("cpu"):
             dtype = self.weight_ih_l0.dtype
             with torch.autocast("cpu", enabled=False):
                 hx, restart = _floats_to(hx, dtype), _floats_to(restart, dtype)
-                return self.forward(_floats_to(input, dtype), hx, lengths=lengths, reset=reset, restart=restart)
+                return self.forward(_floats_to(input, dtype), hx, lengths, reset, restart, trace)
+        if trace:
+            return self._traced(input, hx, lengths=lengths, reset=reset, restart=restart)
+        _refuse_restart_alone(reset, restart)
         path, _ = self.path(x, lengths=lengths is not None, reset=reset is not None)
         if path == "torch":
             return super().forward(input, hx)
@@ -438,6 +485,8 @@ class TorchLayer(_Layer):
     ) -> tuple[PackedSequence, Any]:
         if lengths is not None:
             raise InputError("lengths", came="them and a PackedSequence", wanted="the one or the other")
+        if given.data.dim() != 2:
+            raise ShapeError("input", came=f"packed values {tuple(given.data.shape)}", wanted="(steps of all rows, C)")
         x, ends = pad_packed_sequence(PackedSequence(given.data, given.batch_sizes))  # rows in the packed order
         self._refuse(x)
 
@@ -456,14 +505,6 @@ class TorchLayer(_Layer):
             state = tuple(part.index_select(1, given.unsorted_indices) for part in state)
         data = pack_padded_sequence(y, ends).data
         return given._replace(data=data), (state if len(state) > 1 else state[0])
-
-    def _refuse(self, x: Tensor) -> None:
-        """Refuses an `x` that does not fit the parameters."""
-        if x.shape[-1] != self.input_size:
-            raise ShapeError("input", came=f"{x.shape[-1]} values a step", wanted=f"input_size, here {self.input_size}")
-        dtype = _given(self, self._parameters, "weight_ih_l0").dtype
-        if x.dtype != dtype:
-            raise ShapeError("input", came=x.dtype, wanted=f"{dtype}, as the parameters", cure="Convert one: .to(...)")
 
 
 _ELMAN = {f: cells.Elman(f) for f in ("tanh", "relu")}
@@ -536,9 +577,16 @@ class Recurrent(_Layer):
         credit: Credit | None = None,
         residual: bool = False,
         learned_state: bool = False,
-        **noise: Any,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        zoneout: float | tuple[float, float] = 0.0,
+        weight_dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        if not isinstance(cell, cells.Cell):
+            raise InputError("cell", came=repr(cell), wanted="a cell, such as recorrente.cells.Elman('tanh')")
+        if not 0 <= dropout <= 1:
+            raise InputError("dropout", came=dropout, wanted="a probability, from 0 to 1")
         for name, value in {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}.items():
             if not isinstance(value, int) or value < 1:
                 raise InputError(name, came=value, wanted="an integer of 1 or more")
@@ -546,6 +594,7 @@ class Recurrent(_Layer):
         self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, dropout, bidirectional
         for name, shape in self._shapes():
             self.register_parameter(name, nn.Parameter(torch.empty(shape)))
+        noise = Noise(input_dropout, recurrent_dropout, zoneout, weight_dropout)
         self._extend(credit, residual, learned_state, noise)
         self.reset_parameters()
 
@@ -571,8 +620,9 @@ class Recurrent(_Layer):
     def reset_parameters(self) -> None:
         """Uniform in +-1/sqrt(H), as torch; a learned state is zero."""
         bound = 1 / math.sqrt(self.hidden_size)
-        for name, parameter in self.named_parameters():
-            nn.init.zeros_(parameter) if name.endswith("_0") else nn.init.uniform_(parameter, -bound, bound)
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
+        self._forget_learned_state()
         for weights in self.weights():
             self.cell.start_own_weights(weights)
 
@@ -585,7 +635,11 @@ class Recurrent(_Layer):
         reset: Tensor | None = None,
         restart: State | None = None,
     ) -> tuple[Tensor, State]:
+        if x.dim() != 3:
+            raise ShapeError("x", came=f"shape {tuple(x.shape)}", wanted="three dimensions")
         x = x.transpose(0, 1) if self.batch_first else x
+        self._refuse(x)
+        _refuse_restart_alone(reset, restart)
         ends = None if lengths is None else _lengths(lengths, *x.shape[:2])
         anew = None
         if reset is not None:

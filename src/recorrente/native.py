@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import DynamicOutputShapeException
 from torch.autograd import forward_ad
 
 from recorrente.cells import GRU, LSTM, Cell, CoupledLSTM, Elman, NormGRU, NormLSTM, PeepholeLSTM, ResetBeforeGRU
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 if BUILT:
     from recorrente import _core
 
-__all__ = ["SlowPathWarning", "automatic", "lack", "native", "target", "transform"]
+__all__ = ["SlowPathWarning", "automatic", "lack", "native", "target", "tracing", "transform"]
 
 
 Maybe = TypeVar("Maybe", Tensor, Tensor | None)
@@ -69,14 +70,20 @@ def lack(cell: Cell, x: Tensor, *, projection: bool = False, **along: Unpack[Alo
 
 
 def transform() -> str:
-    """Which way of differentiating is at work that the core has no rule for; empty where none is."""
+    """What is at work around the call that the core has no rule for; empty where nothing is."""
     if torch.compiler.is_compiling():
         return ""
     if torch._C._functorch.peek_interpreter_stack() is not None:
         return "a transform of torch.func (vmap, grad, jvp, ...) is at work, and the core has no rule for it"
     if forward_ad._current_level >= 0:
         return "forward-mode differentiation is at work, and the core has no rule for it"
-    return ""
+    return tracing()
+
+
+def tracing() -> str:
+    """Why what the core does would be missing from the record that is being made; empty where none is."""
+    recorded = torch.jit.is_tracing()  # type: ignore[attr-defined]
+    return "torch.jit records torch's operations, and what the core does is none" if recorded else ""
 
 
 def automatic(cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpack[Along]) -> tuple[Tensor, State]:
@@ -103,11 +110,13 @@ def native(cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpac
     code = number_of(cell)
     if code is None:
         raise NotImplementedError(lack(cell, x))
+    if recorded := tracing():
+        raise InputError("native", came=recorded, wanted="a layer, or `automatic`, which go another way there")
     if weights.weight_hr is not None:
         return folded(native)(cell, x, state, weights, **along)
     inputs, how = given(x, state, weights, along), way(code, along)
     saving = torch.is_grad_enabled() and _any_requires_grad(inputs)
-    if torch.compiler.is_compiling() or type(x) is not Tensor:
+    if torch.compiler.is_compiling() or type(x) not in _PLAIN:
         y, *final, _ = torch.ops.recorrente.sweep(*inputs, *how, saving)
     elif saving:
         apply = _Differentiable.apply if torch._C._are_functorch_transforms_active() else _apply
@@ -147,6 +156,7 @@ class Way(NamedTuple):
     reverse: bool = False
 
 
+_PLAIN = frozenset({Tensor, nn.Parameter})  # other types may have a dispatch of their own
 N_INPUTS, N_WAY = len(Inputs._fields), len(Way._fields)
 OWN, RESTARTS = slice(7, 11), slice(11, 13)  # of Inputs: a cell's weights beside torch's, and what it restarts from
 FEWEST = 7  # of Inputs, which are all that most sweeps have
@@ -241,6 +251,26 @@ def _refuse_other(name: str, tensor: Tensor, shape: tuple[int, ...], dtype: torc
     if tensor.shape != shape or tensor.dtype != dtype or not tensor.is_cpu:
         came = f"{tuple(tensor.shape)} {tensor.dtype} on {tensor.device}"
         raise InputError(name, came=came, wanted=f"{tuple(shape)} {dtype} on the CPU, to fit the others")
+    if not _has_memory(tensor):
+        came = f"a {type(tensor).__name__} without memory of its own"
+        raise InputError(name, came=came, wanted="a tensor with values")
+
+
+def _has_memory(tensor: Tensor) -> bool:
+    """Not so a wrapper of other tensors, as DTensor is, or zeros that nobody has written down."""
+    try:
+        return not tensor.numel() or bool(tensor.data_ptr())
+    except RuntimeError:  # torch's own word on it, for some of them
+        return False
+
+
+def _refuse_kept(inputs: Inputs, problem: _core.Problem, y: Tensor, saved: Tensor) -> None:
+    """Refuses what a hook for saved tensors gave back for others than it was given."""
+    _refuse_other("y", y, _sizes(inputs), inputs.x.dtype)
+    if saved.dtype != torch.uint8 or saved.nbytes < problem.saved_bytes() or not saved.is_contiguous():
+        came = f"{tuple(saved.shape)} {saved.dtype} for the {problem.saved_bytes()} bytes that the sweep saved"
+        cure = "Let hooks for saved tensors pass on what is no floating point number"
+        raise InputError("saved_tensors_hooks", came=came, wanted="the same bytes", cure=cure)
 
 
 def _by_gate(inputs: Inputs, way: Way) -> bool:
@@ -360,8 +390,9 @@ def _read(inputs: Inputs, way: Way) -> tuple[Inputs, Way, list[int]]:
     """What the core can read, and where it is; refused where it does not fit."""
     pointers: list[int] | None = _core.pointers(inputs, way.cell)
     if pointers is None:
+        inputs = Inputs._make(map(_alive, inputs))
         _refuse(inputs, way)
-        inputs = _readable(Inputs._make(map(_alive, inputs)))
+        inputs = _readable(inputs)
         pointers = _pointers(inputs)
     return inputs, _readable_masks(inputs, way), pointers
 
@@ -465,8 +496,8 @@ def backward(
 ) -> list[Tensor | None]:
     """The gradients of `inputs`, None where not wanted, from those of y, h_n and c_n. Uses `saved` up.
 
-    Where `dx` is given, that of x is written there; `onto` holds, in the places of the weights, gradients of an earlier
-    call to which this one's are added; `sums` is the `bias_sums` of such calls.
+    Where `dx` is given, whose last index is contiguous, that of x is written there; `onto` holds, in the places of the
+    weights, gradients of an earlier call to which this one's are added; `sums` is the `bias_sums` of such calls.
     """
     if dx is None and onto is None and sums is None:  # likewise
         done = _core.plain_backward(gradients, inputs, way, y, saved, wanted, torch.get_num_threads())
@@ -474,6 +505,8 @@ def backward(
             return done
     inputs, way, pointers = _read(inputs, way)
     problem = _problem(inputs, way)
+    _refuse_kept(inputs, problem, y, saved)
+    y = _rows_contiguous(y)
     dy, dh_n, dc_n = map(_rows_contiguous, gradients)
     d = _made(dx, onto)
     for i, want in enumerate(wanted):
@@ -491,7 +524,7 @@ def bias_sums(inputs: Inputs) -> Tensor | None:
     """Zeros in which `backward` carries the gradients of biases from call to call; None with layer norm."""
     if inputs.norm_ih is not None:
         return None
-    return torch.zeros(2, len(inputs.weight_hh), dtype=torch.float64)
+    return torch.zeros(2, len(inputs.weight_hh), dtype=torch.float64, device="cpu")
 
 
 def _made(dx: Tensor | None, onto: Sequence[Tensor | None] | None) -> list[Tensor | None]:
@@ -508,28 +541,53 @@ def unshared(saved: Tensor) -> Tensor:
     return saved.clone() if torch._C._autograd._get_current_graph_task_keep_graph() else saved
 
 
+def beyond(gradients: Sequence[Tensor | None]) -> str:
+    """Why the core cannot go back from these; empty where it can."""
+    if torch.is_grad_enabled():
+        return "create_graph=True asks for a gradient that can be differentiated again, and the core's cannot"
+    for d in gradients:
+        if d is not None and torch._C._functorch.is_legacy_batchedtensor(d):
+            return "is_grads_batched=True asks for many gradients at once, and the core has no rule for it"
+    return ""
+
+
 def through_reference(
-    gradients: Sequence[Tensor | None], inputs: Inputs, way: Way, wanted: Sequence[bool]
+    reason: str, gradients: Sequence[Tensor | None], inputs: Inputs, way: Way, wanted: Sequence[bool]
 ) -> list[Tensor | None]:
-    """What `backward` gives, as a graph that autograd can differentiate once more."""
-    warnings.warn(
-        "this backward pass runs on the slow reference sweep: create_graph=True asks for a gradient that can be "
-        "differentiated again, and the core's cannot",
-        SlowPathWarning,
-        stacklevel=2,
-    )
-    roles = [None if t is None else t.view_as(t) for t in inputs]  # one tensor may play two roles: a graph node each
-    role, cell, (_, *state) = Inputs(*roles), cell_of(way.cell), _sizes(inputs)  # type: ignore[arg-type]
-    parts = (role.h0, role.c0)[: len(cell.state_names)]
-    start = tuple(role.x.new_zeros(state) if part is None else part for part in parts)
-    own = dict(zip(Inputs._fields[OWN], tuple(role)[OWN], strict=True))
-    weights = Weights(role.weight_ih, role.weight_hh, role.bias_ih, role.bias_hh, **own)
-    y, final = reference(cell, role.x, start, weights, **_along(role, way, start))
-    ends = [(out, d) for out, d in zip((y, *final), gradients, strict=False) if d is not None and out.requires_grad]
-    asked = [t for t, want in zip(roles, wanted, strict=False) if want and t is not None]
-    outs, d_outs = zip(*ends, strict=True) if ends else ((), ())
-    found = iter(torch.autograd.grad(outs, asked, d_outs, create_graph=True, allow_unused=True))
+    """What `backward` gives, by torch's operations alone: they can be differentiated once more, and transformed."""
+    warnings.warn(f"this backward pass runs on the slow reference sweep: {reason}", SlowPathWarning, stacklevel=2)
+    again, wanted = torch.is_grad_enabled(), (*wanted, *[False] * (N_INPUTS - len(wanted)))
+    with torch.enable_grad():
+        role = Inputs(*[_role(t, want) for t, want in zip(inputs, wanted, strict=True)])  # type: ignore[arg-type]
+        outs, d_outs = _ends(_swept(role, way), gradients)
+    asked = [t for t, want in zip(role, wanted, strict=True) if want and t is not None]
+    found = iter(torch.autograd.grad(outs, asked, d_outs, create_graph=again, allow_unused=True))
     return [next(found) if want else None for want in wanted]
+
+
+def _role(tensor: Tensor | None, want: bool) -> Tensor | None:
+    """A graph node of its own, for one tensor may play two roles."""
+    if tensor is None:
+        return None
+    role = tensor.view_as(tensor)
+    return role if role.requires_grad or not want else role.requires_grad_()
+
+
+def _swept(inputs: Inputs, way: Way) -> tuple[Tensor, ...]:
+    """Y and the final state, by the reference."""
+    cell, (_, *state) = cell_of(way.cell), _sizes(inputs)
+    parts = (inputs.h0, inputs.c0)[: len(cell.state_names)]
+    start = tuple(inputs.x.new_zeros(state) if part is None else part for part in parts)
+    own = dict(zip(Inputs._fields[OWN], tuple(inputs)[OWN], strict=True))
+    weights = Weights(inputs.weight_ih, inputs.weight_hh, inputs.bias_ih, inputs.bias_hh, **own)
+    y, final = reference(cell, inputs.x, start, weights, **_along(inputs, way, start))
+    return y, *final
+
+
+def _ends(outs: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Where there is something to go back from, and the gradient that comes there."""
+    ends = [(out, d) for out, d in zip(outs, gradients, strict=False) if d is not None and out.requires_grad]
+    return tuple(out for out, _ in ends), tuple(d for _, d in ends)
 
 
 def _along(inputs: Inputs, way: Way, state: State) -> Along:
@@ -565,8 +623,8 @@ class _Differentiable(torch.autograd.Function):
         if masks:
             way = Way._make((*masks, way.cell, way.reverse))
         gradients, wanted = (dy, dh_n, dc_n), ctx.needs_input_grad[1:]
-        if torch.is_grad_enabled():
-            d = through_reference(gradients, inputs, way, wanted)
+        if reason := beyond(gradients):
+            d = through_reference(reason, gradients, inputs, way, wanted)
         else:
             d = backward(gradients, inputs, way, y, unshared(saved), wanted)
         return None, *d[:count]
@@ -604,8 +662,17 @@ def _sweep_shapes(*arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     inputs, (cell, _, saving) = Inputs(*arguments[:N_INPUTS]), arguments[-3:]
     x, (T, B, H) = inputs.x, _sizes(inputs)
     c_n = x.new_empty((B, H) if cell in _WITH_C else 0)
-    bytes_saved = torch.library.get_ctx().new_dynamic_size() if saving else 0  # the core alone knows: lengths count
+    bytes_saved = _bytes_saved(cell, x, H) if saving else 0
     return x.new_empty(T, B, H), x.new_empty(B, H), c_n, x.new_empty(bytes_saved, dtype=torch.uint8)
+
+
+def _bytes_saved(cell: int, x: Tensor, H: int) -> Any:
+    """A number that the core alone knows, for lengths count; where none is to be left open, that of rows of T steps."""
+    try:
+        return torch.library.get_ctx().new_dynamic_size()
+    except DynamicOutputShapeException:
+        T, B, C = x.shape
+        return max(_core.Problem(cell, DTYPES[x.dtype], T, B, C, H).saved_bytes(), 1)
 
 
 def _sweep_backward_shapes(*arguments: Any) -> list[Tensor]:
@@ -625,6 +692,11 @@ def _compiled_backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | No
     if not ctx.saving:
         raise RuntimeError("recorrente::sweep ran with saving=False, and has nothing to go back with")
     wanted = ctx.needs_input_grad[:N_INPUTS]
+    if reason := beyond(gradients[:3]):
+        *tensors, _, _ = ctx.saved_tensors
+        way = Way._make((*tensors[N_INPUTS:], ctx.cell, ctx.reverse))
+        found = through_reference(reason, gradients[:3], Inputs(*tensors[:N_INPUTS]), way, wanted)
+        return (*found, *(None,) * (N_WAY + 1))
     d = iter(torch.ops.recorrente.sweep_backward(*gradients[:3], *ctx.saved_tensors, ctx.cell, ctx.reverse, wanted))
     return (*(next(d) if want else None for want in wanted), *(None,) * (N_WAY + 1))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import torch
@@ -54,8 +55,9 @@ class Noise:
         chances = [("zoneout", p) for p in self._zones(2)]
         names = ("input_dropout", "recurrent_dropout", "weight_dropout")
         for name, p in chances + [(name, getattr(self, name)) for name in names]:
-            if isinstance(p, bool) or not isinstance(p, int | float) or not 0 <= p < 1:
-                raise InputError(name, came=repr(p), wanted="a probability, 0 or more and less than 1")
+            if isinstance(p, bool) or not isinstance(p, Real) or not 0 <= float(p) < 1:
+                both = ", or a tuple of two, for h and for c" if name == "zoneout" else ""
+                raise InputError(name, came=repr(p), wanted=f"a probability, 0 or more and less than 1{both}")
 
     def __repr__(self) -> str:
         said = {name: value for name, value in vars(self).items() if value}
@@ -107,9 +109,11 @@ def _chosen(p: float, shape: tuple[int, ...], like: Tensor) -> Tensor:
     On a CPU numpy draws and compares, in half of torch's time, from a seed that torch draws.
     """
     count, limit = math.prod(shape), round(p * 2**16)
+    if torch._C._are_functorch_transforms_active():  # which look at each operation by itself, and refuse `random_`
+        return torch.randint(2**16, shape, device=like.device) < limit
     words = -(-count // 4)
     if like.is_cpu and not torch.compiler.is_compiling():
-        bits = np.random.SFC64(int(torch.randint(2**63 - 1, ()))).random_raw(words).view(np.uint16)
+        bits = np.random.SFC64(int(torch.randint(2**63 - 1, (), device="cpu"))).random_raw(words).view(np.uint16)
         return torch.from_numpy(bits[:count].reshape(shape) < limit)
     drawn = torch.empty(words, dtype=torch.int64, device=like.device).random_(-(2**63), None)
     return drawn.view(torch.int16)[:count].view(shape) < limit - 2**15

@@ -53,7 +53,7 @@ def folded(sweep: Sweep) -> Sweep:
     def through(cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpack[Along]) -> tuple[Tensor, State]:
         (h0, *rest), weight_hr = state, weights.weight_hr
         assert weight_hr is not None
-        nothing = h0.new_zeros(len(h0), weight_hr.shape[1])
+        nothing = h0.new_zeros(h0.shape[0], weight_hr.shape[1])
         weight_ih = weights.weight_ih
         starts = _starts(x, h0, along)
         if starts is not None:
@@ -64,8 +64,8 @@ def folded(sweep: Sweep) -> Sweep:
         m, (m_n, *final) = sweep(cell, x, (nothing, *rest), whole, **along)
         h_n = linear(m_n, weight_hr)
         lengths = along.get("lengths")
-        if lengths is not None or len(x) == 0:
-            empty = torch.zeros(len(h0), dtype=torch.int64) if lengths is None else lengths
+        if lengths is not None or x.shape[0] == 0:
+            empty = h0.new_zeros(h0.shape[0], dtype=torch.int64) if lengths is None else lengths
             h_n = torch.where(empty[:, None] == 0, h0, h_n)
         return linear(m, weight_hr), (h_n, *final)
 
@@ -79,8 +79,8 @@ def _starts(x: Tensor, h0: Tensor, along: Along) -> Tensor | None:
     if not _counts(h0) and (again is None or not _counts(again)):
         return None
     T, B = x.shape[:2]
-    time, lengths = torch.arange(T)[:, None], along.get("lengths")
-    first = torch.zeros(B, dtype=torch.int64)
+    time, lengths = torch.arange(T, device=x.device)[:, None], along.get("lengths")
+    first = x.new_zeros(B, dtype=torch.int64)
     if along.get("reverse"):
         first = (T if lengths is None else lengths) - 1 + first
     starts = torch.where((time == first)[..., None], h0, h0.new_zeros(()))

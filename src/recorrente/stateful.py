@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from recorrente.errors import InputError
 from recorrente.notation import State
@@ -38,20 +39,33 @@ class Stateful(nn.Module):
         self.layer = layer
         self.state: Any = None
 
-    def forward(self, x: Tensor, **how: Any) -> Tensor:
-        """Y of every step; `how` goes to the layer: `lengths`, `reset`.
+    def forward(self, x: Any, **how: Any) -> Any:
+        """Y of every step; `how` goes to the layer: `lengths`, `reset`. With `trace=True`, y and the trace.
 
         Raises:
             InputError: another number of rows than the state has.
         """
-        kept = self._parts()
-        rows = x.shape[0 if getattr(self.layer, "batch_first", False) else 1]
-        if kept and kept[0].shape[1] != rows:
-            cure = "forget() drops the state"
-            raise InputError("x", came=f"{rows} rows", wanted=f"{kept[0].shape[1]}, as the state has", cure=cure)
-        y, state = self.layer(x, self.state, **how)
+        kept, rows = self._parts(), self._rows(x)
+        has = kept[0].shape[1] if kept and kept[0].dim() == 3 else None
+        if kept and rows != has:
+            came, wanted = (f"{n} rows" if n is not None else "one row, unbatched" for n in (rows, has))
+            raise InputError("x", came=came, wanted=f"{wanted}, as the state has", cure="forget() drops the state")
+        y, state, *trace = self.layer(x, self.state, **how)
         self.state = state.detach() if isinstance(state, Tensor) else tuple(part.detach() for part in state)
-        return y
+        return (y, *trace) if trace else y
+
+    def _rows(self, x: Any) -> int | None:
+        """B; None of an unbatched input."""
+        if isinstance(x, PackedSequence):
+            return int(x.batch_sizes[0])
+        return x.shape[0 if getattr(self.layer, "batch_first", False) else 1] if x.dim() == 3 else None
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Stateful:
+        """Takes the state along to another device or dtype."""
+        parts = tuple(fn(part) for part in self._parts())
+        if parts:
+            self.state = parts[0] if isinstance(self.state, Tensor) else parts
+        return super()._apply(fn, recurse)
 
     def forget(self, rows: Sequence[int] | Tensor | None = None) -> None:
         """Drops the state, of all rows or of those; numbers, or a bool for each row. They start from zeros.
@@ -64,6 +78,8 @@ class Stateful(nn.Module):
             return
         if not (kept := self._parts()):
             return
+        if kept[0].dim() != 3:
+            raise InputError("rows", came=repr(rows), wanted="None, for the state is of one row, unbatched")
         chosen = torch.as_tensor(rows, device=kept[0].device)
         B = kept[0].shape[1]
         if chosen.dtype == torch.bool and chosen.shape != (B,):

@@ -57,13 +57,21 @@ def accelerate(module: M) -> M:
 
 
 def restore(module: M) -> M:
-    """Undoes `accelerate`: every layer of exactly our classes inside `module` is torch's again, in place."""
+    """Undoes `accelerate`: every layer of exactly our classes inside `module` is torch's again, in place.
+
+    What torch's layers do not know (a credit rule, noise, residual connections, a learned state) goes, with a warning;
+    a learned state's Parameters go with it. A subclass of ours is left alone, with a warning that names it.
+    """
     theirs = {ours: torchs for torchs, ours in OURS.items()}
     for name, child in list(module.named_modules()):
         if type(child) in theirs:
-            if getattr(child, "credit", None) is not None:
-                warnings.warn(
-                    f"{name or 'the module'} loses {child.credit!r}: torch's layers know no such rule", stacklevel=2
-                )
+            if lost := child.forget_what_torch_lacks():
+                warnings.warn(f"{name or 'the module'} loses {lost}: torch's layers know no such thing", stacklevel=2)
             child.__class__ = theirs[type(child)]
+        elif isinstance(child, TorchLayer):
+            warnings.warn(
+                f"{name or 'the module'} stays as it is: {type(child).__name__} is a subclass of ours (a "
+                "parametrization makes one), and has no twin of torch's",
+                stacklevel=2,
+            )
     return module

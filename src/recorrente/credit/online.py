@@ -19,6 +19,7 @@ from recorrente.cells import Cell
 from recorrente.compiling import keep_apart
 from recorrente.credit.order import turned, turned_along
 from recorrente.errors import InputError
+from recorrente.native import transform
 from recorrente.notation import State, Weights
 from recorrente.sweep import Along, Sweep, said, shares
 
@@ -155,6 +156,8 @@ class Online(ABC):
                 raise InputError(
                     "credit", came=f"{self!r} and a mask with a gradient", wanted="masks without, or Full()"
                 )
+            if reason := transform():
+                raise InputError("credit", came=f"{self!r}, and {reason}", wanted="Full()")
             reverse, restart = along.get("reverse", False), along.get("restart") or ()
             y, *final = _apart(self, sweep, cell, reverse, masks, x, *weights, *state, *restart)
             return y, tuple(final)

@@ -46,7 +46,9 @@ class Rtrl(Online):
     def after(self, influence: Tensor, step: Step) -> Tensor:
         """J_t M + the unit's own: the product with W_hh, and what passes beside it."""
         B, _, H, G = step.by_input.shape
-        products = (step.weight_hh @ (influence[:, 0] * step.dropping[..., None])).view(B, G, H, -1)  # db_g / dW
+        products = (step.weight_hh @ (influence[:, 0] * step.dropping[..., None])).view(
+            B, G, H, influence.shape[-1]
+        )  # db_g / dW
         new = torch.einsum("bpkg,bgkw->bpkw", step.by_state, products)
         new += torch.einsum("bpqk,bqkw->bpkw", step.direct, influence)
         own = step.own

@@ -123,8 +123,9 @@ class Truncated:
         y, final = sweep(cell, pieces(x), states, weights, **_windowed(along, inside, pieces, J))
         counts = [(t - start[t // self.k1]) * J + t // self.k1 for t in range(T)]
         y = y.reshape(w * J, B, y.shape[2]).index_select(0, torch.tensor(counts, device=x.device))
-        ends_in = torch.full((B,), J - 1) if lengths is None else ((lengths.cpu() - 1) // self.k1).clamp(min=0)
-        rows = (ends_in * B + torch.arange(B)).to(x.device)
+        rows = torch.arange(B, device="cpu")
+        ends_in = J - 1 if lengths is None else ((lengths.cpu() - 1) // self.k1).clamp(min=0)
+        rows = (ends_in * B + rows).to(x.device)
         return y, tuple(part.index_select(0, rows) for part in final)
 
 
@@ -150,9 +151,9 @@ def _inside(start: list[int], spans: list[int], w: int, B: int, lengths: Tensor 
     """How many steps each row has in each window, (J*B,); None where all have w."""
     if lengths is None and min(spans) == w:
         return None
-    inside = torch.tensor(spans)[:, None].expand(-1, B)
+    inside = torch.tensor(spans, device="cpu")[:, None].expand(-1, B)
     if lengths is not None:
-        inside = torch.minimum(inside, lengths.cpu() - torch.tensor(start)[:, None]).clamp(min=0)
+        inside = torch.minimum(inside, lengths.cpu() - torch.tensor(start, device="cpu")[:, None]).clamp(min=0)
     return inside.reshape(-1).contiguous()
 
 

@@ -109,22 +109,23 @@ class _Sweep(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor | None, dh_n: Tensor | None, dc_n: Tensor | None) -> tuple[Tensor | None, ...]:
         *tensors, ih, hh, y, saved = ctx.saved_tensors
         x, kernel, recurrent, bias, h0, c0, lengths, drop = tensors
-        order, again = ctx.how.turned, torch.is_grad_enabled()
-        if again:  # this gradient is to be differentiated in its turn: all of it in operations
+        coming = None if dy is None else dy.transpose(0, 1), dh_n, dc_n
+        order, reason = ctx.how.turned, native.beyond(coming)
+        if reason:  # all of it in operations
             ih, hh = _moved(kernel, order).T, _moved(recurrent, order).T
         inputs = native.Inputs(x.transpose(0, 1), ih, hh, *_biases(bias, order), h0, c0)
         way = native.Way(lengths=lengths, drop=drop, cell=ctx.how.cell, reverse=ctx.how.reverse)
         of_x, of_kernel, of_recurrent, of_bias, *of_state = ctx.needs_input_grad[1:7]
         wanted = of_x, of_kernel, of_recurrent, of_bias, of_bias, *of_state, *[False] * (len(inputs) - 7)
-        coming = None if dy is None else dy.transpose(0, 1), dh_n, dc_n
-        if again:
+        if reason:
             there = [want and one is not None for want, one in zip(wanted, inputs, strict=True)]
-            d = native.through_reference(coming, inputs, way, there)
+            d = native.through_reference(reason, coming, inputs, way, there)
         else:
             d = native.backward(coming, inputs, way, y.transpose(0, 1), native.unshared(saved), wanted)
         dx, d_ih, d_hh, *d_biases = d[:5]
-        back = dx if dx is None else dx.transpose(0, 1), _to_keras(d_ih, order), _to_keras(d_hh, order)
-        return None, *back, _joined(d_biases, bias, order), *d[5:7], None, None
+        to_keras = _moved_back if reason else _to_keras
+        dx, matrices = None if dx is None else dx.transpose(0, 1), (to_keras(d_ih, order), to_keras(d_hh, order))
+        return None, dx, *matrices, _joined(d_biases, bias, order), *d[5:7], None, None
 
 
 def _moved(array: Tensor, order: Order) -> Tensor:
@@ -157,11 +158,14 @@ def _to_ours(matrix: Tensor, order: Order) -> Tensor:
     return made
 
 
+def _moved_back(matrix: Tensor | None, order: Order) -> Tensor | None:
+    """What `_to_keras` gives, in operations."""
+    return None if matrix is None else _moved(matrix.T, order)
+
+
 def _to_keras(matrix: Tensor | None, order: Order) -> Tensor | None:
     if matrix is None:
         return None
-    if torch.is_grad_enabled():
-        return _moved(matrix.T, order)
     made = matrix.new_empty(matrix.shape[::-1])
     turning.to_keras(native.DTYPES[matrix.dtype], matrix.shape[1], order, matrix.data_ptr(), made.data_ptr())
     return made
