@@ -35,14 +35,14 @@ struct Sweep {
   static Team forward(const Forward& call) {
     Arena arena(call.workspace);
     const ForwardMemory<Cell, T> memory(call.problem, call.saved, arena);
-    return run_team(memory.team, [&](int thread, int threads) {
+    return run_team(memory.team, [&](int thread, int threads, const auto& meet) {
       const FlushDenormals flush;
       ForwardThread<Cell, T> part(call, memory, thread, threads);
       part.pack();
       if (thread == 0) memory.barrier->reset(threads);
-      meet(threads);
+      meet();
       part.sweep();
-      meet(threads);
+      meet();
       part.finish();
     });
   }
@@ -50,7 +50,7 @@ struct Sweep {
   static Team backward(const Backward& call) {
     Arena arena(call.workspace);
     const BackwardMemory<Cell, T> memory(call.problem, arena);
-    return run_team(memory.team, [&](int thread, int threads) {
+    return run_team(memory.team, [&](int thread, int threads, const auto& meet) {
       const FlushDenormals flush;
       Arena own = arena;
       for (int before = 0; before < thread; ++before) GradientMemory<Cell, T>(call.problem, own);
@@ -58,11 +58,11 @@ struct Sweep {
       BackwardThread<Cell, T> part(call, memory, thread, threads);
       part.pack();
       if (thread == 0) memory.barrier->reset(threads);
-      meet(threads);
+      meet();
       part.sweep();
-      meet(threads);
+      meet();
       part.finish();
-      meet(threads);
+      meet();
       GradientThread<Cell, T>(call, memory.steps, gradient_memory, thread, threads).run();
     });
   }

@@ -1,6 +1,7 @@
 #include "team.h"
 
 #include <algorithm>
+#include <climits>
 
 #include <pthread.h>
 #include <sched.h>
@@ -9,6 +10,10 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#endif
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <sys/syscall.h>
 #endif
 
 namespace recorrente {
@@ -19,6 +24,7 @@ namespace {
 // is nobody to share it by rows with, nor one of less than the second number where there is.
 constexpr double kForkFlops = 1e6, kMeetingFlops = 0.7e5, kMeetingFlopsBesideRows = 3e5;
 constexpr int kSpins = 1000;
+constexpr std::int64_t kSpinAtMost = 200'000;  // nanoseconds
 
 // So many rows of a thread use weights that its second-level cache holds at the speed of arithmetic.
 constexpr std::int64_t kRowsNear = 2;
@@ -62,6 +68,22 @@ void pause_thread() {
 #endif
 }
 
+// Until somebody wakes those who wait for it, or for no reason; not at all where it has another value.
+void sleep_while([[maybe_unused]] std::atomic<int>& number, [[maybe_unused]] int value) {
+#if defined(__linux__)
+  static_assert(sizeof number == sizeof value);
+  syscall(SYS_futex, reinterpret_cast<int*>(&number), FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
+#else
+  sched_yield();
+#endif
+}
+
+void wake([[maybe_unused]] std::atomic<int>& number) {
+#if defined(__linux__)
+  syscall(SYS_futex, reinterpret_cast<int*>(&number), FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+#endif
+}
+
 }  // namespace
 
 Team choose_team(const Problem& p, int gates, bool units, std::int64_t rows_from_afar) {
@@ -84,6 +106,28 @@ bool can_share(Team team) {
   const std::int64_t since = nanoseconds() - alone_until.load(std::memory_order_relaxed);
   if (since > kLongestBreak) next_break.store(kShortestBreak, std::memory_order_relaxed);
   return since >= 0;
+}
+
+Gathering::Gathering() : waiting_(0), round_(0), asleep_(0) {}
+
+// A thread counts itself asleep before it looks at the round a last time, and the last of a round looks for sleepers after it has
+// begun the next: all in one order, so that one of the two sees the other.
+void Gathering::wait(int threads) {
+  const int round = round_.load(std::memory_order_relaxed);
+  if (waiting_.fetch_add(1, std::memory_order_acq_rel) == threads - 1) {
+    waiting_.store(0, std::memory_order_relaxed);
+    round_.store(round + 1, std::memory_order_seq_cst);
+    if (asleep_.load(std::memory_order_seq_cst) > 0) wake(round_);
+    return;
+  }
+  for (const std::int64_t limit = nanoseconds() + kSpinAtMost; round_.load(std::memory_order_acquire) == round;) {
+    for (int spins = 0; spins < kSpins / 8 && round_.load(std::memory_order_acquire) == round; ++spins) pause_thread();
+    if (nanoseconds() > limit) break;
+  }
+  if (round_.load(std::memory_order_acquire) != round) return;
+  asleep_.fetch_add(1, std::memory_order_seq_cst);
+  while (round_.load(std::memory_order_seq_cst) == round) sleep_while(round_, round);
+  asleep_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Barrier::reset(int threads) {

@@ -27,28 +27,35 @@ Team choose_team(const Problem& problem, int gates, bool units, std::int64_t row
 // by units soon after a team was broken up.
 bool can_share(Team team);
 
-// Calls work(thread, threads) in every thread of the team, or of one thread where it cannot be had.
+// Where the threads of a team wait for each other between the phases of a call. Spins for a little longer than phases differ on a
+// machine of its own, then sleeps: OpenMP's own barrier spins for milliseconds, on a core that the thread it waits for may need.
+class Gathering {
+ public:
+  Gathering();
+  void wait(int threads);  // as many as call it
+
+ private:
+  alignas(64) std::atomic<int> waiting_;
+  alignas(64) std::atomic<int> round_;
+  std::atomic<int> asleep_;
+};
+
+// Calls work(thread, threads, meet) in every thread of the team, or of one thread where it cannot be had; meet() waits for them all.
 template <class Work>
 Team run_team(Team team, const Work& work) {
   if (team.threads < 2 || !can_share(team)) {
-    work(0, 1);
+    work(0, 1, [] {});
     return {Path::single, 1};
   }
+  Gathering gathering;
 #pragma omp parallel num_threads(team.threads)
   {
-    const int threads = omp_get_num_threads();
-#pragma omp single
-    team.threads = threads;
-    work(omp_get_thread_num(), threads);
+    const int thread = omp_get_thread_num(), threads = omp_get_num_threads();
+    if (thread == 0) team.threads = threads;
+    work(thread, threads, [&] { gathering.wait(threads); });
+    gathering.wait(threads);  // here, so that nobody spins at the end of the region
   }
   return team;
-}
-
-// Between the phases of a call. One thread meets nobody, also inside the caller's own parallel region.
-inline void meet(int threads) {
-  if (threads > 1) {
-#pragma omp barrier
-  }
 }
 
 // Meets every thread of a team at every step. Spins, then yields: a thread may share its core with other work.
