@@ -3,6 +3,7 @@
 KERAS_BACKEND=jax and KERAS_BACKEND=tensorflow run the same file; `make test` does.
 """
 
+import re
 from contextlib import nullcontext
 from typing import Any
 
@@ -229,6 +230,95 @@ def test_a_frozen_weight_leaves_the_other_gradients(frozen: str) -> None:
             assert (wanted is None) == (came is None)
             if wanted is not None:
                 np.testing.assert_allclose(came.numpy(), wanted.numpy(), rtol=2e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_keras_broadcasts_is_what_it_stands_for(name: str) -> None:
+    """A mask with a last index of 1, a mask and a state of one row; JAX' own loop takes no such state."""
+    theirs, ours = pair(name, {"return_sequences": True})
+    mask, first = MASKS["holes"], [state[:1] for state in states(name).values()]
+    for one, whole in (
+        ({"mask": mask[:, :, None]}, {"mask": mask}),
+        ({"mask": mask[:1]}, {"mask": mask[:1].repeat(B, 0)}),
+        ({"initial_state": first}, {"initial_state": [state.repeat(B, 0) for state in first]}),
+    ):
+        came, wanted = ours(some_x(), **one), theirs(some_x(), **whole)
+        np.testing.assert_allclose(as_array(came), as_array(wanted), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.skipif(BACKEND == "jax", reason="its own loop takes no state of one row")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_dropout_mask_of_one_row_is_of_all(name: str) -> None:
+    theirs, ours = pair(name, {"recurrent_dropout": 0.4, "dropout": 0.2})
+    first = [state[:1] for state in states(name).values()]
+    wanted, came = (layer(some_x(), initial_state=first, training=True) for layer in (theirs, ours))
+    np.testing.assert_allclose(as_array(came), as_array(wanted), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("argument", "shape", "wanted"),
+    [
+        ("sequences", (B, T, C + 1), r"wanted \(B, T, 3\)"),
+        ("sequences", (B, T, C - 1), r"wanted \(B, T, 3\)"),
+        ("initial_state", (2, H), r"wanted \(4, 5\)"),
+        ("initial_state", (B, H - 2), r"wanted \(4, 5\)"),
+        ("initial_state", (H,), r"wanted \(4, 5\)"),
+        ("mask", (2 * B, T), r"wanted \(4, 7\)"),
+        ("mask", (B, T + 2), r"wanted \(4, 7\)"),
+        ("mask", (B, T, H), r"wanted \(4, 7\)"),
+    ],
+)
+def test_what_does_not_fit_is_refused(name: str, argument: str, shape: tuple[int, ...], wanted: str) -> None:
+    layer = pair(name, {})[1]
+    given = np.ones(shape, bool if argument == "mask" else "float32")
+    more = {"mask": given} if argument == "mask" else {}
+    if argument == "initial_state":
+        more = {"initial_state": [given, given] if name == "LSTM" else [given]}
+    with pytest.raises(InputError, match=re.escape(f"{argument}: got {shape}, ") + wanted):
+        layer(given if argument == "sequences" else some_x(), **more)
+
+
+def test_a_state_too_few_is_refused() -> None:
+    x = keras.ops.convert_to_tensor(some_x())
+    with pytest.raises(InputError, match="initial_state: got 1 arrays, wanted 2"):
+        pair("LSTM", {})[1].inner_loop(x, [x[:, 0]], None)
+
+
+def test_functions_of_keras_ops_are_the_same_activations() -> None:
+    ops = keras.ops
+    for name, options in {
+        "SimpleRNN": {"activation": ops.relu},
+        "GRU": {"activation": ops.tanh, "recurrent_activation": ops.sigmoid},
+        "LSTM": {"activation": ops.tanh, "recurrent_activation": ops.sigmoid},
+    }.items():
+        theirs, ours = pair(name, options)
+        assert rk.explain(ours)[0].path == "native"
+        np.testing.assert_allclose(as_array(ours(some_x())), as_array(theirs(some_x())), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="of torch")
+@pytest.mark.parametrize("name", NAMES)
+def test_masks_under_torchs_transforms(name: str) -> None:
+    """A mask of each of three batches, and the gradient of each row by itself."""
+    import torch
+
+    from recorrente.native import SlowPathWarning
+
+    layer = pair(name, {"return_sequences": True})[1]
+    x = torch.tensor(some_x()).repeat(3, 1, 1, 1)
+    masks = torch.tensor(np.stack([MASKS[kind] for kind in ("right", "left", "holes")]))
+    wanted = torch.stack([layer(one, mask=mask) for one, mask in zip(x, masks, strict=True)])
+    with pytest.warns(SlowPathWarning):
+        torch.testing.assert_close(torch.vmap(lambda x, mask: layer(x, mask=mask))(x, masks), wanted)
+
+    def loss(x: Any, mask: Any) -> Any:
+        return layer(x[None], mask=mask[None]).square().sum()
+
+    x = x[0].requires_grad_()
+    (d,) = torch.autograd.grad(sum(loss(*row) for row in zip(x, masks[2], strict=True)), x)
+    with pytest.warns(SlowPathWarning):
+        torch.testing.assert_close(torch.vmap(torch.func.grad(loss))(x.detach(), masks[2]), d)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -387,3 +387,280 @@ def test_xla_is_declined_with_a_word() -> None:
         model.compile("adam", "sparse_categorical_crossentropy", jit_compile=True)
     assert not model.jit_compile
     assert len(trained(model, epochs=1)) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_was_made_as_ours_is_restored_and_compiled(name: str) -> None:
+    model = keras.Sequential([keras.Input((6, 4)), getattr(rk, name)(5), keras.layers.Dense(1)])
+    rk.restore(model).compile("sgd", "mse", jit_compile=BACKEND != "torch")
+    assert model.jit_compile == (BACKEND != "torch")
+    loss = model.fit(np.ones((4, 6, 4)), np.ones((4, 1)), verbose=0).history["loss"]
+    assert np.isfinite(loss).all()
+
+
+def small(layer: Any, *others: Any) -> Any:
+    return keras.Sequential([keras.Input((7, 3)), layer, *others])
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (
+            lambda: keras.Sequential([keras.Input((None,)), keras.layers.Embedding(9, 3, mask_zero=True)]),
+            "mask_zero=True",
+        ),
+        (lambda: keras.Sequential([keras.Input((7, 3), batch_size=2), rk.LSTM(4, stateful=True)]), "stateful=False"),
+        (lambda: keras.layers.LSTM(4), "not built"),
+        (lambda: keras.Sequential([keras.layers.LSTM(4)]), "not built"),
+        (lambda: small(keras.layers.Dropout(0.1, noise_shape=(None, 1, 3))), "noise_shape=None"),
+        (
+            lambda: small(
+                keras.layers.Bidirectional(
+                    keras.layers.LSTM(4, return_sequences=True),
+                    backward_layer=keras.layers.GRU(4, return_sequences=True, go_backwards=True),
+                )
+            ),
+            "two layers of one kind",
+        ),
+    ],
+    ids=lambda case: case if isinstance(case, str) else "",
+)
+def test_what_would_be_another_network_in_torch_is_refused(model: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        rk.to_torch(model())
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        (lambda: recorrente.GRU(3, 5, learned_state=True), "learned_state=True"),
+        (lambda: recorrente.GRU(3, 5, zoneout=0.3), "zoneout=0.3"),
+        (lambda: recorrente.LSTM(3, 5, zoneout=(0.0, 0.2)), r"zoneout=\(0.0, 0.2\)"),
+        (lambda: recorrente.GRU(3, 5, weight_dropout=0.3), "weight_dropout=0.3"),
+        (lambda: recorrente.RNN(5, 5, residual=True), "residual=True"),
+        (lambda: recorrente.RNN(5, 5, credit=recorrente.credit.Truncated(3)), "credit=Truncated"),
+        (lambda: Network(recorrente.GRU(3, 5), nn.Linear(15, 2), pooled=True), "pooled=True"),
+        (lambda: nn.Sequential(nn.Dropout(0.5)), "no layer with weights"),
+    ],
+    ids=lambda case: case if isinstance(case, str) else "",
+)
+def test_what_would_be_another_network_in_keras_is_refused(module: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        rk.from_torch(module())
+
+
+def test_the_last_output_alone_comes_back() -> None:
+    model = small(rk.GRU(4, return_sequences=True), rk.LSTM(5), keras.layers.Dense(2))
+    assert rk.from_torch(rk.to_torch(model)).output_shape == model.output_shape == (None, 2)
+
+
+def test_dropout_goes_both_ways() -> None:
+    layer = rk.LSTM(4, return_sequences=True, dropout=0.1, recurrent_dropout=0.2)
+    module = rk.to_torch(small(layer, keras.layers.Dropout(0.3), keras.layers.Dense(2)))
+    assert (module[0].layer.noise.input_dropout, module[0].layer.noise.recurrent_dropout, module[1].p) == (
+        0.1,
+        0.2,
+        0.3,
+    )
+    back = rk.from_torch(module)
+    assert (back.layers[0].dropout, back.layers[0].recurrent_dropout, back.layers[1].rate) == (0.1, 0.2, 0.3)
+    stack = rk.from_torch(nn.LSTM(3, 4, num_layers=2, dropout=0.4)).layers
+    assert [type(layer) for layer in stack] == [rk.LSTM, keras.layers.Dropout, rk.LSTM]
+    assert stack[1].rate == 0.4
+
+
+def test_dense_with_lora_goes_with_what_it_adds() -> None:
+    model = small(rk.LSTM(4), keras.layers.Dense(2))
+    model.layers[1].enable_lora(2)
+    random = np.random.default_rng(8)
+    model.set_weights([random.standard_normal(weight.shape) for weight in model.get_weights()])
+    x = random.standard_normal((2, 7, 3)).astype("float32")
+    np.testing.assert_allclose(rk.to_torch(model)(torch.from_numpy(x)).detach().numpy(), said(model, x), atol=1e-5)
+
+
+@pytest.mark.skipif(BACKEND == "jax", reason="JAX has float64 only where it was told so before it started")
+def test_float64_goes_both_ways() -> None:
+    module = nn.Sequential(nn.GRU(3, 4, batch_first=True), nn.Linear(4, 2)).double()
+    x = np.random.default_rng(9).standard_normal((2, 7, 3))
+    wanted = module[1](module[0](torch.from_numpy(x))[0]).detach().numpy()
+    model = rk.from_torch(module)
+    assert said(model, x).dtype == np.float64
+    back = rk.to_torch(model)(torch.from_numpy(x)).detach().numpy()
+    for came in (said(model, x), back) if BACKEND == "tensorflow" else (back,):  # torch's Dense of Keras' is of float32
+        np.testing.assert_allclose(came, wanted, atol=1e-14)
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="of JAX")
+@pytest.mark.parametrize("name", ["x", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "h0", "c0", "lengths", "drop"])
+def test_jaxs_sweep_refuses_what_does_not_fit(name: str) -> None:
+    """Each array of another shape, and of another dtype; and the same for whoever calls the core by hand."""
+    import jax
+    import jax.numpy as jnp
+
+    from recorrente.cells import LSTM
+    from recorrente.keras.on_jax import sweep
+    from recorrente.notation import Weights
+
+    B, T, C, H = 2, 3, 4, 5
+    shapes = {
+        "x": (B, T, C),
+        "weight_ih": (4 * H, C),
+        "weight_hh": (4 * H, H),
+        "bias_ih": (4 * H,),
+        "bias_hh": (4 * H,),
+    }
+    shapes |= {"h0": (B, H), "c0": (B, H), "lengths": (B,), "drop": (B, H)}
+    fit = {name: jnp.ones(shape, "int32" if name == "lengths" else "float32") for name, shape in shapes.items()}
+
+    def run(fit: dict[str, Any]) -> Any:
+        x, *weights = [fit[name] for name in list(shapes)[:5]]
+        along = {"lengths": fit["lengths"], "drop": fit["drop"], "training": False, "sequences": True, "reverse": False}
+        return sweep(LSTM(), x, (fit["h0"], fit["c0"]), Weights(*weights), **along)
+
+    assert run(fit)[0].shape == (B, T, H)
+    wrong = [jnp.ones((*shape[:-1], shape[-1] + 1), fit[name].dtype) for shape in [shapes[name]]]
+    wrong += [] if name == "lengths" else [fit[name].astype("float16")]
+    told = "weight_ih" if name in ("x", "h0") else name  # C is that of x, H that of h0
+    for one in wrong:
+        with pytest.raises(InputError, match=f"({name}|{told}): got"):
+            jax.jit(run)(fit | {name: one})
+
+    results = [jax.ShapeDtypeStruct(shape, "float32") for shape in [(B, T, H), (B, H), (B, H)]]
+    call = jax.ffi.ffi_call("recorrente_forward", [*results, jax.ShapeDtypeStruct((0,), "uint8")])
+    about = {"cell": np.int64(4), "reverse": np.int64(0), "threads": np.int64(1)}
+    np.testing.assert_array_equal(np.asarray(call(*fit.values(), **about)[0]), np.asarray(run(fit)[0]))
+    for one in wrong:
+        with pytest.raises(Exception, match="do not fit together"):
+            jax.block_until_ready(call(*(fit | {name: one}).values(), **about))
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="of JAX")
+def test_jaxs_calls_by_hand_are_refused_where_results_do_not_fit() -> None:
+    import jax
+    import jax.numpy as jnp
+
+    B, T, C, H = 2, 3, 4, 5
+    none = jnp.zeros(0)
+    given = [jnp.ones((B, T, C)), jnp.ones((3 * H, C)), jnp.ones((3 * H, H)), none, none, jnp.ones((B, H)), none]
+    given += [jnp.zeros(0, "int32"), none]
+
+    def call(way: str, arrays: list[Any], shapes: list[tuple[int, ...]], kept: int, **about: int) -> Any:
+        said = {"cell": 3, "reverse": 0, "threads": 1} | about
+        made = [*[jax.ShapeDtypeStruct(shape, "float32") for shape in shapes], jax.ShapeDtypeStruct((kept,), "uint8")]
+        made = jax.ffi.ffi_call(f"recorrente_{way}", made)(*arrays, **{k: np.int64(v) for k, v in said.items()})
+        return jax.block_until_ready(made)
+
+    saved = recorrente._core.Problem(3, recorrente._core.F32, T, B, C, H).saved_bytes()
+    out = [(B, T, H), (B, H), (0,)]
+    y, _, _, bytes_ = call("forward", given, out, saved)
+    back = [*given, y, bytes_, none, jnp.ones((B, H)), none]
+    d = [one.shape for one in given[:7]]
+    assert call("backward", back, d, saved)[0].shape == (B, T, C)
+    late = [*given, y, bytes_[:-1], none, jnp.ones((B, H)), none]
+    for wrong in (
+        lambda: call("forward", given, [(B, T, H + 1), *out[1:]], saved),
+        lambda: call("forward", given, [*out[:2], (B, H)], saved),
+        lambda: call("forward", given, out, saved - 1),
+        lambda: call("forward", given, out, saved, cell=99),
+        lambda: call("forward", given[:-1], out, saved),
+        lambda: call("backward", late, d, saved - 1),
+        lambda: call("backward", [*given, y[:1], *back[10:]], d, saved),
+        lambda: call("backward", [*back[:11], y[:1], *back[12:]], d, saved),
+        lambda: call("backward", back, [(B, T, C + 1), *d[1:]], saved),
+    ):
+        with pytest.raises(Exception, match="do not fit together"):
+            wrong()
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
+@pytest.mark.parametrize("name", NAMES)
+def test_tensorflow_refuses_second_and_forward_mode_derivatives(name: str) -> None:
+    import tensorflow as tf
+
+    layer = getattr(rk, name)(5)
+    x = tf.constant(np.random.default_rng(6).standard_normal((2, 6, 4)).astype("float32"))
+    layer(x)
+    weights = [weight.value for weight in layer.trainable_weights]
+
+    def penalty(call: Any) -> Any:
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                loss = tf.reduce_sum(call(x) ** 2)
+            found = loss + tf.reduce_sum(inner.gradient(loss, x) ** 2)
+        return outer.gradient(found, weights)
+
+    for call in (layer, lambda x: layer(x, training=True)):
+        with pytest.raises(InputError, match=r"second or a forward-mode derivative.*restore\(model\)"):
+            penalty(call)
+        with pytest.raises(InputError, match="second or a forward-mode derivative"):
+            tf.function(lambda call=call: penalty(call), autograph=False)()
+        with pytest.raises(tf.errors.InvalidArgumentError, match="second or a forward-mode derivative"):
+            penalty(tf.function(call, autograph=False))
+        with pytest.raises(InputError, match="forward-mode"), tf.autodiff.ForwardAccumulator(x, x):
+            call(x)
+    assert all(gradient is not None for gradient in penalty(rk.restore(layer)))
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("training", [True, False])
+def test_tensorflows_gradient_through_a_branch_in_a_loop(name: str, training: bool) -> None:
+    """A branch adds what the layer says, the other goes on from the state; sums of 3 calls of 2 * 6 steps."""
+    import tensorflow as tf
+
+    x = tf.constant(np.random.default_rng(6).standard_normal((2, 6, 4)).astype("float32"))
+    layer = getattr(rk, name)(5)
+    layer(x)
+
+    @tf.function(autograph=False)
+    def gradients() -> Any:
+        def added(i: Any, h: Any) -> Any:
+            return h + layer(x * tf.cast(i + 1, x.dtype), training=training)
+
+        def gone_on(h: Any) -> Any:
+            return h * layer(x, initial_state=[h] * (2 if name == "LSTM" else 1), training=training)
+
+        def body(i: Any, h: Any) -> Any:
+            return i + 1, tf.cond(tf.equal(i % 2, 0), lambda: added(i, h), lambda: gone_on(h))
+
+        with tf.GradientTape() as tape:
+            _, last = tf.while_loop(lambda i, _: i < 3, body, (tf.constant(0), tf.zeros((2, 5))))
+            loss = tf.reduce_sum(last**2)
+        return tape.gradient(loss, [weight.value for weight in layer.trainable_weights])
+
+    came = gradients()
+    rk.restore(layer)
+    for one, wanted in zip(came, tf.function(gradients.python_function, autograph=False)(), strict=True):
+        np.testing.assert_allclose(one.numpy(), wanted.numpy(), rtol=2e-5, atol=1e-5)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_variable_of_tensorflows_is_read(name: str) -> None:
+    import tensorflow as tf
+
+    layer = getattr(rk, name)(5)
+    array = np.random.default_rng(6).standard_normal((2, 6, 4)).astype("float32")
+    found = []
+    for x in (tf.constant(array), tf.Variable(array)):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(layer(x, training=True) ** 2)
+        found.append(tape.gradient(loss, x).numpy())
+    np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
+@pytest.mark.parametrize("trained_before", [False, True])
+def test_a_model_compiled_for_xla_is_accelerated_with_a_word(trained_before: bool) -> None:
+    model = small(keras.layers.SimpleRNN(5), keras.layers.Dense(1))
+    x, y = np.ones((4, 7, 3), "float32"), np.ones((4, 1), "float32")
+    model.compile("sgd", "mse", jit_compile=True)
+    if trained_before:
+        model.fit(x, y, verbose=0)
+    with pytest.warns(UserWarning, match="doesn't support `jit_compile=True`"):
+        rk.accelerate(model)
+    assert not model.jit_compile
+    assert np.isfinite(model.fit(x, y, verbose=0).history["loss"]).all()
+    assert model.predict(x, verbose=0).shape == (4, 1)

@@ -366,7 +366,7 @@ void offer(const char* name, std::initializer_list<const char*> attributes, std:
 void recorrente_register_tensorflow() {
   using namespace recorrente;
   if (!tf().whole) return;
-  offer("RecorrenteForward", {"saving: bool"}, {}, {"y: T", "h_n: T", "c_n: T", "saved: uint8"},
+  offer("RecorrenteForward", {"saving: bool", "sequences: bool = true"}, {}, {"y: T", "h_n: T", "c_n: T", "saved: uint8"},
         [](TF_OpKernelConstruction* construction) { return make_node(construction, true); }, go_forward);
   offer("RecorrenteBackward", {"wanted: int"}, {"y: T", "saved: uint8", "dy: T", "dh_n: T", "dc_n: T"},
         {"dx: T", "dweight_ih: T", "dweight_hh: T", "dbias_ih: T", "dbias_hh: T", "dh0: T", "dc0: T"},

@@ -6,7 +6,7 @@
 namespace recorrente {
 
 // Attributes of both: cell, reverse, threads (int64). An array without elements stands for one that is not given.
-// Arrays are dense; lengths are int32; x, y and their gradients are (B, T, ...).
+// Arrays are dense; lengths are int32; x, y and their gradients are (B, T, ...). What does not fit together is refused.
 //
 // arguments: x, weight_ih, weight_hh, bias_ih, bias_hh, h0, c0, lengths, drop
 // results:   y, h_n, c_n, saved (saved_bytes of rows without lengths)

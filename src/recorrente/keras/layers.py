@@ -13,7 +13,7 @@ import keras
 from keras import ops
 
 from recorrente.errors import InputError
-from recorrente.keras import masks, order
+from recorrente.keras import fitting, masks, order
 from recorrente.notation import Weights
 
 __all__ = ["BACKEND", "GRU", "LSTM", "OnCore", "SimpleRNN"]
@@ -44,7 +44,8 @@ class OnCore:
 
     @supports_jit.setter
     def supports_jit(self, value: bool) -> None:
-        """Nothing: Keras' constructors set it, and what is true of their loop is not of ours."""
+        """Keras' constructors set it: true of their loop, and read when `restore` has made the layer theirs."""
+        self.__dict__["supports_jit"] = value
 
     def lack(self, x: Any = None) -> str:
         """What keeps this layer from the core, for an input `x`; empty where nothing does."""
@@ -59,21 +60,30 @@ class OnCore:
 
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
         """Keras' loop: the last output, all outputs where they are wanted, and the final states."""
-        _refuse_other_backend(sequences)
         training = bool(training)  # Keras also says None
-        if self.lack(sequences):
-            return super().inner_loop(sequences, initial_state, mask, training=training)  # type: ignore[misc]
+        try:
+            _refuse_other_backend(sequences)
+            if not self.lack(sequences):
+                return self._swept(sequences, initial_state, mask, training)
+        except InputError as error:
+            error._keras_call_info_injected = True  # type: ignore[attr-defined]  # or Keras makes it a RuntimeError
+            raise
+        return super().inner_loop(sequences, initial_state, mask, training=training)  # type: ignore[misc]
+
+    def _swept(self, sequences: Any, initial_state: Any, mask: Any, training: bool) -> Any:
+        """The same, on the core."""
+        fitting.refuse_features(self.cell, sequences)
         states = list(initial_state) if isinstance(initial_state, list | tuple) else [initial_state]
+        states = fitting.whole_states(self.cell, sequences, states)
         if self.stateful and _backend.STATES_ARE_OVERWRITTEN:
             states = [ops.copy(state) for state in states]
         dtype = _computed_in(sequences)
         weights = _backend.weights(self.cell, dtype)
         x, weights = self._dropped(sequences, weights) if training else (sequences, weights)
-        drop = self._recurrent_mask(states[0]) if training else None
+        drop = self._recurrent_mask(x, states[0]) if training else None
         x, *states = [ops.cast(array, dtype) for array in (x, *states)]
-        mask = mask[0] if isinstance(mask, list | tuple) else mask
         if mask is not None:
-            mask = ops.cast(mask, "bool")
+            mask = fitting.whole_mask(x, mask)
             x = masks.packed(x, mask)
         y, final = _backend.sweep(
             order.ours(self.cell),
@@ -99,12 +109,13 @@ class OnCore:
         weights = order.weights(self.cell, _computed_in(x))
         return ops.concatenate(parts, axis=-1), weights._replace(weight_ih=order.apart(weights.weight_ih, len(parts)))
 
-    def _recurrent_mask(self, h: Any) -> Any:
+    def _recurrent_mask(self, x: Any, h: Any) -> Any:
         """What Keras has drawn for h: None, `(B, H)`, or `(B, G*H)` where each gate has a mask."""
         if not self._drops(self.cell.recurrent_dropout):
             return None
-        drawn = self.cell.get_recurrent_dropout_mask(h)
-        return ops.concatenate(order.by_gate(self.cell, drawn), axis=-1) if isinstance(drawn, list) else drawn
+        drawn = self.cell.get_recurrent_dropout_mask(h)  # of one row, where the initial state was
+        drawn = ops.concatenate(order.by_gate(self.cell, drawn), axis=-1) if isinstance(drawn, list) else drawn
+        return fitting.for_each_row(drawn, x)
 
     def _drops(self, rate: float) -> bool:
         """Keras' gated cells take a rate of 1 for none."""

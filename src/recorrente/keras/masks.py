@@ -6,9 +6,12 @@ again. A mask that is right-padded already, as nearly all are, costs neither.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from keras import ops
+
+from recorrente.native import transform
 
 __all__ = ["lengths", "packed", "spread"]
 
@@ -27,7 +30,7 @@ def packed(x: Any, mask: Any) -> Any:
         order = ops.argsort(ops.where(mask, place, place + steps), axis=1)  # no two are equal: any sort is stable
         return ops.take_along_axis(x, order[:, :, None], axis=1)
 
-    return ops.cond(_right_padded(mask), lambda: x, gathered)
+    return _either(mask, lambda: x, gathered)
 
 
 def spread(y: Any, last: Any, mask: Any, before: Any, *, backwards: bool, zeros: bool) -> Any:
@@ -56,9 +59,12 @@ def spread(y: Any, last: Any, mask: Any, before: Any, *, backwards: bool, zeros:
         place = ops.minimum(place, ops.shape(mask)[1] - 1)
         return ops.where(read[:, :, None] > 0, ops.take_along_axis(y, place[:, :, None], axis=1), before)
 
-    told = ops.cond(_right_padded(mask), padded, gathered)
+    told = _either(mask, padded, gathered)
     return ops.where(valid, told, ops.zeros_like(told)) if zeros else told
 
 
-def _right_padded(mask: Any) -> Any:
-    return ops.all(ops.logical_or(mask[:, :-1], ops.logical_not(mask[:, 1:])))
+def _either(mask: Any, padded: Callable[[], Any], gathered: Callable[[], Any]) -> Any:
+    """`padded()` for a right-padded mask; `gathered()`, which is right for all, where no branch can hang on data."""
+    if transform():  # torch.vmap, ...
+        return gathered()
+    return ops.cond(ops.all(ops.logical_or(mask[:, :-1], ops.logical_not(mask[:, 1:]))), padded, gathered)

@@ -17,6 +17,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from recorrente import _core
 from recorrente.cells import Cell
+from recorrente.errors import InputError
 from recorrente.keras.order import weights
 from recorrente.native import number_of
 from recorrente.notation import State, Weights
@@ -26,6 +27,8 @@ __all__ = ["on_cpu", "owns", "sweep", "weights"]
 STATES_ARE_OVERWRITTEN = False  # an array never is
 
 Arrays = tuple[jax.Array, ...]
+
+NAMES = ("x", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "h0", "c0", "lengths", "drop")
 
 for _name, _function in {"forward": _core.xla_forward, "backward": _core.xla_backward}.items():
     jax.ffi.register_ffi_target(f"recorrente_{_name}", _function(), platform="cpu")
@@ -64,8 +67,30 @@ def sweep(
     assert code is not None
     how = How(code, reverse, torch.get_num_threads())
     given = x, weights.weight_ih, weights.weight_hh, bias_ih, bias_hh, h0, c0, ends, missing if drop is None else drop
+    _refuse_misfits(cell, given)
     y, h_n, c_n = _sweep(how, *given)
     return y, (h_n, c_n)[: len(state)]
+
+
+def _refuse_misfits(cell: Cell, given: tuple[Any, ...]) -> None:
+    """What XLA would read past the end of, or take for other numbers: shapes and dtypes, known when it is traced."""
+    x, h0 = given[0], given[5]
+    if x.ndim != 3 or x.dtype not in ("float32", "float64"):
+        raise InputError("x", came=_seen(x), wanted="(B, T, C) of float32 or float64")
+    (B, _, C), H = x.shape, h0.shape[-1]
+    rows, c0 = cell.gates * H, (B, H) if "c" in cell.state_names else (0,)
+    biases = [(rows,), (0,)]
+    fit: list[Any] = [[x.shape], [(rows, C)], [(rows, H)], biases, biases, [(B, H)], [c0], [(B,), (0,)]]
+    fit.append([(B, H), (B, rows), (0,)])
+    for name, array, shapes in zip(NAMES, given, fit, strict=True):
+        dtype = "int32" if name == "lengths" else x.dtype.name
+        if array.shape not in shapes or array.dtype != dtype:
+            beside = f"for x is {x.shape} and h0 {h0.shape}"
+            raise InputError(name, came=_seen(array), wanted=f"{shapes[0]} of {dtype}, {beside}")
+
+
+def _seen(array: jax.Array) -> str:
+    return f"{array.shape} of {array.dtype}"
 
 
 class How(NamedTuple):

@@ -15,21 +15,22 @@ from recorrente.cells import GRU, LSTM, Cell, Elman, ResetBeforeGRU
 from recorrente.keras.turning import Order
 from recorrente.notation import Weights
 
-__all__ = ["apart", "by_gate", "lack", "ours", "swapped", "turned", "weights"]
+__all__ = ["apart", "by_gate", "lack", "ours", "plain", "swapped", "turned", "weights"]
 
 _ELMANS = {getattr(keras.activations, f): Elman(f) for f in ("tanh", "relu", "linear")}
+_SAME = {getattr(ops, f): getattr(keras.activations, f) for f in ("tanh", "sigmoid", "relu")}
 
 
 def lack(cell: Any) -> str:
     """Why no cell of ours is this one of Keras; empty where one is."""
     if type(cell) is keras.layers.SimpleRNNCell:
-        known = cell.activation in _ELMANS
+        known = plain(cell.activation) in _ELMANS
         return "" if known else f"activation {_name(cell.activation)} is none of tanh, relu and linear"
     if type(cell) not in (keras.layers.GRUCell, keras.layers.LSTMCell):
         return f"the cell is a {type(cell).__name__}"
-    if cell.activation is not keras.activations.tanh:
+    if plain(cell.activation) is not keras.activations.tanh:
         return f"activation {_name(cell.activation)} is not tanh"
-    if cell.recurrent_activation is not keras.activations.sigmoid:
+    if plain(cell.recurrent_activation) is not keras.activations.sigmoid:
         return f"recurrent_activation {_name(cell.recurrent_activation)} is not sigmoid"
     return ""
 
@@ -37,7 +38,7 @@ def lack(cell: Any) -> str:
 def ours(cell: Any) -> Cell:
     """Our cell with the equations of Keras' one, which `lack` has passed."""
     if isinstance(cell, keras.layers.SimpleRNNCell):
-        return _ELMANS[cell.activation]
+        return _ELMANS[plain(cell.activation)]
     if isinstance(cell, keras.layers.LSTMCell):
         return LSTM()
     return GRU() if cell.reset_after else ResetBeforeGRU()
@@ -77,6 +78,11 @@ def apart(weight_ih: Any, G: int) -> Any:
 def swapped(array: Any, H: int) -> Any:
     """A GRU's weights `(..., 3*H)` with the gates z r h as r z n, or the other way round."""
     return ops.concatenate([array[..., H : 2 * H], array[..., :H], array[..., 2 * H :]], axis=-1)
+
+
+def plain(activation: Any) -> Any:
+    """The function of `keras.activations` that an activation is, where it is the same one of `keras.ops`."""
+    return _SAME.get(activation, activation)
 
 
 def _name(activation: Any) -> str:

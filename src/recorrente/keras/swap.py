@@ -107,4 +107,5 @@ def _compile_anew(model: Any) -> None:
     """Forgets the functions that were traced with the layers as they were."""
     model.train_function = model.test_function = model.predict_function = None
     if model.jit_compile:
-        model.jit_compile = True  # Keras asks the layers once more, and warns where one of them cannot
+        model.jit_compile = False  # Keras skips a value that is there already
+        model.jit_compile = True  # it asks the layers once more, and warns where one of them cannot
