@@ -17,7 +17,9 @@ from safetensors.torch import load_file
 from sklearn.datasets import load_digits
 
 import recorrente
+from recorrente import kinds
 from recorrente.errors import InputError
+from recorrente.kinds.find import _below
 
 COMMANDS = ("train", "evaluate", "predict", "generate", "inspect", "data", "info")
 
@@ -257,6 +259,81 @@ def test_a_killed_training_resumes_to_the_same_weights(command, tmp_path, kill):
     assert whole.keys() == resumed.keys()
     assert all(whole[name].equal(resumed[name]) for name in whole)
     assert (tmp_path / "whole" / "predictions.csv").read_bytes() == (cut / "predictions.csv").read_bytes()
+
+
+def test_what_is_said_beside_resume_is_refused(command, run_folder):
+    for words in (("--epochs", "99"), ("--out", "other"), ("--kind", "image"), ("--bidirectional",)):
+        refused(command("train", "--resume", str(run_folder), *words), 2, words[0], "beside --resume")
+    assert command("train", "--resume", str(run_folder), "--device", "cpu").returncode == 0
+
+
+def test_a_known_set_is_of_its_own_kind(command):
+    for kind in ("text", "speech"):
+        refused(command("train", "digits", "--kind", kind), 2, f"--kind: got '{kind}' for digits, wanted 'image'")
+    for kind in ("forecast", "series", "joints", "video", "audio", "language", "tags", "probe"):
+        with pytest.raises(InputError, match=f"kind: got '{kind}' for digits"):
+            recorrente.train("digits", kind=kind)
+
+
+def test_class_folders_behind_links_are_found_once(command, tmp_path):
+    kept = tmp_path / "kept"
+    for label in "ab":
+        (kept / label).mkdir(parents=True)
+        for k in range(6):
+            Image.fromarray(np.full((8, 8), 20 * k + ord(label), np.uint8)).save(kept / label / f"{k}.png")
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    for label in "ab":
+        (linked / label).symlink_to(kept / label)
+    (kept / "a" / "round").symlink_to(linked)  # a link that leads back
+    assert kinds.find(linked).kind == "image"
+    assert sorted(path.name for path in _below(linked)) == sorted([f"{k}.png" for k in range(6)] * 2)
+
+
+def test_one_item_is_predicted_as_a_list_of_one(run_folder, tmp_path):
+    Image.fromarray((load_digits().images[3] * 15).astype(np.uint8)).save(tmp_path / "3.png")
+    trained = recorrente.load(run_folder)
+    (one,), (same,) = trained.predict(tmp_path / "3.png"), trained.predict([tmp_path / "3.png"])
+    assert one.label == same.label
+    with pytest.raises(InputError, match="given: got nothing"):
+        trained.predict([])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_place_that_is_full_is_told_in_a_line(run_folder):
+    with Path("/dev/full").open("w") as full:
+        came = subprocess.run(
+            [sys.executable, "-m", "recorrente", "evaluate", str(run_folder)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert came.returncode == 1
+    assert "Traceback" not in came.stderr
+    assert "No space left" in came.stderr
+
+
+def test_names_of_classes_are_written_whatever_the_terminal_says(run_folder, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(run_folder, run)
+    config = run / "config.json"
+    config.write_text(config.read_text().replace('"3"', '"três"'))
+    Image.fromarray((load_digits().images[3] * 15).astype(np.uint8)).save(tmp_path / "3.png")
+    words = [sys.executable, "-m", "recorrente", "predict", str(run), str(tmp_path / "3.png")]
+    came = subprocess.run(words, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert "três" in came.stdout.decode(), came.stderr
+
+
+@pytest.mark.parametrize("words", [("--seed", "4294967296"), ("--seed", "99999999999999999999")])
+def test_a_seed_that_is_too_large_is_refused(command, words):
+    refused(command("train", "digits", *words), 2, "--seed: got", "under 4294967296")
+
+
+def test_a_training_that_went_astray_has_its_report(command, tmp_path):
+    """With such steps no gradient is left: there is nothing to draw of it."""
+    came = command("train", "digits", "--learning-rate", "1e30", "--epochs", "1", "--hidden", "8", "--out", "run")
+    assert came.returncode == 0, came.stderr
+    assert (tmp_path / "run" / "report.html").exists()
 
 
 def test_a_folder_of_ones_own_pictures(command, tmp_path):

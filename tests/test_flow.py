@@ -244,6 +244,13 @@ def test_verdicts():
     assert judge(torch.ones(1)).word == "carried"
 
 
+def test_a_gradient_that_falls_and_rises_again_is_told_by_its_way_down():
+    norms = torch.cat([torch.full((5,), 3.0), 0.5 ** torch.arange(12.0).flip(0)])
+    verdict = judge(norms)
+    assert (verdict.word, verdict.reach) == ("vanishing", 7)
+    assert math.isclose(verdict.factor, 0.5)
+
+
 def test_what_cannot_be_seen_is_refused():
     layer, x = recorrente.GRU(C, H), torch.randn(T, B, C)
     with pytest.raises(InputError, match="loss"):

@@ -371,6 +371,12 @@ def test_a_sweep_can_be_passed_in():
     assert torch.allclose(y, layer(x)[0], atol=1e-6)
 
 
+def test_explain_asks_for_an_input():
+    for module in (recorrente.GRU(C, H), nn.Sequential(recorrente.GRU(C, H))):
+        with pytest.raises((InputError, TypeError), match=r"inputs: got None|missing 1 required"):
+            recorrente.explain(module)
+
+
 def test_explain_says_where_and_why():
     x = torch.randn(T, B, C)
     layer = recorrente.LSTM(C, H)

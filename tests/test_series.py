@@ -108,6 +108,15 @@ def test_what_cannot_be_read_is_refused_with_its_place(tmp_path, name):
         series.read_numbers(path) if path.suffix != ".ts" else load(path)
 
 
+@pytest.mark.parametrize(
+    "bad", [np.array([1.0, np.nan]), np.array([1.0, np.inf]), np.array([1 + 2j]), np.zeros((3, 0))], ids=str
+)
+def test_an_array_of_anything_but_finite_numbers_is_refused(tmp_path, bad):
+    np.save(tmp_path / "a.npy", bad)
+    with pytest.raises(InputError, match=r"missing or infinite|real numbers"):
+        series.read_numbers(tmp_path / "a.npy")
+
+
 def test_scaled_is_undone_by_its_own_numbers():
     values = [np.random.default_rng(k).normal(5, 3, (30, 2)).astype(np.float32) for k in range(4)]
     scaled = Scaled.of(values)

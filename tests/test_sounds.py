@@ -179,7 +179,7 @@ def test_the_spoken_digits_are_split_as_their_authors_do():
     assert {name.rsplit("_", 1)[1] for name in data.test.names} == {f"{k}.wav" for k in range(5)}
 
 
-@pytest.mark.parametrize("rate", [-5, 0, 99])
-def test_too_few_samples_a_second_are_refused(tmp_path, rate):
-    with pytest.raises(InputError, match=f"rate: got {rate}, wanted 100 samples a second or more"):
+@pytest.mark.parametrize("rate", [-5, 0, 99, 192_001])
+def test_too_few_or_too_many_samples_a_second_are_refused(tmp_path, rate):
+    with pytest.raises(InputError, match=f"rate: got {rate}, wanted 100 to 192000 samples a second"):
         sound.rate_of([tmp_path / "none.wav"], rate)

@@ -208,6 +208,9 @@ def test_texts_are_told_apart(reviews, tmp_path):
         again.generate("x")
     with pytest.raises(InputError, match="text: got '  '"):
         again.predict(["  "])
+    for mistyped in ("nosuch.txt", "there/is.csv", str(tmp_path)):
+        with pytest.raises(InputError, match=r"no such file|a folder"):
+            again.predict([mistyped])
     assert [list(one.rows()[0])[:2] for one in said] == [["text", "prediction"]] * len(said)
 
 

@@ -117,6 +117,13 @@ def test_edits_are_those_of_the_recursive_definition():
     assert error_rate([[], []], [[], []]) == 0.0
 
 
+def test_what_is_told_is_no_markup():
+    stream = io.StringIO()
+    with Display(stream, 1) as display:
+        display.tell("foretold: speed [m] [/s], [red]day [d] :smile:")
+    assert stream.getvalue() == "foretold: speed [m] [/s], [red]day [d] :smile:\n"
+
+
 def test_what_is_told_of_an_epoch_is_the_rate_of_errors():
     """More is written than was said at first, and 1 less that rate, which is no accuracy, is nowhere shown."""
     stream, row = io.StringIO(), {"epoch": 1, "seconds": 1.0, "samples_per_second": 9.0}

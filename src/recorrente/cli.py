@@ -46,6 +46,8 @@ Device = Annotated[str, typer.Option(help="Where torch computes: cpu, cuda, ..."
 
 def main() -> None:
     """Runs the command; a refusal is told in a line, never as a traceback."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8")  # names of classes, and texts, are in any
     try:
         app()
     except InputError as error:
@@ -58,10 +60,25 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
+    except OSError as error:  # of the place that was given: full, closed to us, a name too long
+        _fail(str(error))
+
+
+BESIDE_RESUME = {"resume", "device", "watch_gradient"}
+
+
+def _refuse_beside_resume(call: typer.Context) -> None:
+    """A resumed run obeys its own config: what else is said would be said in vain."""
+    for name in call.params.keys() - BESIDE_RESUME:
+        source = call.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            said = f"--{name.replace('_', '-')} beside --resume: a run goes on as it was begun"
+            raise typer.BadParameter(f"{said}. Train anew to change that; --device and --watch-gradient may be said")
 
 
 @app.command()
 def train(
+    call: typer.Context,
     data: Annotated[
         str | None,
         typer.Argument(
@@ -256,6 +273,8 @@ def train(
     """
     if (data is None) == (resume is None):
         raise typer.BadParameter("give either DATA to start a training, or --resume RUN to go on with one")
+    if resume is not None:
+        _refuse_beside_resume(call)
     from recorrente import kinds, recipe
     from recorrente.progress import Display
 
@@ -298,7 +317,7 @@ def train(
         shortest=shortest,
         skip_bad=skip_bad,
     )
-    found = kinds.Found(kind, "as --kind says") if kind else kinds.find(data, reading.said)
+    found = kinds.find(data, reading.said, kind)
     chosen = kinds.of_name(found.kind)
     cell = cell or chosen.cell
     plan = chosen.plan(
@@ -413,8 +432,6 @@ def generate(
     """
     from recorrente import recipe
 
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(encoding="utf-8")
     pieces = recipe.load(run).generate(prompt, length=length, temperature=temperature, top_k=top_k, seed=seed)
     try:
         print(prompt, end="", flush=True)

@@ -40,6 +40,8 @@ def generate(
     for name, value in (("length", length), ("temperature", temperature), ("top_k", top_k)):
         if not 0 <= value < float("inf"):
             raise InputError(name, came=value, wanted="0 or more")
+    if not 0 <= seed < 2**63:
+        raise InputError("seed", came=seed, wanted="0 or more, and less than 2**63")
     return _tokens(network, prompt, length, temperature, top_k, torch.Generator().manual_seed(seed), list(forbidden))
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
+from recorrente.errors import InputError
 from recorrente.layers import Recurrent, TorchLayer
 from recorrente.native import lack, target, transform
 
@@ -93,7 +94,9 @@ def explain(module: nn.Module, *inputs: Any, **keywords: Any) -> Explanation:
 
 
 def _where(name: str, layer: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any], grad: bool) -> Where:
-    given = inputs[0] if inputs else next(iter(keywords.values()))
+    given = inputs[0] if inputs else next(iter(keywords.values()), None)
+    if not isinstance(given, Tensor | PackedSequence):
+        raise InputError("inputs", came=repr(given)[:60], wanted="what the layer would be called with: an input first")
     x = given.data if isinstance(given, PackedSequence) else given
     path, reason = _path(layer, x, **{name: keywords.get(name) is not None for name in ("lengths", "reset")})
     if path == "native":

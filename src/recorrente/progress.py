@@ -67,12 +67,13 @@ class Display:
     """
 
     def __init__(self, stream: TextIO, epochs: int, score: str = "accuracy", *, errors: bool = False) -> None:
-        self.console = Console(file=stream, highlight=False, soft_wrap=True)
+        # A name may have brackets: nothing that is told is markup.
+        self.console = Console(file=stream, highlight=False, soft_wrap=True, markup=False, emoji=False)
         self.epochs, self.score, self.errors = epochs, score, errors
         self.bar = _Bar(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[told]}", markup=False),
             TimeRemainingColumn(compact=True),
             console=self.console,
             transient=True,

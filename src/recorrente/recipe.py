@@ -71,8 +71,8 @@ class Trained:
         """The kind of data that it reads."""
         return _kind(self.recipe)
 
-    def predict(self, given: Sequence[str | Path]) -> Sequence[Any]:
-        """What the model says of each item: the class of a picture, sound or text; what comes after a table's end.
+    def predict(self, given: str | Path | Sequence[str | Path]) -> Sequence[Any]:
+        """What the model says of an item or of each: the class of a picture, sound or text; what follows a table's end.
 
         Returns:
             A `Prediction` for each item; of tables a `kinds.forecast.Said` for each series and column.
@@ -80,7 +80,10 @@ class Trained:
         Raises:
             InputError: a file that is of another kind; it is named.
         """
-        return self.kind.predict(self.recipe, self.network, given)
+        items = [given] if isinstance(given, str | Path) else list(given)
+        if not items:
+            raise InputError("given", came="nothing", wanted="a file, or more")
+        return self.kind.predict(self.recipe, self.network, items)
 
     def evaluate(self, data: str | Path | None = None) -> dict[str, Any]:
         """Scores on the test part of `data`; by default on that of the data set that the model was trained on.
@@ -180,7 +183,7 @@ def train(
     """
     _check_device(device)
     reading = reading or Reading()
-    chosen: Kind = kinds.of_name(kind or kinds.find(data, reading.said).kind)
+    chosen: Kind = kinds.of_name(kinds.find(data, reading.said, kind).kind)
     reading = reading.settled(data, chosen.name)
     shape = shape or chosen.shape(chosen.cell, reading, {})
     plan = plan or chosen.plan(str(data), shape.cell, {})

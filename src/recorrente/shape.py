@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any
 
 from torch import nn
 
@@ -60,7 +62,11 @@ class Shape:
         for name in ("hidden", "layers", "embedding"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise InputError(name, came=getattr(self, name), wanted="an integer of 1 or more")
-        if not 0 <= self.dropout < 1:
+        for name in ("bidirectional", "tied"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(name, came=repr(getattr(self, name)), wanted="True or False")
+        dropout: Any = self.dropout
+        if not isinstance(dropout, Real) or not 0 <= float(dropout) < 1:
             raise InputError("dropout", came=self.dropout, wanted="a probability of 0 or more and less than 1")
 
     def remembering(self, T: int) -> Shape:

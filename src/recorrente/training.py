@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Protocol
 
 import torch
@@ -35,6 +36,7 @@ HISTORY = (
 )
 
 
+SEEDS = 2**32  # so many have all that draw
 STATEFUL = ("network", "optimizer", "schedule")
 SECONDS_BETWEEN_TELLING = 0.1
 
@@ -105,8 +107,10 @@ class Plan:
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
                 raise InputError(name, came=value, wanted=f"an integer of {least} or more")
+        if self.seed >= SEEDS:
+            raise InputError("seed", came=self.seed, wanted=f"an integer under {SEEDS}")
         for name in ("learning_rate", "clip"):
-            if not 0 < getattr(self, name) < math.inf:
+            if not isinstance(getattr(self, name), Real) or not 0 < getattr(self, name) < math.inf:
                 raise InputError(name, came=getattr(self, name), wanted="a number above 0")
         for name in ("validation", "rise"):
             if not 0 < getattr(self, name) < 1:
@@ -262,7 +266,7 @@ class _Trainer:
         except Exception as error:  # torch raises what its reader happens to meet in a broken file
             cure = "Delete it to start this run over"
             raise RunError(
-                str(run / "checkpoint.pt"), came=f"a broken file ({error})", wanted="a checkpoint", cure=cure
+                str(run / "checkpoint.pt"), came="a broken file", wanted="a checkpoint", cure=cure
             ) from error
         torch.set_rng_state(content["rng"])
         history: list[dict[str, float]] = content["history"]

@@ -18,7 +18,8 @@ class Verdict:
     Attributes:
         word: `vanishing`, `exploding`, `carried` or `none`.
         reach: over how many steps back from where it is largest among the last that has any it stays at 1 % or more.
-        factor: by what it is multiplied a step, on the geometric mean over the way back.
+        factor: by what it is multiplied a step, on the geometric mean over the way back; as far as `reach`, where it
+            vanishes.
         sentence: the same in words, with what to try.
     """
 
@@ -50,6 +51,7 @@ or a larger bias of the forget gate.
     faint = next((t for t in range(last, -1, -1) if sizes[t] < FAINT * sizes[last]), None)
     if faint is not None:
         reach = last - faint
+        factor = (sizes[faint] / sizes[last]) ** (1 / reach)
         said = f"The gradient falls under 1 % after {reach} steps (x {factor:.3g} a step): vanishing. "
         cure = "Try an LSTM or GRU, an orthogonal start or a larger bias of the forget gate."
         return Verdict("vanishing", reach, factor, said + cure)

@@ -169,9 +169,15 @@ def _numbers(path: Path, at: int, words: Sequence[str]) -> NDArray[np.float32]:
         values = np.array(words, np.float32)
     except ValueError as error:
         raise InputError(f"{path}, line {at}", came=str(error), wanted="numbers") from error
-    if not len(values) or not np.isfinite(values).all():
-        came = "a series without a value" if not len(values) else "a value that is missing or infinite"
-        raise InputError(f"{path}, line {at}", came=came, wanted="numbers", cure="Fill gaps before training")
+    if not len(values):
+        raise InputError(f"{path}, line {at}", came="a series without a value", wanted="numbers")
+    return _finite(f"{path}, line {at}", values)
+
+
+def _finite(where: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    if not np.isfinite(values).all():
+        came = "a value that is missing or infinite"
+        raise InputError(where, came=came, wanted="numbers", cure="Fill gaps before training")
     return values
 
 
@@ -195,9 +201,10 @@ def read_numbers(path: Path) -> NDArray[np.float32]:
             array = np.load(path, allow_pickle=False)
         except (ValueError, OSError, EOFError) as error:
             raise InputError(str(path), came=f"no array ({error})", wanted="a .npy file of numbers") from error
-        if array.ndim < 1 or not len(array) or not np.issubdtype(array.dtype, np.number):
-            raise InputError(str(path), came=f"{array.dtype} {array.shape}", wanted="numbers (T, C)")
-        return array.reshape(len(array), -1).astype(np.float32)
+        real = np.issubdtype(array.dtype, np.integer) or np.issubdtype(array.dtype, np.floating)
+        if array.ndim < 1 or not array.size or not real:
+            raise InputError(str(path), came=f"{array.dtype} {array.shape}", wanted="real numbers (T, C)")
+        return _finite(str(path), array.reshape(len(array), -1).astype(np.float32))
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
     if rows and not _is_number(rows[0][-1]):

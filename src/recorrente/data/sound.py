@@ -34,6 +34,8 @@ SOUNDS = Wanted("sounds", SUFFIXES, ", or files named CLASS_SPEAKER_NUMBER.wav")
 FLAT = re.compile(r"(?P<label>[^_]+)_(?P<speaker>[^_]+)_(?P<number>\d+)$")
 INSIDE = re.compile(r"(?P<speaker>[A-Za-z0-9]+)(?:_nohash_|-)\d+$")
 LOWEST_RATE, HIGHEST_RATE = 100, 16_000
+RECORDED_RATE = 192_000
+"""More than that nobody records: it may be asked for, but is never taken unasked."""
 OFFICIAL_TEST = range(5)
 """Of the Free Spoken Digit Dataset: recordings 0 to 4 of each speaker and digit are its test set."""
 
@@ -198,11 +200,12 @@ def rate_of(paths: Sequence[Path], rate: int | None = None) -> int:
     """What all sounds are brought to: what is said, or the rate of the first that can be read, at most 16,000.
 
     Raises:
-        InputError: fewer than 100 samples a second, not one for each step of 10 ms.
+        InputError: fewer than 100 samples a second, not one for each step of 10 ms, or more than any sound is kept at.
     """
     rate = _usual_rate(paths) if rate is None else rate
-    if rate < LOWEST_RATE:
-        raise InputError("rate", came=rate, wanted=f"{LOWEST_RATE} samples a second or more, such as 8000")
+    if not LOWEST_RATE <= rate <= RECORDED_RATE:
+        wanted = f"{LOWEST_RATE} to {RECORDED_RATE} samples a second, such as 8000"
+        raise InputError("rate", came=rate, wanted=wanted)
     return rate
 
 

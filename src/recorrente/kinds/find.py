@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import codecs
 import csv
+import os
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -70,24 +71,31 @@ class Found:
     why: str
 
 
-def find(source: str | Path, said: Collection[str] = ()) -> Found:
+def find(source: str | Path, said: Collection[str] = (), kind: str | None = None) -> Found:
     """The kind of a known set, a file or a folder.
 
     Args:
         source: where it is.
         said: the names of what was said of how it is read: who names the target of a table means a forecast.
+        kind: what somebody says that it is; then nobody looks.
 
     Raises:
-        InputError: there is nothing there, or nothing in it that is known.
+        InputError: there is nothing there, or nothing in it that is known; a known set is said to be of another kind.
     """
     if of_known(source):
-        return Found(KNOWN[str(source)].kind, "a known set")
+        own = KNOWN[str(source)].kind
+        if kind not in (None, own):
+            cure = "A known set is of one kind; leave the word out"
+            raise InputError("kind", came=f"{kind!r} for {source}", wanted=repr(own), cure=cure)
+        return Found(own, "a known set")
+    if kind is not None:
+        return Found(kind, "as --kind says")
     path = locate(source)
     return _of_folder(path) if path.is_dir() else _of_file(path, said)
 
 
 def _of_folder(folder: Path) -> Found:
-    files = [path for path in islice(folder.rglob("*"), 10_000) if path.is_file() and not path.name.startswith(".")]
+    files = [path for path in islice(_below(folder), 10_000) if path.is_file() and not path.name.startswith(".")]
     if any("-ubyte" in path.name for path in files):
         return Found("image", "IDX files")
     if found := _of_transcribed(folder, files):
@@ -103,6 +111,22 @@ def _of_folder(folder: Path) -> Found:
     if files:
         raise InputError(str(folder), came=f"a folder of {_suffixes(files)}", wanted=WANTED, cure=_cure(folder, files))
     raise InputError(str(folder), came="an empty folder", wanted=WANTED)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """What lies in it and in its folders, those behind links, too, each once."""
+    met: set[Path] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not _is_met(Path(place, name), met))
+        yield from (Path(place, name) for name in sorted(files))
+
+
+def _is_met(folder: Path, met: set[Path]) -> bool:
+    real = folder.resolve()
+    if real in met:
+        return True
+    met.add(real)
+    return False
 
 
 def _in_class(folder: Path, path: Path) -> bool:

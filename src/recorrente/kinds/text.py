@@ -193,6 +193,9 @@ def _items(one: str | Path, recipe: Recipe) -> list[tuple[str, Path | None]]:
     if not isinstance(one, Path) and not is_file(one):
         if not one.strip():
             raise InputError("text", came=repr(one), wanted="a text with something in it")
+        if (path.suffix.lower() in (".txt", ".csv", ".tsv") and " " not in one) or path.is_dir():
+            came = "a folder" if path.is_dir() else "no such file"
+            raise InputError(one, came=came, wanted="a text, or a file of text")
         return [(one, None)]
     content = read_text(path, recipe.reading.encoding)
     if recipe.reader.whole_files:

@@ -245,8 +245,8 @@ def forecast(content: Content) -> Figure:
     """Windows of the test part: what was, what came, what was said with its interval, and the baselines."""
     seen = content.seen
     names, before = seen["shown_names"], seen["shown_before"]
-    h, across = seen["shown_truth"].shape[1], min(3, len(names))
-    down = -(-len(names) // across)
+    h, across = seen["shown_truth"].shape[1], max(min(3, len(names)), 1)  # a short table may have no window to show
+    down = max(-(-len(names) // across), 1)
     figure = Figure(figsize=(4.2 * across, 2.6 * down + 0.4), layout="constrained")
     axes_of_all = figure.subplots(down, across, squeeze=False).flat
     past, ahead = np.arange(-before.shape[1], 0), np.arange(h)
@@ -302,16 +302,17 @@ def gradient(content: Content) -> Figure:
     norms = content.seen["gradient_norms"]  # (L, T, B)
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     axes = figure.subplots()
-    for number, layer in enumerate(norms):
-        shown = np.where(layer > 0, layer, np.nan)
+    for number, layer in enumerate(norms, start=1):
+        shown = np.where((layer > 0) & np.isfinite(layer), layer, np.nan)
         if np.isnan(shown).all():
             continue
         low, middle, high = _quartiles(shown)
-        colour = COLOURS[number % len(COLOURS)]
+        colour = COLOURS[(number - 1) % len(COLOURS)]
         axes.plot(middle, color=colour, label=f"layer {number}" if len(norms) > 1 else "median")
         axes.fill_between(range(len(middle)), low, high, color=colour, alpha=0.2, lw=0)
-    axes.set(xlabel="step", ylabel="norm of dL/dh", yscale="log")
-    if axes.lines:
+    axes.set(xlabel="step", ylabel="norm of dL/dh")
+    if axes.lines:  # else there is nothing that a logarithm could scale
+        axes.set(yscale="log")
         axes.legend(frameon=False)
     _quiet(axes)
     return figure

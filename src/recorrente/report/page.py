@@ -99,12 +99,14 @@ def gradient_in_words(norms: NDArray[np.floating], *, both_ways: bool = False) -
 
     Example:
         >>> gradient_in_words(np.array([[[0.01], [0.1], [1.0]]]))
-        'At the first step the median gradient is 1 % of that at the last: most of it vanishes on the way.'
+        'In the top layer the median gradient at the first step is 1 % of that at the last: most vanishes on the way.'
     """
     top = norms[-2 if both_ways else -1]
     first, last = (float(np.median(top[t])) for t in (0, -1))
     if last == 0 or not np.isfinite(first / last):
         return "No gradient reaches the last step."
     share = first / last
-    verdict = "most of it vanishes on the way" if share < 0.1 else "it grows on the way" if share > 3 else "it arrives"
-    return f"At the first step the median gradient is {share * 100:.3g} % of that at the last: {verdict}."
+    verdict = "most vanishes on the way" if share < 0.1 else "it grows on the way" if share > 3 else "it arrives"
+    return (
+        f"In the top layer the median gradient at the first step is {share * 100:.3g} % of that at the last: {verdict}."
+    )
