@@ -132,12 +132,16 @@ class _Layer(nn.Module):
         if learned_state:
             like = next(self.parameters())
             rows = self.num_layers * self.directions
-            for name, width in zip(self.cell.state_names, self.widths, strict=True):
-                self.register_parameter(f"{name}_0", nn.Parameter(like.new_zeros(rows, width)))
+            for name, width in zip(self._learned(), self.widths, strict=True):
+                self.register_parameter(name, nn.Parameter(like.new_zeros(rows, width)))
+
+    def _learned(self) -> tuple[str, ...]:
+        """The names of the Parameters that it starts from."""
+        return tuple(f"{name}_0" for name in self.cell.state_names) if self.learned_state else ()
 
     def _forget_learned_state(self) -> None:
-        for name in self.cell.state_names if self.learned_state else ():
-            nn.init.zeros_(getattr(self, f"{name}_0"))
+        for name in self._learned():
+            nn.init.zeros_(getattr(self, name))
 
     def _said(self) -> str:
         """What was chosen of it, for the layer's repr."""
@@ -193,7 +197,7 @@ class _Layer(nn.Module):
         """What it starts from where nothing is given: the learned state, or zeros."""
         if not self.learned_state:
             return self.zero_state(x)
-        learned = [getattr(self, f"{name}_0") for name in self.cell.state_names]
+        learned = [getattr(self, name) for name in self._learned()]
         return tuple(part.unsqueeze(1).expand(-1, x.shape[1], -1) for part in learned)
 
     def run(
@@ -361,8 +365,8 @@ class TorchLayer(_Layer):
     def forget_what_torch_lacks(self) -> str:
         """Drops what was chosen beside torch's arguments; tells it, and nothing where nothing was."""
         said = self._said()
-        for name in self.cell.state_names if self.learned_state else ():
-            delattr(self, f"{name}_0")
+        for name in self._learned():
+            delattr(self, name)
         for name in ("_credit", "noise", "residual", "learned_state"):  # the class's own say that there is nothing
             self.__dict__.pop(name, None)
         return said
@@ -387,7 +391,7 @@ class TorchLayer(_Layer):
         def torch_can() -> bool:
             return self.torchs_own and not (lengths or reset)
 
-        lacking = lack(self.cell, x) or tracing()
+        lacking = lack(self.cell, x)
         if self.proj_size and not lacking:
             lacking = lack_of_projection(masked=self.noise.in_step(self.training))
             if not lacking and torch_can():
@@ -395,7 +399,9 @@ class TorchLayer(_Layer):
         if lacking:
             return ("torch" if torch_can() else "reference"), lacking
         special = transform()
-        return ("reference" if special else "native"), special
+        if not special:
+            return "native", ""
+        return ("torch" if tracing() and torch_can() else "reference"), special
 
     def forward(
         self,

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, library, nn
 from torch._subclasses.fake_tensor import DynamicOutputShapeException
 from torch.autograd import forward_ad
 
@@ -642,7 +642,7 @@ _INPUTS = (
     " Tensor? peephole, Tensor? norm_ih, Tensor? norm_hh, Tensor? norm_c, Tensor? restart_h, Tensor? restart_c"
 )
 _MASKS = "Tensor? lengths, Tensor? reset, Tensor? drop, Tensor? zone_h, Tensor? zone_c"
-_library = torch.library.Library("recorrente", "DEF")
+_library = library.Library("recorrente", "DEF")
 
 
 def _sweep(*arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -669,7 +669,7 @@ def _sweep_shapes(*arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def _bytes_saved(cell: int, x: Tensor, H: int) -> Any:
     """A number that the core alone knows, for lengths count; where none is to be left open, that of rows of T steps."""
     try:
-        return torch.library.get_ctx().new_dynamic_size()
+        return library.get_ctx().new_dynamic_size()
     except DynamicOutputShapeException:
         T, B, C = x.shape
         return max(_core.Problem(cell, DTYPES[x.dtype], T, B, C, H).saved_bytes(), 1)
@@ -705,7 +705,7 @@ def _register(schema: str, kernel: Callable[..., Any], shapes: Callable[..., Any
     name = schema.partition("(")[0]
     _library.define(schema, tags=torch.Tag.pt2_compliant_tag)
     _library.impl(name, kernel, "CPU")
-    torch.library.register_fake(f"recorrente::{name}", shapes, lib=_library)
+    library.register_fake(f"recorrente::{name}", shapes, lib=_library)
 
 
 _register(
@@ -720,4 +720,4 @@ _register(
     _sweep_backward,
     _sweep_backward_shapes,
 )
-torch.library.register_autograd("recorrente::sweep", _compiled_backward, setup_context=_setup, lib=_library)
+library.register_autograd("recorrente::sweep", _compiled_backward, setup_context=_setup, lib=_library)

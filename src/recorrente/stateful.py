@@ -62,9 +62,8 @@ class Stateful(nn.Module):
 
     def _apply(self, fn: Any, recurse: bool = True) -> Stateful:
         """Takes the state along to another device or dtype."""
-        parts = tuple(fn(part) for part in self._parts())
-        if parts:
-            self.state = parts[0] if isinstance(self.state, Tensor) else parts
+        if kept := self._parts():
+            self._replace(tuple(fn(part) for part in kept))
         return super()._apply(fn, recurse)
 
     def forget(self, rows: Sequence[int] | Tensor | None = None) -> None:
@@ -89,6 +88,9 @@ class Stateful(nn.Module):
         parts = tuple(part.clone() for part in kept)
         for part in parts:
             part[:, chosen] = 0
+        self._replace(parts)
+
+    def _replace(self, parts: State) -> None:
         self.state = parts[0] if isinstance(self.state, Tensor) else parts
 
     def _parts(self) -> State:
