@@ -20,7 +20,7 @@ run: .venv/installed ## train on the embedded handwritten digits and write a rep
 	$(BIN)/recorrente train digits $(ARGS)
 
 test: core ## every test: the core's own, then the package's
-	$(BIN)/ctest --test-dir build/dev/core --output-on-failure
+	$(BIN)/ctest --test-dir build/dev/core --output-on-failure --parallel 2
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 	for backend in $(BACKENDS); do OMP_NUM_THREADS=1 TF_CPP_MIN_LOG_LEVEL=2 KERAS_BACKEND=$$backend \
 	  $(BIN)/python -m pytest --numprocesses 2 --dist worksteal tests/test_keras_layers.py tests/test_keras_models.py; done

@@ -1,4 +1,7 @@
-"""The command as a user meets it: its own process, an empty folder, wrong arguments too."""
+"""The command as a user meets it: its own process, an empty folder, wrong arguments too.
+
+Where many words are only refused, they are said in this process: torch is imported once, not for each.
+"""
 
 import csv
 import json
@@ -17,7 +20,7 @@ from safetensors.torch import load_file
 from sklearn.datasets import load_digits
 
 import recorrente
-from recorrente import kinds
+from recorrente import cli, kinds
 from recorrente.errors import InputError
 from recorrente.kinds.find import _below
 
@@ -37,6 +40,32 @@ def refused(outcome, code: int, *words: str) -> None:
     flat = " ".join(outcome.stderr.replace("│", " ").split())
     for word in words:
         assert word in flat
+
+
+@pytest.fixture
+def command_here(monkeypatch, capsys, tmp_path):
+    """As `command`, in this process."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"COLUMNS": "120", "NO_COLOR": "1", "TERM": "dumb"}.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+        said = ["recorrente", *map(str, words)]
+        monkeypatch.setattr(sys, "argv", said)
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return subprocess.CompletedProcess(said, end.value.code or 0, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def whole_training(tmp_path_factory):
+    """The words of a training and the folder of a run by them that nothing cut."""
+    words = ("train", "digits", "--epochs", "12", "--hidden", "12", "--layers", "2")
+    run = tmp_path_factory.mktemp("never cut") / "whole"
+    subprocess.run([sys.executable, "-m", "recorrente", *words, "--out", str(run)], check=True, capture_output=True)
+    return words, run
 
 
 @pytest.mark.parametrize(("words", "code"), [(("--help",), 0), ((), 2)])
@@ -96,16 +125,16 @@ def test_info_tells_the_version_and_json_is_for_programs(command):
         (("predict", "run"), "FILE"),
     ],
 )
-def test_a_command_that_makes_no_sense_ends_with_2_and_names_the_option(command, tmp_path, words, named):
-    outcome = command(*words)
+def test_a_command_that_makes_no_sense_ends_with_2_and_names_the_option(command_here, tmp_path, words, named):
+    outcome = command_here(*words)
     assert outcome.returncode == 2, outcome.stderr
     assert "Traceback" not in outcome.stderr
     assert named in outcome.stderr
     assert list(tmp_path.iterdir()) == []
 
 
-def test_data_that_is_not_there(command, tmp_path):
-    refused(command("train", "nowhere"), 1, "nowhere", "digits", "mnist")
+def test_data_that_is_not_there(command_here, tmp_path):
+    refused(command_here("train", "nowhere"), 1, "nowhere", "digits", "mnist")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -124,9 +153,9 @@ def test_a_training_leaves_a_whole_run_folder(command, tmp_path):
     assert (run / "model.safetensors").read_bytes() != before
 
 
-def test_unnamed_runs_do_not_meet(command, tmp_path):
+def test_unnamed_runs_do_not_meet(command_here, tmp_path):
     for _ in range(2):
-        assert command("train", "digits", "--epochs", "1", "--hidden", "8").returncode == 0
+        assert command_here("train", "digits", "--epochs", "1", "--hidden", "8").returncode == 0
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["digits-gru", "digits-gru-2"]
 
 
@@ -178,8 +207,8 @@ def test_a_run_keeps_its_credit_rule_and_inspect_tells_the_gradient(command, tmp
     assert first["verdict"]["sentence"] in outcome.stdout
 
 
-def test_a_credit_rule_that_is_none_is_refused(command):
-    outcome = command("train", "digits", "--credit", "truncated")
+def test_a_credit_rule_that_is_none_is_refused(command_here):
+    outcome = command_here("train", "digits", "--credit", "truncated")
     assert outcome.returncode == 2
     assert "--credit: got 'truncated', wanted one of full, truncated:WINDOW" in outcome.stderr
 
@@ -203,34 +232,33 @@ def test_predict_says_what_it_did(command, run_folder, tmp_path):
     assert sum(told[0]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
 
 
-def test_predict_refuses_what_is_no_picture(command, run_folder, tmp_path):
+def test_predict_refuses_what_is_no_picture(command_here, run_folder, tmp_path):
     (tmp_path / "notes.png").write_text("not a picture")
-    refused(command("predict", run_folder, "notes.png"), 1, "notes.png")
-    refused(command("predict", run_folder, "nowhere.png"), 1, "nowhere.png")
+    refused(command_here("predict", run_folder, "notes.png"), 1, "notes.png")
+    refused(command_here("predict", run_folder, "nowhere.png"), 1, "nowhere.png")
 
 
-def test_broken_runs_are_refused(command, run_folder, tmp_path):
-    refused(command("evaluate", "nowhere"), 1, "nowhere", "no such folder")
+def test_broken_runs_are_refused(command_here, run_folder, tmp_path):
+    refused(command_here("evaluate", "nowhere"), 1, "nowhere", "no such folder")
     run = tmp_path / "run"
     run.mkdir()
     for name in ("config.json", "model.safetensors"):
         (run / name).write_bytes((run_folder / name).read_bytes())
     weights = run / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
-    refused(command("evaluate", run), 1, "model.safetensors", "broken file")
+    refused(command_here("evaluate", run), 1, "model.safetensors", "broken file")
     weights.unlink()
-    refused(command("evaluate", run), 1, "model.safetensors")
+    refused(command_here("evaluate", run), 1, "model.safetensors")
     config = json.loads((run / "config.json").read_text())
     (run / "config.json").write_text(json.dumps({**config, "format": 99}))
-    refused(command("evaluate", run), 1, "config.json", "format 99", "Update recorrente")
+    refused(command_here("evaluate", run), 1, "config.json", "format 99", "Update recorrente")
     (run / "config.json").write_text(json.dumps({**config, "network": {"cell": "gru", "hidden": -1}}))
-    refused(command("evaluate", run), 1, "config.json", "hidden")
+    refused(command_here("evaluate", run), 1, "config.json", "hidden")
 
 
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
-def test_a_killed_training_resumes_to_the_same_weights(command, tmp_path, kill):
-    words = ("train", "digits", "--epochs", "12", "--hidden", "12", "--layers", "2")
-    assert command(*words, "--out", "whole").returncode == 0
+def test_a_killed_training_resumes_to_the_same_weights(command, whole_training, tmp_path, kill):
+    words, whole_run = whole_training
     process = subprocess.Popen(
         [sys.executable, "-m", "recorrente", *words, "--out", "cut"],
         cwd=tmp_path,
@@ -255,21 +283,21 @@ def test_a_killed_training_resumes_to_the_same_weights(command, tmp_path, kill):
     outcome = command("train", "--resume", "cut")
     assert outcome.returncode == 0, outcome.stderr
     assert outcome.stderr.count("epoch") == 12 - done
-    whole, resumed = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "cut"))
+    whole, resumed = (load_file(run / "model.safetensors") for run in (whole_run, cut))
     assert whole.keys() == resumed.keys()
     assert all(whole[name].equal(resumed[name]) for name in whole)
-    assert (tmp_path / "whole" / "predictions.csv").read_bytes() == (cut / "predictions.csv").read_bytes()
+    assert (whole_run / "predictions.csv").read_bytes() == (cut / "predictions.csv").read_bytes()
 
 
-def test_what_is_said_beside_resume_is_refused(command, run_folder):
+def test_what_is_said_beside_resume_is_refused(command_here, run_folder):
     for words in (("--epochs", "99"), ("--out", "other"), ("--kind", "image"), ("--bidirectional",)):
-        refused(command("train", "--resume", str(run_folder), *words), 2, words[0], "beside --resume")
-    assert command("train", "--resume", str(run_folder), "--device", "cpu").returncode == 0
+        refused(command_here("train", "--resume", str(run_folder), *words), 2, words[0], "beside --resume")
+    assert command_here("train", "--resume", str(run_folder), "--device", "cpu").returncode == 0
 
 
-def test_a_known_set_is_of_its_own_kind(command):
+def test_a_known_set_is_of_its_own_kind(command_here):
     for kind in ("text", "speech"):
-        refused(command("train", "digits", "--kind", kind), 2, f"--kind: got '{kind}' for digits, wanted 'image'")
+        refused(command_here("train", "digits", "--kind", kind), 2, f"--kind: got '{kind}' for digits, wanted 'image'")
     for kind in ("forecast", "series", "joints", "video", "audio", "language", "tags", "probe"):
         with pytest.raises(InputError, match=f"kind: got '{kind}' for digits"):
             recorrente.train("digits", kind=kind)
@@ -325,13 +353,13 @@ def test_names_of_classes_are_written_whatever_the_terminal_says(run_folder, tmp
 
 
 @pytest.mark.parametrize("words", [("--seed", "4294967296"), ("--seed", "99999999999999999999")])
-def test_a_seed_that_is_too_large_is_refused(command, words):
-    refused(command("train", "digits", *words), 2, "--seed: got", "under 4294967296")
+def test_a_seed_that_is_too_large_is_refused(command_here, words):
+    refused(command_here("train", "digits", *words), 2, "--seed: got", "under 4294967296")
 
 
-def test_a_training_that_went_astray_has_its_report(command, tmp_path):
+def test_a_training_that_went_astray_has_its_report(command_here, tmp_path):
     """With such steps no gradient is left: there is nothing to draw of it."""
-    came = command("train", "digits", "--learning-rate", "1e30", "--epochs", "1", "--hidden", "8", "--out", "run")
+    came = command_here("train", "digits", "--learning-rate", "1e30", "--epochs", "1", "--hidden", "8", "--out", "run")
     assert came.returncode == 0, came.stderr
     assert (tmp_path / "run" / "report.html").exists()
 

@@ -151,3 +151,9 @@ def test_these_load_without_torch(name):
     target = "recorrente" if name == "__init__" else f"recorrente.{name}"
     program = f"import sys, {target}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("library", ["matplotlib", "sklearn"])
+def test_a_command_does_not_wait_for_what_it_may_not_need(library):
+    program = f"import sys, recorrente.recipe; sys.exit({library!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

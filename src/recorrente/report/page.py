@@ -12,7 +12,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from recorrente.report.content import Content
-from recorrente.report.figures import FIGURES, SHOWN, png
 from recorrente.runs import write_bytes, write_text
 
 __all__ = ["gradient_in_words", "write"]
@@ -24,6 +23,8 @@ def write(folder: Path) -> Path:
     Raises:
         RunError: a file of the run is missing or broken, or the folder cannot be written.
     """
+    from recorrente.report.figures import FIGURES, SHOWN, png  # matplotlib: only where a page is drawn
+
     content = Content.of(folder)
     names = [*SHOWN[content.kind], *(name for name in ("inspection", "watched") if getattr(content, name) is not None)]
     pictures = {name: png(FIGURES[name](content)) for name in names}
