@@ -13,12 +13,10 @@ namespace recorrente::RECORRENTE_SIMD {
 // Everything that the sweep keeps in the workspace of a backward call.
 template <class Cell, class T>
 struct BackwardMemory {
-  BackwardMemory(const Problem& p, Arena& arena) : layout(p), team(choose_team(p, Cell::kGates, !Layout<Cell, T>::kByRows, kRowsFromAfarBackward)), steps(p, team.parts(), arena), norms(layout, arena) {
+  BackwardMemory(const Problem& p, Arena& arena)
+      : layout(p), team(choose_team(p, Cell::kGates, !Layout<Cell, T>::kByRows, kBackwardRows)), steps(p, team.parts(), arena), norms(layout, arena),
+        unpacked(goes_back_unpacked(p)), panels(make_panels(arena)) {
     tile_ticks = steps_at_once(Steps::lanes(p) / team.parts());
-    unpacked = goes_back_unpacked(p);
-    input_panels = arena.take<T>(unpacked ? 0 : layout.input_blocks() * layout.backward_panel(layout.gate_rows()));
-    state_panels = arena.take<T>(layout.hidden_blocks() * layout.backward_panel(layout.state_rows()));
-    second_panels = arena.take<T>(layout.hidden_blocks() * layout.backward_panel(layout.second_rows()));
     dgated = arena.take<T>(p.B * layout.second_rows());
     zeros = arena.take<T>(zero_count());
     dh = arena.take<T>(p.B * layout.units);
@@ -37,6 +35,12 @@ struct BackwardMemory {
     barrier = arena.take<Barrier>(1);
   }
 
+  PanelMemory<T> make_panels(Arena& arena) const {
+    const std::int64_t input = unpacked ? 0 : layout.input_blocks() * layout.backward_panel(layout.gate_rows());
+    const auto of_state = [&](std::int64_t rows) { return layout.hidden_blocks() * layout.backward_panel(rows); };
+    return {arena, team, layout.far(), input, of_state(layout.state_rows()), of_state(layout.second_rows())};
+  }
+
   std::int64_t pointers_a_lane() const { return 3 * tile_ticks + 13; }
   std::int64_t zero_count() const { return std::max(layout.gate_rows(), layout.input_blocks() * kColumns * kLanes<T>); }
   // The last columns of dx go through memory of their own, since the caller's rows end before the block does.
@@ -46,9 +50,9 @@ struct BackwardMemory {
   Team team;
   Steps steps;
   NormWeights<Cell, T> norms;
-  std::int64_t tile_ticks;         // ticks whose dx is made at once
   bool unpacked;                   // whether the products read the weights as they come, but where each gate has a mask
-  T *input_panels, *state_panels, *second_panels;  // (blocks, gates of the product, units, columns of a block)
+  PanelMemory<T> panels;           // (blocks, gates of the product, units, columns of a block)
+  std::int64_t tile_ticks;         // ticks whose dx is made at once
   T* dgated;                       // (B, units): of what the second product read
   T* zeros;
   T *dh, *carry, *passed;          // (B, units); passed: what zoneout lets through to the gradient of the old h
@@ -77,7 +81,8 @@ class BackwardThread {
       : call_(call), p_(call.problem), m_(memory), layout_(memory.layout), part_(p_, memory.steps, memory.team, thread, threads),
         lanes_(memory.steps, part_.lanes, memory.cursors + part_.first_lane), blocks_(part_.blocks(layout_.hidden_blocks())),
         row_(memory.rows + 2 * part_.first_lane), next_row_(row_ + part_.lanes.count),
-        edge_(m_.edge + part_.first_lane * m_.tile_ticks * kBlock), dinput_(m_.dinput + part_.first_lane * m_.tile_ticks * layout_.gate_rows()) {
+        edge_(m_.edge + part_.first_lane * m_.tile_ticks * kBlock), dinput_(m_.dinput + part_.first_lane * m_.tile_ticks * layout_.gate_rows()),
+        panels_(memory.panels.of(thread)) {
     PointerSlice slice(memory.pointers + part_.first_lane * memory.pointers_a_lane());
     const std::int64_t lanes = part_.lanes.count, tile = lanes * m_.tile_ticks;
     slice.take(tile_slots_, tile), slice.take(dx_, tile), slice.take(edges_, tile);
@@ -88,17 +93,17 @@ class BackwardThread {
 
   void pack() {
     const auto pack_blocks = [&](const void* weight, const auto& gate, std::int64_t columns, std::int64_t blocks, T* panels) {
-      const Range mine = part_of(blocks, part_.thread, part_.threads);
+      const Range mine = m_.panels.packed_by(part_.thread, part_.threads, blocks);
       for (std::int64_t block = mine.first; block < mine.end; ++block)
         pack_backward<T>(static_cast<const T*>(weight), gate, p_.H, layout_.units, columns, block,
                          panels + block * layout_.backward_panel(std::size(gate) * layout_.units));
     };
-    if (!m_.unpacked || by_gate()) pack_blocks(call_.weights.weight_hh, Cell::kStateGate, p_.H, layout_.hidden_blocks(), m_.state_panels);
+    if (!m_.unpacked || by_gate()) pack_blocks(call_.weights.weight_hh, Cell::kStateGate, p_.H, layout_.hidden_blocks(), panels_.state);
     if constexpr (kSecond) {
       constexpr int kGate[] = {Cell::kSecondGate};
-      pack_blocks(call_.weights.weight_hh, kGate, p_.H, layout_.hidden_blocks(), m_.second_panels);
+      pack_blocks(call_.weights.weight_hh, kGate, p_.H, layout_.hidden_blocks(), panels_.second);
     }
-    if (call_.dx.data && !m_.unpacked) pack_blocks(call_.weights.weight_ih, Cell::kInputGate, p_.C, layout_.input_blocks(), m_.input_panels);
+    if (call_.dx.data && !m_.unpacked) pack_blocks(call_.weights.weight_ih, Cell::kInputGate, p_.C, layout_.input_blocks(), panels_.input);
     if (part_.thread == 0) std::fill_n(m_.zeros, m_.zero_count(), T(0));
     if (Cell::kNormed && part_.thread == 0) m_.norms.pack(call_.weights, p_.H);
     if (part_.thread == 0) pack_peepholes<Cell>(static_cast<const T*>(call_.weights.peephole), p_.H, layout_.units, m_.peepholes);
@@ -202,7 +207,7 @@ class BackwardThread {
     if (by_gate()) multiply_gates(going_on_, block, end);
     else if (m_.unpacked) multiply_few_back<T, kRowsOfStripe>(going_on_, next_, product_, columns(block, end, p_.H), layout_.units, weights);
     else multiply_columns<T>(going_on_, next_, product_, block, end, p_.H,
-                             {m_.state_panels, layout_.backward_panel(layout_.state_rows()), layout_.state_rows(), m_.zeros, 0, 0, layout_.far()});
+                             {panels_.state, layout_.backward_panel(layout_.state_rows()), layout_.state_rows(), m_.zeros, 0, 0, layout_.far()});
     if (call_.regularisation.drop.data || p_.reset)
       for (std::int64_t j = 0; j < going_on_; ++j) finish_product(j, block * kBlock, std::min(end * kBlock, layout_.units));
   }
@@ -217,7 +222,7 @@ class BackwardThread {
   // The sum over the gates of what each gives, times its mask.
   void multiply_gates(std::int64_t n, std::int64_t block, std::int64_t end) {
     constexpr int kGates = Layout<Cell, T>::kStateGates;
-    Product<T> product{m_.state_panels, layout_.backward_panel(layout_.state_rows()), layout_.units, m_.zeros, 0, 0, layout_.far()};
+    Product<T> product{panels_.state, layout_.backward_panel(layout_.state_rows()), layout_.units, m_.zeros, 0, 0, layout_.far()};
     for (int g = 0; g < kGates; ++g) {
       multiply_columns<T>(n, next_, through_, block, end, p_.H, product, g * layout_.units);
       for (std::int64_t j = 0; j < n; ++j) {
@@ -423,7 +428,7 @@ class BackwardThread {
   // Back through the second product, and through what it read: the gradient of r, and the rest of that of the old h.
   void close_gates(std::int64_t n) {
     multiply_columns<T>(n, slots_, dgated_, blocks_.first, blocks_.end, p_.H,
-                        {m_.second_panels, layout_.backward_panel(layout_.second_rows()), layout_.second_rows(), m_.zeros, 0, 0, layout_.far()});
+                        {panels_.second, layout_.backward_panel(layout_.second_rows()), layout_.second_rows(), m_.zeros, 0, 0, layout_.far()});
     for (std::int64_t j = 0; j < n; ++j)
       for (std::int64_t unit = 0; unit < p_.H; unit += kLane) {
         const std::int64_t left = p_.H - unit;
@@ -466,7 +471,7 @@ class BackwardThread {
       const Matrix<T, Cell::kGates> weights = {static_cast<const T*>(call_.weights.weight_ih), Cell::kInputGate, p_.H, p_.C};
       return multiply_few_back<T, kRowsOfStripe>(n, tile_slots_, dx_, columns(blocks.first, blocks.end, p_.C), layout_.units, weights);
     }
-    Product<T> product = {m_.input_panels, layout_.backward_panel(layout_.gate_rows()), layout_.gate_rows(), m_.zeros, 0, 0, layout_.far()};
+    Product<T> product = {panels_.input, layout_.backward_panel(layout_.gate_rows()), layout_.gate_rows(), m_.zeros, 0, 0, layout_.far()};
     const std::int64_t whole = p_.C / kBlock, rest = p_.C % kBlock;
     multiply<T, 1, kColumns>(n, tile_slots_, dx_, blocks.first, std::min(blocks.end, whole), product);
     if (blocks.first == blocks.end || blocks.end <= whole) return;
@@ -486,6 +491,7 @@ class BackwardThread {
   std::int64_t going_on_ = 0;
   RowStep *row_, *next_row_;
   T *edge_, *dinput_;
+  const Panels<T> panels_;
   const T **next_, **old_, **dy_, **dy_ahead_, **tile_slots_, **drop_;
   T **slots_, **slots_ahead_, **c_ahead_, **dgated_, **dh_, **product_, **through_, **carry_, **dx_, **edges_;
 };

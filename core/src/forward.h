@@ -12,13 +12,10 @@ namespace recorrente::RECORRENTE_SIMD {
 // Everything that a forward call keeps in its workspace.
 template <class Cell, class T>
 struct ForwardMemory {
-  ForwardMemory(const Problem& p, bool saving, Arena& arena) : layout(p), team(choose_team(p, Cell::kGates, !Layout<Cell, T>::kByRows, kRowsFromAfarForward)), steps(p, team.parts(), arena), norms(layout, arena) {
-    unpacked = comes_unpacked(p, layout.far());
-    const std::int64_t blocks = unpacked ? 0 : layout.forward_blocks();
+  ForwardMemory(const Problem& p, bool saving, Arena& arena)
+      : layout(p), team(choose_team(p, Cell::kGates, !Layout<Cell, T>::kByRows, kForwardRows)), steps(p, team.parts(), arena), norms(layout, arena),
+        unpacked(comes_unpacked(p, layout.far())), panels(make_panels(arena)) {
     tile_ticks = steps_at_once(Steps::lanes(p) / team.parts());
-    input_panels = arena.take<T>(blocks * layout.input_panel());
-    state_panels = arena.take<T>(blocks * layout.state_panel());
-    second_panels = arena.take<T>(blocks * layout.second_panel());
     input_bias = arena.take<T>(layout.units * Cell::kGates);
     constants = arena.take<T>(layout.units);
     zeros = arena.take<T>(std::max(layout.units, layout.inputs));
@@ -33,6 +30,11 @@ struct ForwardMemory {
     barrier = arena.take<Barrier>(1);
   }
 
+  PanelMemory<T> make_panels(Arena& arena) const {
+    const std::int64_t blocks = unpacked ? 0 : layout.forward_blocks();
+    return {arena, team, layout.far(), blocks * layout.input_panel(), blocks * layout.state_panel(), blocks * layout.second_panel()};
+  }
+
   std::int64_t pointers_a_lane() const { return 4 * tile_ticks + 4 + Cell::kGates; }
 
   Layout<Cell, T> layout;
@@ -40,9 +42,8 @@ struct ForwardMemory {
   Steps steps;
   NormWeights<Cell, T> norms;
   bool unpacked;                         // whether the products read the weights as they come
+  PanelMemory<T> panels;                 // (blocks, k, gates of the product, units of a block); the state's (blocks, gates, k, units) for a mask a gate
   std::int64_t tile_ticks;               // ticks whose input product is made at once
-  // (blocks, k, gates of the product, units of a block); state_panels (blocks, gates, k, units) for a mask a gate
-  T *input_panels, *state_panels, *second_panels;
   T *input_bias, *constants;             // (blocks, G, units of a block); (units): what slot G starts from, if the cell has one
   T *zeros, *carry;                      // (B, units)
   T *peepholes, *dropped;                // (kPeepholes, units); (2, B, masks, units): h under `drop`, of even and of odd steps
@@ -66,7 +67,7 @@ class ForwardThread {
   ForwardThread(const Forward& call, const ForwardMemory<Cell, T>& memory, int thread, int threads)
       : call_(call), p_(call.problem), m_(memory), layout_(memory.layout), part_(p_, memory.steps, memory.team, thread, threads),
         lanes_(memory.steps, part_.lanes, memory.cursors + part_.first_lane), blocks_(part_.blocks(layout_.forward_blocks())),
-        row_(memory.rows + part_.first_lane) {
+        row_(memory.rows + part_.first_lane), panels_(memory.panels.of(thread)) {
     PointerSlice slice(memory.pointers + part_.first_lane * memory.pointers_a_lane());
     const std::int64_t lanes = part_.lanes.count, tile = lanes * m_.tile_ticks;
     slice.take(x_, tile), slice.take(slots_, tile), slice.take(before_, tile), slice.take(gated_, tile);
@@ -75,11 +76,12 @@ class ForwardThread {
   }
 
   void pack() {
+    const Range packed = m_.panels.packed_by(part_.thread, part_.threads, m_.unpacked ? 0 : layout_.forward_blocks());
+    for (std::int64_t block = packed.first; block < packed.end; ++block) pack_weights(block, block * kBlock, layout_.forward_vectors(block));
     const Range mine = part_of(layout_.forward_blocks(), part_.thread, part_.threads);
     for (std::int64_t block = mine.first; block < mine.end; ++block) {
       const std::int64_t first = block * kBlock;
       const int vectors = layout_.forward_vectors(block);
-      if (!m_.unpacked) pack_weights(block, first, vectors);
       if (Cell::kNormed) std::fill_n(m_.input_bias + first * Cell::kGates, Cell::kGates * kBlock, T(0));
       else pack_bias<Cell>(call_.weights, p_.H, first, vectors, m_.input_bias + first * Cell::kGates);
       if constexpr (Cell::kLoaded > Cell::kGates && !Cell::kNormed) pack_constant<Cell>(call_.weights, p_.H, first, vectors, m_.constants + first);
@@ -121,14 +123,14 @@ class ForwardThread {
   const T* weight_hh() const { return static_cast<const T*>(call_.weights.weight_hh); }
 
   void pack_weights(std::int64_t block, std::int64_t first, int vectors) {
-    T *input_panel = m_.input_panels + block * layout_.input_panel(), *state_panel = m_.state_panels + block * layout_.state_panel();
+    T *input_panel = panels_.input + block * layout_.input_panel(), *state_panel = panels_.state + block * layout_.state_panel();
     if (p_.C == 0) std::fill_n(input_panel, layout_.input_panel(), T(0));
     pack_forward(weight_ih(), Cell::kInputGate, p_.H, p_.C, first, vectors, input_panel);
     if (masks() == 1) pack_forward(weight_hh(), Cell::kStateGate, p_.H, p_.H, first, vectors, state_panel);
     for (int g = 0; masks() > 1 && g < kStateGates; ++g)
       pack_forward<T, 1>(weight_hh(), {Cell::kStateGate[g]}, p_.H, p_.H, first, vectors, state_panel + g * layout_.gate_panel());
     if constexpr (kSecond)
-      pack_forward<T, 1>(weight_hh(), {Cell::kSecondGate}, p_.H, p_.H, first, vectors, m_.second_panels + block * layout_.second_panel());
+      pack_forward<T, 1>(weight_hh(), {Cell::kSecondGate}, p_.H, p_.H, first, vectors, panels_.second + block * layout_.second_panel());
   }
 
   void sweep_lanes() {
@@ -168,7 +170,7 @@ class ForwardThread {
         slots_[n] = slots_of(tick, j, row);
       }
     multiply_units<Cell::kGates>(n, x_, slots_, blocks_.first, blocks_.end, {weight_ih(), Cell::kInputGate, p_.H, p_.C},
-                                 {m_.input_panels, layout_.input_panel(), layout_.inputs, m_.input_bias, layout_.units, 0, layout_.far()});
+                                 {panels_.input, layout_.input_panel(), layout_.inputs, m_.input_bias, layout_.units, 0, layout_.far()});
     const std::int64_t first = blocks_.first * kBlock, units = unit_at(blocks_.end) - first;
     if constexpr (Cell::kNormed)
       for (std::int64_t j = 0; j < n; ++j) norms_of(layout_, slots_[j])[kInputNorm] = moments<Cell::kGates>(slots_[j], layout_.units, p_.H);
@@ -254,14 +256,14 @@ class ForwardThread {
 
   Product<T> state_product() const {
     const T* start = Cell::kNormed ? m_.input_bias : nullptr;  // zeros, for the product is on its own
-    return {m_.state_panels, layout_.state_panel(), p_.H, start, layout_.units, Layout<Cell, T>::kStateAt * layout_.units, layout_.far()};
+    return {panels_.state, layout_.state_panel(), p_.H, start, layout_.units, Layout<Cell, T>::kStateAt * layout_.units, layout_.far()};
   }
   Product<T> gate_product(int g) const {
-    return {m_.state_panels + g * layout_.gate_panel(), layout_.state_panel(), p_.H, nullptr, layout_.units,
+    return {panels_.state + g * layout_.gate_panel(), layout_.state_panel(), p_.H, nullptr, layout_.units,
             (Cell::kStateSlot + g) * layout_.units, layout_.far()};
   }
   Product<T> second_product() const {
-    return {m_.second_panels, layout_.second_panel(), p_.H, nullptr, layout_.units, 0, layout_.far()};
+    return {panels_.second, layout_.second_panel(), p_.H, nullptr, layout_.units, 0, layout_.far()};
   }
 
   // The first product, and what the second one reads. All blocks: a cell that has two is never shared by units.
@@ -414,6 +416,7 @@ class ForwardThread {
   Lanes lanes_;
   Range blocks_;
   RowStep* row_;
+  const Panels<T> panels_;
   const T **x_, **h_, **before_, **gated_;
   T **slots_, **y_, **y_ahead_, **slots_ahead_, **carry_;
 };

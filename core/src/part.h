@@ -56,6 +56,35 @@ struct Part {
   }
 };
 
+// The packed weights of each product: the input's, the state's, and a second one of the state's.
+template <class T>
+struct Panels {
+  T *input, *state, *second;
+};
+
+// Their memory. Threads that share rows have each its own, where a second-level cache holds them: half of one for all would come
+// from another core, which packed it, and that takes longer than to pack it oneself.
+template <class T>
+class PanelMemory {
+ public:
+  PanelMemory(Arena& arena, Team team, bool far, std::int64_t input, std::int64_t state, std::int64_t second)
+      : input_(input), state_(state), one_(input + state + second), copies_(team.path == Path::rows && !far ? team.threads : 1),
+        first_(arena.take<T>(copies_ * one_)) {}
+
+  Panels<T> of(int thread) const {
+    T* const own = first_ + (copies_ > 1 ? thread * one_ : 0);
+    return {own, own + input_, own + input_ + state_};
+  }
+
+  // Of n blocks of each, those that a thread packs.
+  Range packed_by(int thread, int threads, std::int64_t n) const { return copies_ > 1 ? Range{0, n} : part_of(n, thread, threads); }
+
+ private:
+  std::int64_t input_, state_, one_;  // elements
+  std::int64_t copies_;
+  T* first_;
+};
+
 // Cuts arrays of pointers from a slice of memory.
 class PointerSlice {
  public:

@@ -86,14 +86,15 @@ void wake([[maybe_unused]] std::atomic<int>& number) {
 
 }  // namespace
 
-Team choose_team(const Problem& p, int gates, bool units, std::int64_t rows_from_afar) {
+Team choose_team(const Problem& p, int gates, bool units, RowSharing rows) {
   const Team alone = {Path::single, 1};
   const std::int64_t lanes = Steps::lanes(p), by_rows = lanes < p.threads ? lanes : p.threads;
   const double weights = static_cast<double>(gates) * static_cast<double>(p.H) * static_cast<double>(p.C + p.H);
-  const double step_flops = 2 * static_cast<double>(lanes) * weights;
-  if (p.threads < 2 || step_flops * static_cast<double>(Steps::longest(p)) < kForkFlops) return alone;
+  const double step_flops = 2 * static_cast<double>(lanes) * weights, steps = static_cast<double>(Steps::longest(p));
+  if (p.threads < 2 || step_flops * steps < kForkFlops) return alone;
   const bool near = weights * static_cast<double>(element_bytes(p)) <= static_cast<double>(second_level_cache());
-  const bool enough_rows = lanes >= p.threads * (near ? kRowsNear : rows_from_afar);
+  const bool many_states = static_cast<double>(rows.times_states * lanes * p.H) * steps > weights;
+  const bool enough_rows = many_states && lanes >= p.threads * (near ? kRowsNear : rows.rows_from_afar);
   const double worth_meeting = p.threads * (by_rows < p.threads ? kMeetingFlops : kMeetingFlopsBesideRows);
   if (units && !enough_rows && step_flops > worth_meeting) return {Path::units, p.threads};
   if (by_rows < 2) return alone;

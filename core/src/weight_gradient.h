@@ -46,6 +46,9 @@ class GradientThread {
   static constexpr std::int64_t kStretch = Memory::kStretch, kSlab = Memory::kSlab;
   static constexpr int kBlock = Memory::kBlock, kLane = kLanes<T>, kGatesAt = Layout<Cell, T>::kGatesAt;
   static constexpr std::int64_t kAhead = 8;  // rows
+  static constexpr int kFewSteps = 6;        // with more, panels are as fast on AVX-512, and soon on AVX2
+
+  static std::int64_t in_lanes(std::int64_t n) { return (n + kLane - 1) / kLane * kLane; }
 
  public:
   GradientThread(const Backward& call, const Steps& steps, const Memory& memory, int thread, int threads)
@@ -53,7 +56,6 @@ class GradientThread {
         units_(part_of(p_.H, thread, threads)), sums_(call.bias_sums ? call.bias_sums : memory.sums) {
     if (!call.bias_sums) std::fill_n(sums_, 2 * Cell::kGates * p_.H, 0.0);
     std::fill_n(m_.zeros, std::max(layout_.input_blocks() * kBlock, layout_.units), T(0));
-    for (std::int64_t i = 0; i < kSlab; ++i) m_.slab_rows[i] = m_.slab + i * kStretch;
   }
 
   void run() {
@@ -115,7 +117,15 @@ class GradientThread {
     return static_cast<const T*>(call_.saved) + steps_.place(row) * layout_.slots + kGatesAt * layout_.units;
   }
 
+  // A short stretch lies close: rows far apart would all fall into the same few sets of a cache.
+  void lay_slab(std::int64_t n) {
+    if (n == slab_steps_) return;
+    slab_steps_ = n, stride_ = in_lanes(n);
+    for (std::int64_t i = 0; i < kSlab; ++i) m_.slab_rows[i] = m_.slab + i * stride_;
+  }
+
   void add_stretch(std::int64_t n) {
+    lay_slab(n);
     T* state_panels = m_.panels + layout_.input_blocks() * kStretch * kBlock;
     T* second_panels = state_panels + layout_.hidden_blocks() * kStretch * kBlock;
     if (input_gradient()) pack_rows(m_.x, nullptr, n, p_.C, m_.panels);
@@ -172,7 +182,7 @@ class GradientThread {
           biases[v] += da, gains[v] = fma(da, z, gains[v]);
         }
       }
-      transpose_rows(turned, rows, m_.slab + k, kStretch);
+      transpose_rows(turned, rows, m_.slab + k, stride_);
     }
     void *dbias = input ? call_.dbias_ih : call_.dbias_hh, *dgain = input ? call_.dnorm_ih : call_.dnorm_hh;
     for (int v = 0; v < vectors; ++v) {
@@ -208,10 +218,11 @@ class GradientThread {
   }
 
   // Rows of x or h to panels, times their factors, `shift` further on, where there are some; a null row is zeros.
-  // (blocks, n, kBlock) from n rows of `columns`
+  // (blocks, n, kBlock) from n rows of `columns`; of a few rows (n, columns)
   void pack_rows(const T* const* from, const T* const* factor, std::int64_t n, std::int64_t columns, T* panels,
                  std::int64_t shift = 0) {
-    const std::int64_t rest = columns / kBlock * kBlock, width = vectors_of<T, kColumns>(rest / kBlock, columns) * kLane;
+    const std::int64_t rest = n <= kFewSteps ? 0 : columns / kBlock * kBlock;
+    const std::int64_t width = n <= kFewSteps ? in_lanes(columns) : vectors_of<T, kColumns>(rest / kBlock, columns) * kLane;
     for (std::int64_t k = 0; k < n; ++k) {
       const T *row = from[k], *factors = factor && row ? factor[k] + shift : nullptr, *next = k + kAhead < n ? from[k + kAhead] : nullptr;
       const auto vector = [&](std::int64_t column) {
@@ -220,9 +231,9 @@ class GradientThread {
         return factors ? v * load_up_to(factors + column, columns - column) : v;
       };
       T* to = panels + k * kBlock;
-      for (std::int64_t column = 0; column < rest; column += kBlock, to += kStretch * kBlock)
+      for (std::int64_t column = 0; column < rest; column += kBlock, to += n * kBlock)
         for (int i = 0; i < kColumns; ++i) store(to + i * kLane, vector(column + i * kLane));
-      to = panels + rest * kStretch + k * width;
+      to = panels + rest * n + k * width;
       for (std::int64_t column = rest; column < columns; column += kLane) store(to + (column - rest), vector(column));
     }
   }
@@ -231,14 +242,36 @@ class GradientThread {
   void transpose(std::int64_t offset, std::int64_t rows, std::int64_t n) {
     for (std::int64_t k = 0; k < n; k += kLane) {
       for (std::int64_t next = k + kLane; next < std::min(k + 2 * kLane, n); ++next) bring_near(m_.gates[next] + offset, rows);
-      transpose_rows([&](int i) { return m_.gates[k + i] + offset; }, n - k, rows, m_.slab + k, kStretch);
+      transpose_rows([&](int i) { return m_.gates[k + i] + offset; }, n - k, rows, m_.slab + k, stride_);
+    }
+  }
+
+  // The outer products of n steps, 1 <= n <= R: what panels add, bit by bit.
+  template <int R>
+  [[gnu::noinline]] void add_outer(std::int64_t rows, std::int64_t n, const T* from, std::int64_t columns, T* gradient) {
+    if constexpr (R > 1)
+      if (n < R) return add_outer<R - 1>(rows, n, from, columns, gradient);
+    const std::int64_t width = in_lanes(columns), whole = columns / kLane * kLane;
+    for (std::int64_t i = 0; i < rows; ++i, gradient += columns) {
+      Vec<T> d[R];
+      for (int k = 0; k < R; ++k) d[k] = broadcast(m_.slab_rows[i] + k);
+      const auto sum = [&](std::int64_t column) {
+        Vec<T> sum{};
+        for (int k = 0; k < R; ++k) sum = fma(d[k], load(from + k * width + column), sum);
+        return sum + Vec<T>{};  // a negative zero is none in what begins with zeros
+      };
+      std::int64_t column = 0;
+      if (first_)
+        for (; column < whole; column += kLane) store(gradient + column, sum(column));
+      for (; column < columns; column += kLane) set_or_add(gradient + column, sum(column), columns - column);
     }
   }
 
   void add_product(std::int64_t rows, std::int64_t n, const T* panels, std::int64_t columns, T* gradient) {
+    if (n <= kFewSteps) return add_outer<kFewSteps>(rows, n, panels, columns, gradient);
     const std::int64_t whole = columns / kBlock, rest = columns % kBlock;
     for (std::int64_t i = 0; i < rows; ++i) m_.out[i] = gradient + i * columns;
-    Product<T> product = {panels, kStretch * kBlock, n, first_ ? m_.zeros : nullptr, 0, 0, m_.far};
+    Product<T> product = {panels, n * kBlock, n, first_ ? m_.zeros : nullptr, 0, 0, m_.far};
     multiply<T, 1, kColumns>(rows, m_.slab_rows, m_.out, 0, whole, product);
     if (rest == 0) return;
     for (std::int64_t i = 0; i < rows; ++i) m_.out[i] = m_.edge + i * kBlock;
@@ -261,7 +294,7 @@ class GradientThread {
       Vec<T> lanes[kLane] = {}, sum{};
       const std::int64_t count = std::min<std::int64_t>(rows - first, kLane);
       for (std::int64_t i = 0; i < count; ++i)
-        for (std::int64_t k = 0; k < n; k += kLane) lanes[i] += load_up_to(m_.slab + (first + i) * kStretch + k, n - k);
+        for (std::int64_t k = 0; k < n; k += kLane) lanes[i] += load_up_to(m_.slab + (first + i) * stride_ + k, n - k);
       recorrente::RECORRENTE_SIMD::transpose<T>(lanes);
       for (const Vec<T>& lane : lanes) sum += lane;
       for (double* sums : {input, state})
@@ -289,6 +322,7 @@ class GradientThread {
   const Range units_;  // of every gate
   double* const sums_;
   bool first_ = !call_.add;
+  std::int64_t slab_steps_ = 0, stride_ = 0;  // of each row of the slab, and from one to the next
 };
 
 }  // namespace recorrente::RECORRENTE_SIMD

@@ -108,6 +108,7 @@ void every_team() {
       if (!by_rows) compare_threads<float>(options(1, 2, 700, 800), Path::units);
       compare_threads<float>(options(3, 2, 4, 5), Path::single);
       compare_threads<float>(options(5, 801, 12, 24), Path::rows);
+      compare_threads<float>(options(1, 32, 256, 256), by_rows ? Path::rows : Path::units);  // less to read of a state than of the weights
     }
 }
 
