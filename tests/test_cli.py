@@ -21,8 +21,9 @@ from sklearn.datasets import load_digits
 
 import recorrente
 from recorrente import cli, kinds
+from recorrente.data.source import below
 from recorrente.errors import InputError
-from recorrente.kinds.find import _below
+from recorrente.kinds.base import OF_SOME
 
 COMMANDS = ("train", "evaluate", "predict", "generate", "inspect", "data", "info")
 
@@ -138,6 +139,11 @@ def test_data_that_is_not_there(command_here, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_network_that_no_memory_holds_is_refused_before_a_folder_is_made(command_here, tmp_path):
+    refused(command_here("train", "digits", "--hidden", "10000000"), 2, "--hidden: got 10,000,000")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_training_leaves_a_whole_run_folder(command, tmp_path):
     outcome = command("train", "digits", "--epochs", "2", "--hidden", "16", "--out", "a run")
     assert outcome.returncode == 0, outcome.stderr
@@ -205,6 +211,21 @@ def test_a_run_keeps_its_credit_rule_and_inspect_tells_the_gradient(command, tmp
     outcome = command("inspect", "run")
     assert outcome.returncode == 0, outcome.stderr
     assert first["verdict"]["sentence"] in outcome.stdout
+
+
+@pytest.mark.parametrize("words", [("--tied",), ("--window", "8"), ("--embedding", "8")])
+def test_what_a_kind_does_not_use_is_refused(command_here, tmp_path, words):
+    refused(command_here("train", "digits", *words), 2, words[0], "for data of the kind image")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", kinds.NAMES)
+def test_a_kind_uses_what_it_says(name):
+    chosen = kinds.of_name(name)
+    source = Path(sys.modules[type(chosen).__module__].__file__).read_text()
+    read = {"embedding": '"embedding":', "tied": '"tied":', "window": "plan.window", "shift": "plan.shift"}
+    assert {setting for setting, sign in read.items() if sign in source} == set(chosen.uses)
+    assert read.keys() == set(OF_SOME)
 
 
 def test_a_credit_rule_that_is_none_is_refused(command_here):
@@ -313,9 +334,11 @@ def test_class_folders_behind_links_are_found_once(command, tmp_path):
     linked.mkdir()
     for label in "ab":
         (linked / label).symlink_to(kept / label)
-    (kept / "a" / "round").symlink_to(linked)  # a link that leads back
+    (kept / "a" / "round").symlink_to(linked)  # links that lead back
+    (linked / "self").symlink_to(linked)
+    Image.new("L", (8, 8)).save(linked / "loose.png")
     assert kinds.find(linked).kind == "image"
-    assert sorted(path.name for path in _below(linked)) == sorted([f"{k}.png" for k in range(6)] * 2)
+    assert sorted(path.name for path in below(linked)) == sorted(["loose.png", *[f"{k}.png" for k in range(6)] * 2])
 
 
 def test_one_item_is_predicted_as_a_list_of_one(run_folder, tmp_path):

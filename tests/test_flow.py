@@ -237,6 +237,12 @@ def test_verdicts():
     assert (vanishing.word, vanishing.reach) == ("vanishing", 17)
     assert vanishing.factor == pytest.approx(0.75)
     assert "under 1 % after 17 steps" in vanishing.sentence
+    assert "Try an LSTM or GRU" in vanishing.sentence
+    advice = {("r", "z", "n"): "bias of z", ("i", "f", "g", "o"): "bias of f", ("i", "g", "o"): "orthogonal"}
+    for gates, word in advice.items():
+        sentence = judge(0.75 ** t.flip(0), gates).sentence
+        assert word in sentence
+        assert "LSTM or GRU" not in sentence
     assert judge(1.2 ** t.flip(0)).word == "exploding"
     assert judge(0.99 ** t.flip(0)).word == "carried"
     assert judge(torch.cat([0.5 ** t.flip(0), torch.zeros(20)])).reach == 7  # a loss in the middle

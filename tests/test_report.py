@@ -12,6 +12,8 @@ from PIL import Image
 
 from recorrente import report
 from recorrente.errors import RunError
+from recorrente.report import figures
+from recorrente.report.content import Content
 from recorrente.report.figures import SHOWN
 from recorrente.report.page import gradient_in_words
 
@@ -108,6 +110,23 @@ def test_a_missing_file_is_named(copy, name):
     (copy / name).unlink()
     with pytest.raises(RunError, match=name):
         report.write(copy)
+
+
+def test_a_history_without_an_epoch_is_named(copy):
+    history = copy / "history.csv"
+    history.write_text(history.read_text().splitlines()[0] + "\n")
+    with pytest.raises(RunError, match=r"history\.csv: got no epoch"):
+        report.write(copy)
+
+
+def test_directions_have_names_of_their_own(copy):
+    config = json.loads((copy / "config.json").read_text())
+    config["network"]["bidirectional"] = True
+    (copy / "config.json").write_text(json.dumps(config))
+    assert Content.of(copy).layer_names() == ["layer 1", "layer 1 reverse", "layer 2", "layer 2 reverse"]
+    change(copy, gradient_norms=np.ones((4, 8, 3)))
+    labels = [line.get_label() for line in figures.gradient(Content.of(copy)).axes[0].lines]
+    assert labels == Content.of(copy).layer_names()
 
 
 def test_broken_arrays_are_refused(copy):

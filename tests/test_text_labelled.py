@@ -214,6 +214,40 @@ def test_texts_are_told_apart(reviews, tmp_path):
     assert [list(one.rows()[0])[:2] for one in said] == [["text", "prediction"]] * len(said)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "text", "wanted"),
+    [
+        ("a.csv", 'nota,crítica\nbom,"belo, belo"\nmau,feio\n', None, ["belo, belo", "feio"]),
+        ("b.csv", 'bom,"belo, belo"\nmau,feio\n', None, ["belo, belo", "feio"]),
+        ("c.csv", "id,review,stars\n7,belo,\n8,feio,\n", "review", ["belo", "feio"]),
+        ("d.tsv", "belo\tbom\nfeio\tmau\n", "review", ["belo", "feio"]),
+        ("sem nome", "bom\tbelo\nmau\tfeio\n", None, ["belo", "feio"]),
+        ("e.csv", "belo\nfeio\n", None, ["belo", "feio"]),
+        ("f.txt", "belo, bom\nfeio, mau\n", None, ["belo, bom", "feio, mau"]),
+        ("g.txt", "belo\tbelo\n", None, ["belo\tbelo"]),
+        ("h.csv", "", None, []),
+        ("i.csv", "Belo, mas caro\nFeio\n", None, ["Belo, mas caro", "Feio"]),
+        ("j.csv", 'review\n"a, b"\nc\n', "review", ["a, b", "c"]),
+        ("k.csv", ",belo\nbom,ótimo\n", None, ["belo", "ótimo"]),
+        ("l.csv", "nota,crítica\n", "crítica", []),
+        ("m.csv", ",,\n,,\n", None, [",,", ",,"]),
+    ],
+)
+def test_asked_about_a_table_its_texts_are_meant(name, content, text, wanted):
+    assert labelled.texts_of(Path(name), content, ("bom", "mau"), text) == wanted
+
+
+def test_a_table_whose_texts_nothing_tells_is_refused():
+    with pytest.raises(InputError, match=r"a\.csv: got columns 7, belo, x, wanted a column of texts called 'review'"):
+        labelled.texts_of(Path("a.csv"), "7,belo,x\n8,feio,y\n", ("bom", "mau"), "review")
+
+
+def test_a_table_is_predicted_as_it_was_learnt(reviews, tmp_path):
+    said = reviews.predict([write_table(tmp_path / "outras.csv", header="v1,v2")])
+    assert [one.text for one in said] == [text for text, _ in pairs()]
+    assert sum(one.label == label for one, (_, label) in zip(said, pairs(), strict=True)) > 0.9 * len(said)
+
+
 def test_the_command_says_what_it_found(command, tmp_path):
     write_table(tmp_path / "minhas críticas.csv")
     words = ("--hidden", "8", "--epochs", "1", "--out", "run")

@@ -15,7 +15,7 @@ from recorrente.data import reading, running, units
 from recorrente.data.batch import Batch
 from recorrente.data.progress import silent
 from recorrente.errors import InputError
-from recorrente.kinds import find
+from recorrente.kinds import find, language
 from recorrente.layers import LSTM, Network
 from recorrente.recipe import Reading
 from recorrente.tasks.next_token import NextToken, bits_per_character
@@ -218,6 +218,16 @@ def test_known_texts_are_of_this_kind(name):
 
 def test_folders_of_texts_are_found(song):
     assert find(song).kind == find(song.parent).kind == "language"
+
+
+def test_texts_behind_a_link_are_learnt(song, tmp_path):
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    (folder / "linked").symlink_to(song.parent)
+    for name in ("MORE.TXT", "more.txt", ".hidden.txt"):
+        (folder / name).write_text(PORTUGUESE * 30)
+    assert find(folder).kind == "language"
+    assert sorted(path.name for path in language.texts_in(folder)) == sorted([song.name, "MORE.TXT", "more.txt"])
 
 
 def test_tied_weights_are_one(tmp_path):

@@ -59,6 +59,16 @@ def test_the_ways_of_writing_them(tmp_path, name, way, count):
     assert max(map(len, data.train.words)) <= tagged.LONGEST
 
 
+def test_files_behind_a_link_are_read(tmp_path):
+    (tmp_path / "kept").mkdir()
+    write(tmp_path / "kept" / "a.txt", "tab")
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "linked").symlink_to(tmp_path / "kept")
+    data = tagged.load(folder, progress=silent)
+    assert len(data.train) + len(data.test) == 60
+
+
 def test_a_zip_is_split_by_its_files(tmp_path):
     with zipfile.ZipFile(tmp_path / "corpus.zip", "w") as archive:
         for number in range(20):

@@ -62,13 +62,13 @@ struct Panels {
   T *input, *state, *second;
 };
 
-// Their memory. Threads that share rows have each its own, where a second-level cache holds them: half of one for all would come
-// from another core, which packed it, and that takes longer than to pack it oneself.
+// Their memory. A few threads that share rows have each its own, where a second-level cache holds them: most of one for all would come
+// from other cores, which packed it, and that takes longer than to pack it oneself.
 template <class T>
 class PanelMemory {
  public:
   PanelMemory(Arena& arena, Team team, bool far, std::int64_t input, std::int64_t state, std::int64_t second)
-      : input_(input), state_(state), one_(input + state + second), copies_(team.path == Path::rows && !far ? team.threads : 1),
+      : input_(input), state_(state), one_(input + state + second), copies_(team.path == Path::rows && !far && team.threads <= kFewThreads ? team.threads : 1),
         first_(arena.take<T>(copies_ * one_)) {}
 
   Panels<T> of(int thread) const {
@@ -80,6 +80,8 @@ class PanelMemory {
   Range packed_by(int thread, int threads, std::int64_t n) const { return copies_ > 1 ? Range{0, n} : part_of(n, thread, threads); }
 
  private:
+  static constexpr int kFewThreads = 8;  // of more, each has little else to do, and all of them much to keep
+
   std::int64_t input_, state_, one_;  // elements
   std::int64_t copies_;
   T* first_;

@@ -29,6 +29,9 @@ constexpr std::int64_t kSpinAtMost = 200'000;  // nanoseconds
 // So many rows of a thread use weights that its second-level cache holds at the speed of arithmetic.
 constexpr std::int64_t kRowsNear = 2;
 
+// With fewer units a thread has no block of its own.
+constexpr std::int64_t kUnitsOfThread = 32;
+
 // A wait is lost time when it is longer than kPatience and twice the work before it. A team is broken up when more than
 // kLoss and half of its time is lost, and then none is formed for a while, the longer the more often this happens.
 constexpr std::int64_t kPatience = 200'000, kLoss = 2'000'000;                    // nanoseconds
@@ -93,8 +96,9 @@ Team choose_team(const Problem& p, int gates, bool units, RowSharing rows) {
   const double step_flops = 2 * static_cast<double>(lanes) * weights, steps = static_cast<double>(Steps::longest(p));
   if (p.threads < 2 || step_flops * steps < kForkFlops) return alone;
   const bool near = weights * static_cast<double>(element_bytes(p)) <= static_cast<double>(second_level_cache());
-  const bool many_states = static_cast<double>(rows.times_states * lanes * p.H) * steps > weights;
-  const bool enough_rows = many_states && lanes >= p.threads * (near ? kRowsNear : rows.rows_from_afar);
+  const std::int64_t inputs = p.C < p.H ? p.C : p.H;  // of more, x would be as much to read as their weights
+  const bool many_states = static_cast<double>(rows.times_states * lanes) * steps > static_cast<double>(gates * (inputs + p.H));
+  const bool enough_rows = (many_states || p.H < p.threads * kUnitsOfThread) && lanes >= p.threads * (near ? kRowsNear : rows.rows_from_afar);
   const double worth_meeting = p.threads * (by_rows < p.threads ? kMeetingFlops : kMeetingFlopsBesideRows);
   if (units && !enough_rows && step_flops > worth_meeting) return {Path::units, p.threads};
   if (by_rows < 2) return alone;

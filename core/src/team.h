@@ -20,8 +20,8 @@ struct Team {
 struct RowSharing {
   // So many rows of a thread are worth more than a part of the weights to itself, where its second-level cache does not hold them all.
   std::int64_t rows_from_afar;
-  // By rows each thread reads all weights, half of them from another core, which packed them or had them last; by units it reads the others'
-  // part of each state. So rows are shared where the values of all steps' states, so many times, are more than the weights.
+  // By rows each thread needs all of the weights, which another core had last, or packed; by units it reads the others' part of each state.
+  // So rows are shared where the values of all steps' states, so many times, are more than the weights.
   std::int64_t times_states;
 };
 

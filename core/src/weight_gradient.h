@@ -1,7 +1,9 @@
 // The gradients of the weights and biases: dW_ih = sum of dgates x^T, dW_hh = sum of dgates h_old^T over the N valid steps.
 //
-// N is cut into stretches of fixed length, gone through from the last to the first. In a stretch the gates are transposed, x
-// and h become panels, and the recurrent product does the rest. Threads share rows of the result, never N, so that their number changes no bits.
+// N is cut into stretches of fixed length, gone through from the last to the first. In a stretch the gates are transposed, x and h become
+// panels, and the recurrent product does the rest. Of a few steps, as of a network that runs one at a time, the result is far larger than
+// all that it is made of: x and h stay rows, and it is written as it lies. Threads share rows of the result, never N, so that their number
+// changes no bits.
 #pragma once
 
 #include "normed.h"
@@ -32,8 +34,8 @@ struct GradientMemory {
   }
 
   Layout<Cell, T> layout;
-  bool far;                         // whether the panels are more than kNearBytes
-  T *panels, *slab, *edge, *zeros;  // (blocks, kStretch, kBlock); (kSlab, kStretch); (kSlab, kBlock)
+  bool far;                         // whether the panels of a whole stretch are more than kNearBytes
+  T *panels, *slab, *edge, *zeros;  // (blocks, n, kBlock) or, of a few, (n, columns in whole vectors); (kSlab, n in whole vectors); (kSlab, kBlock)
   double* sums;                     // (2, kGates * H): of the biases, where the caller has no place for them
   T* before_norm;                   // (lanes, kSlab): gradients of products under a norm, until they are transposed
   const T **gates, **x, **h, **drop, **c, **gated, **slab_rows;  // of each row of a stretch; c: the old one, for peepholes
@@ -49,6 +51,8 @@ class GradientThread {
   static constexpr int kFewSteps = 6;        // with more, panels are as fast on AVX-512, and soon on AVX2
 
   static std::int64_t in_lanes(std::int64_t n) { return (n + kLane - 1) / kLane * kLane; }
+  // Whether the rows of x or h of n steps stay rows: they are read again for each row of the result.
+  static bool few(std::int64_t n, std::int64_t columns) { return n <= kFewSteps && n * columns * static_cast<std::int64_t>(sizeof(T)) <= kNearBytes / 2; }
 
  public:
   GradientThread(const Backward& call, const Steps& steps, const Memory& memory, int thread, int threads)
@@ -119,8 +123,8 @@ class GradientThread {
 
   // A short stretch lies close: rows far apart would all fall into the same few sets of a cache.
   void lay_slab(std::int64_t n) {
-    if (n == slab_steps_) return;
-    slab_steps_ = n, stride_ = in_lanes(n);
+    if (stride_ == in_lanes(n)) return;
+    stride_ = in_lanes(n);
     for (std::int64_t i = 0; i < kSlab; ++i) m_.slab_rows[i] = m_.slab + i * stride_;
   }
 
@@ -218,11 +222,11 @@ class GradientThread {
   }
 
   // Rows of x or h to panels, times their factors, `shift` further on, where there are some; a null row is zeros.
-  // (blocks, n, kBlock) from n rows of `columns`; of a few rows (n, columns)
+  // (blocks, n, kBlock) from n rows of `columns`; of a few (n, columns in whole vectors)
   void pack_rows(const T* const* from, const T* const* factor, std::int64_t n, std::int64_t columns, T* panels,
                  std::int64_t shift = 0) {
-    const std::int64_t rest = n <= kFewSteps ? 0 : columns / kBlock * kBlock;
-    const std::int64_t width = n <= kFewSteps ? in_lanes(columns) : vectors_of<T, kColumns>(rest / kBlock, columns) * kLane;
+    const std::int64_t rest = few(n, columns) ? 0 : columns / kBlock * kBlock;
+    const std::int64_t width = few(n, columns) ? in_lanes(columns) : vectors_of<T, kColumns>(rest / kBlock, columns) * kLane;
     for (std::int64_t k = 0; k < n; ++k) {
       const T *row = from[k], *factors = factor && row ? factor[k] + shift : nullptr, *next = k + kAhead < n ? from[k + kAhead] : nullptr;
       const auto vector = [&](std::int64_t column) {
@@ -246,7 +250,7 @@ class GradientThread {
     }
   }
 
-  // The outer products of n steps, 1 <= n <= R: what panels add, bit by bit.
+  // The outer products of n steps, 1 <= n <= R, whose rows lie one after the other: what panels give, bit by bit.
   template <int R>
   [[gnu::noinline]] void add_outer(std::int64_t rows, std::int64_t n, const T* from, std::int64_t columns, T* gradient) {
     if constexpr (R > 1)
@@ -255,20 +259,20 @@ class GradientThread {
     for (std::int64_t i = 0; i < rows; ++i, gradient += columns) {
       Vec<T> d[R];
       for (int k = 0; k < R; ++k) d[k] = broadcast(m_.slab_rows[i] + k);
-      const auto sum = [&](std::int64_t column) {
+      const auto products = [&](std::int64_t column) {
         Vec<T> sum{};
         for (int k = 0; k < R; ++k) sum = fma(d[k], load(from + k * width + column), sum);
         return sum + Vec<T>{};  // a negative zero is none in what begins with zeros
       };
       std::int64_t column = 0;
       if (first_)
-        for (; column < whole; column += kLane) store(gradient + column, sum(column));
-      for (; column < columns; column += kLane) set_or_add(gradient + column, sum(column), columns - column);
+        for (; column < whole; column += kLane) store(gradient + column, products(column));
+      for (; column < columns; column += kLane) set_or_add(gradient + column, products(column), columns - column);
     }
   }
 
   void add_product(std::int64_t rows, std::int64_t n, const T* panels, std::int64_t columns, T* gradient) {
-    if (n <= kFewSteps) return add_outer<kFewSteps>(rows, n, panels, columns, gradient);
+    if (few(n, columns)) return add_outer<kFewSteps>(rows, n, panels, columns, gradient);
     const std::int64_t whole = columns / kBlock, rest = columns % kBlock;
     for (std::int64_t i = 0; i < rows; ++i) m_.out[i] = gradient + i * columns;
     Product<T> product = {panels, n * kBlock, n, first_ ? m_.zeros : nullptr, 0, 0, m_.far};
@@ -322,7 +326,7 @@ class GradientThread {
   const Range units_;  // of every gate
   double* const sums_;
   bool first_ = !call_.add;
-  std::int64_t slab_steps_ = 0, stride_ = 0;  // of each row of the slab, and from one to the next
+  std::int64_t stride_ = 0;  // from one row of the slab to the next
 };
 
 }  // namespace recorrente::RECORRENTE_SIMD

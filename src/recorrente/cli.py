@@ -276,6 +276,7 @@ def train(
     if resume is not None:
         _refuse_beside_resume(call)
     from recorrente import kinds, recipe
+    from recorrente.kinds.base import check_used
     from recorrente.progress import Display
 
     if resume is not None:
@@ -349,6 +350,7 @@ def train(
             initial=initial,
         ),
     )
+    check_used(chosen, _given(embedding=embedding, tied=tied, window=window, shift=shift))
     task = chosen.task(_given(steps=steps, loss=loss, label_smoothing=label_smoothing))
     folder = out or recipe.new_folder(data, cell)
     print(f"{data}: {found.kind} ({found.why})", file=sys.stderr)

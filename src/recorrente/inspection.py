@@ -48,7 +48,7 @@ def inspect(network: Network, task: Task, batch: Batch) -> dict[str, Any]:
 
 def _layer(flow: Flow, k: int, lags: list[int], spectra: Tensor, exponents: Tensor) -> dict[str, Any]:
     median, shares = flow.median()[k], flow.shares[k].sum(1)
-    verdict = judge(median)
+    verdict = judge(median, flow.gate_names)
     passes, saturated = flow.gates[k].flatten(1).mean(1), flow.saturation[k].flatten(1).nanmean(1)
     directions = 2 if any(flow.reverse) else 1
     return {

@@ -7,6 +7,7 @@ texts is told by `recorrente.kinds`.
 from __future__ import annotations
 
 import io
+import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -197,9 +198,10 @@ def train(
     recipe = Recipe(source, chosen.name, chosen.classes(loaded), reader, shape, task, plan, reading)
     with naming(getattr(loaded, "skipped", ())):
         feed = chosen.feed(recipe, loaded)  # it refuses what is too little, before a folder is made or replaced
+    network = _network(recipe)  # the same: it may be too large
     folder = new_folder(data, shape.cell) if out is None else out
     run = Run.create(folder, recipe.to_config(chosen.task_config(task)), overwrite=overwrite)
-    return _follow(recipe, loaded, feed, run, device, watcher, watch_gradient)
+    return _follow(recipe, network, loaded, feed, run, device, watcher, watch_gradient)
 
 
 def resume(
@@ -215,7 +217,7 @@ def resume(
     run, recipe = Run.open(folder), of_run(folder)
     kind = _kind(recipe)
     data = kind.again(recipe, recipe.source, progress)
-    return _follow(recipe, data, kind.feed(recipe, data), run, device, watcher, watch_gradient)
+    return _follow(recipe, _network(recipe), data, kind.feed(recipe, data), run, device, watcher, watch_gradient)
 
 
 def of_run(folder: str | Path) -> Recipe:
@@ -327,7 +329,14 @@ def _network(recipe: Recipe) -> Network:
     """The untrained network, the same for the same seed; torch's random state is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.plan.seed)
-        return _kind(recipe).network(recipe)
+        try:
+            return _kind(recipe).network(recipe)
+        except RuntimeError as error:
+            if not re.search("allocate memory|overflow", str(error), re.IGNORECASE):
+                raise
+            largest = max(("hidden", "embedding"), key=lambda name: getattr(recipe.shape, name))
+            came, wanted = f"{getattr(recipe.shape, largest):,}", "a network that the memory holds"
+            raise InputError(largest, came=came, wanted=wanted) from error
 
 
 def _check_device(device: str) -> None:
@@ -339,9 +348,16 @@ def _check_device(device: str) -> None:
 
 
 def _follow(
-    recipe: Recipe, data: Any, feed: Feed, run: Run, device: str, watcher: Watcher | None, watch_gradient: Told | bool
+    recipe: Recipe,
+    network: Network,
+    data: Any,
+    feed: Feed,
+    run: Run,
+    device: str,
+    watcher: Watcher | None,
+    watch_gradient: Told | bool,
 ) -> Trained:
-    network, kind = _network(recipe), _kind(recipe)
+    kind = _kind(recipe)
     told = watch_gradient if callable(watch_gradient) else None
     onlooker = GradientWatch(recipe.task, told) if watch_gradient else None
     history = training.train(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch import Tensor
 __all__ = ["Verdict", "judge"]
 
 FAINT, LOUD = 0.01, 100.0
+GATE = "Try an LSTM or GRU, an orthogonal start or a larger bias of the forget gate."
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,12 @@ class Verdict:
     sentence: str
 
 
-def judge(norms: Tensor) -> Verdict:
+def judge(norms: Tensor, gates: Sequence[str] = ()) -> Verdict:
     """The verdict on `norms (T,)`, dL/dh_t in the order in which the sweep reads the steps.
 
     The way back starts at the last step that has any gradient. Vanishing: a norm on the way is under 1 % of the one
-    there. Exploding: the first step's is over 100 times as large.
+    there. Exploding: the first step's is over 100 times as large. `gates`: the names of the layer's, where it has some:
+    then it is not told to try them.
 
     Example:
         >>> import torch
@@ -53,11 +56,19 @@ or a larger bias of the forget gate.
         reach = last - faint
         factor = (sizes[faint] / sizes[last]) ** (1 / reach)
         said = f"The gradient falls under 1 % after {reach} steps (x {factor:.3g} a step): vanishing. "
-        cure = "Try an LSTM or GRU, an orthogonal start or a larger bias of the forget gate."
-        return Verdict("vanishing", reach, factor, said + cure)
+        return Verdict("vanishing", reach, factor, said + _cure(gates))
     if first > LOUD * sizes[last]:
         said = (
             f"The gradient grows {first / sizes[last]:.3g} times over {way} steps (x {factor:.3g} a step): exploding. "
         )
         return Verdict("exploding", way, factor, said + "Clip its norm, start from smaller weights, or truncate.")
     return Verdict("carried", way, factor, f"The gradient reaches back {way} steps (x {factor:.3g} a step): carried.")
+
+
+def _cure(gates: Sequence[str]) -> str:
+    """What to try where a gradient vanishes."""
+    if len(gates) < 2:
+        return GATE
+    keeper = next((gate for gate in ("f", "z") if gate in gates), None)
+    more = f", or a larger bias of {keeper}, the gate that keeps the state" if keeper else ""
+    return f"Try an orthogonal start{more}."

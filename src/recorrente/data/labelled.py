@@ -27,14 +27,16 @@ from recorrente.data.imageset import AT_RANDOM, OWN, hold_out
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
 from recorrente.data.reading import read_text
-from recorrente.data.source import locate, of_known
+from recorrente.data.source import TABLES, locate, of_known
 from recorrente.errors import InputError
 
-__all__ = ["LabelledTexts", "Texts", "divided", "load", "rows_of", "split", "thinned", "thinning"]
+__all__ = ["LabelledTexts", "Texts", "divided", "load", "rows_of", "split", "texts_of", "thinned", "thinning"]
 
 HELD_OUT = 0.2
 TEXT_FILES = Wanted("texts", (".txt",))
 DELIMITERS = ",;\t|"
+MOST = 0.9
+"""The share of a column's cells that make it one of classes."""
 NAMED = 5
 """Bad rows that an error names; the others are counted."""
 
@@ -238,6 +240,55 @@ def _table(
         came = f"{len(bad)} rows that cannot be used ({', '.join(bad[:NAMED])}{more})"
         raise InputError(str(path), came=came, wanted="a text and a class in each", cure=cure)
     return pairs, bad
+
+
+def texts_of(path: Path, content: str, classes: Sequence[str], text: str | None = None) -> list[str]:
+    """The texts of a file that somebody asks about: those of a table's column, else its lines.
+
+    Args:
+        classes: a column of them is one of classes, and tells that the first row is one of names.
+        text: the name of the column of texts; where there is none of this name, the one with most in it.
+
+    Raises:
+        InputError: a table of several columns, and nothing tells which the texts are.
+    """
+    rows = _table_of(path, content)
+    names = [name.strip() for name in rows[0]] if rows else []
+    if text in names:
+        return _column(rows[1:], names.index(text))
+    if len(names) == 1:
+        return _column(rows, 0)
+    labels = [k for k in range(len(names)) if _share_of(classes, _column(rows[1:] or rows, k)) >= MOST]
+    if labels:
+        free = [k for k in range(len(names)) if k not in labels]
+        column = max(free, key=lambda k: sum(map(len, _column(rows, k))), default=labels[0])
+        first = names[labels[0]]
+        return _column(rows[1:] if first and first not in classes else rows, column)
+    if rows and path.suffix.lower() in TABLES:
+        wanted = f"a column of texts called {text!r}" if text else "a column of texts and one of classes, as was learnt"
+        cure = "Give one text a line in a .txt file, or learn from a table with --text NAME"
+        raise InputError(str(path), came=f"columns {', '.join(names)}", wanted=wanted, cure=cure)
+    return [line.strip() for line in content.splitlines() if line.strip()]
+
+
+def _table_of(path: Path, content: str) -> list[list[str]]:
+    """The rows of a table, each with as many cells; nothing where it is none, but lines."""
+    lines = [line for line in content.splitlines() if line.strip()]
+    if not lines or (path.suffix.lower() not in TABLES and not all("\t" in line for line in lines)):
+        return []
+    if any(delimiter in lines[0] for delimiter in DELIMITERS):
+        rows = rows_of(path, content)
+    else:
+        rows = [row for row in csv.reader(lines) if row]
+    return rows if len({len(row) for row in rows}) == 1 else []
+
+
+def _column(rows: Sequence[Sequence[str]], column: int) -> list[str]:
+    return [cell for row in rows if column < len(row) and (cell := row[column].strip())]
+
+
+def _share_of(classes: Sequence[str], cells: Sequence[str]) -> float:
+    return sum(cell in classes for cell in cells) / max(len(cells), 1)
 
 
 def rows_of(path: Path, content: str) -> list[list[str]]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from recorrente.data.known import KNOWN, shelf, suggest
 from recorrente.errors import InputError
 
-__all__ = ["as_made", "is_file", "locate", "of_known"]
+__all__ = ["TABLES", "as_made", "below", "is_file", "locate", "of_known"]
+
+TABLES = (".csv", ".tsv", ".tab")
+"""Names of files of rows and columns end so."""
 
 
 def of_known(source: str | Path) -> bool:
@@ -33,6 +37,23 @@ def locate(source: str | Path) -> Path:
         wanted=f"one of {', '.join(KNOWN)}, or a file or folder of your own",
         cure=suggest(path.name),
     )
+
+
+def below(folder: Path) -> Iterator[Path]:
+    """The files in it and in its folders, those behind links, too, each folder once; but hidden files."""
+    met = {folder.resolve()}
+    for place, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not _is_met(Path(place, name), met))
+        found = (Path(place, name) for name in sorted(files) if not name.startswith("."))
+        yield from (path for path in found if path.is_file())
+
+
+def _is_met(folder: Path, met: set[Path]) -> bool:
+    real = folder.resolve()
+    if real in met:
+        return True
+    met.add(real)
+    return False
 
 
 def as_made(source: str | Path, what: str, given: Mapping[str, object]) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
 from recorrente.data.reading import decode, read_bytes
-from recorrente.data.source import locate, of_known
+from recorrente.data.source import below, locate, of_known
 from recorrente.errors import InputError
 
 __all__ = ["Sentences", "TaggedText", "load"]
@@ -103,7 +103,7 @@ def load(
 def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
-    found = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+    found = sorted(below(path))
     if not found:
         raise InputError(str(path), came="an empty folder", wanted="files of tagged words")
     return found

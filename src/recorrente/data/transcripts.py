@@ -25,10 +25,10 @@ from recorrente.data.batch import NO_TARGET
 from recorrente.data.folder import Wanted, list_items
 from recorrente.data.labelled import rows_of
 from recorrente.data.reading import read_text
+from recorrente.data.source import TABLES
 from recorrente.errors import InputError
 
 __all__ = [
-    "TABLES",
     "Listed",
     "Transcribed",
     "TranscribedData",
@@ -41,7 +41,6 @@ __all__ = [
     "stretched",
 ]
 
-TABLES = (".csv", ".tsv", ".tab")
 INSIDE_WORDS = "'’-"
 """Signs that belong to a word where they stand inside one."""
 MOST_WORDS, FEWEST_TIMES = 100, 20

@@ -22,7 +22,7 @@ from recorrente.layers import Network
 from recorrente.shape import Shape
 from recorrente.training import Feed, Plan, Task
 
-__all__ = ["Kind", "Prediction", "Printed", "Reading", "Recipe", "Results"]
+__all__ = ["OF_SOME", "Kind", "Prediction", "Printed", "Reading", "Recipe", "Results", "check_used"]
 
 
 @dataclass(frozen=True)
@@ -194,12 +194,30 @@ class Results:
     texts: Mapping[str, str] = field(default_factory=dict)  # further files of the run folder
 
 
+OF_SOME = ("embedding", "tied", "window", "shift")
+"""Settings of `Shape` and `Plan` that not every kind uses."""
+
+
+def check_used(kind: Kind, given: Mapping[str, Any]) -> None:
+    """Refuses what of `OF_SOME` is given to a kind that does not use it.
+
+    Raises:
+        InputError: its name is the setting's.
+    """
+    for name in OF_SOME:
+        if name in given and name not in kind.uses:
+            wanted = "nothing said of it: no such thing is used there"
+            raise InputError(name, came=f"{given[name]!r} for data of the kind {kind.name}", wanted=wanted)
+
+
 class Kind(Protocol):
     """One kind of data. `data` is whatever its own `load` returns; its `notes`, if there are any, are told."""
 
     name: str
     cell: str
     """The cell where none is named."""
+    uses: tuple[str, ...]
+    """Those of `OF_SOME` that mean something for it."""
 
     def shape(self, cell: str, reading: Reading, given: Mapping[str, Any]) -> Shape: ...
     def plan(self, source: str, cell: str, given: Mapping[str, Any]) -> Plan: ...

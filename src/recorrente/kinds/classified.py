@@ -40,6 +40,7 @@ class Classified(ABC):
     rows may be left out.
 
     Attributes:
+        uses: of the settings that not every kind uses (`base.OF_SOME`), those that it does.
         own_shape, own_plan, own_task: what is chosen for this kind where nothing is said.
         together: sequences in a batch that is only read.
         counted: what is scored, in the plural.
@@ -48,6 +49,7 @@ class Classified(ABC):
 
     name: ClassVar[str]
     cell: ClassVar[str] = "gru"
+    uses: ClassVar[tuple[str, ...]] = ()
     own_shape: ClassVar[Mapping[str, Any]] = {}
     own_plan: ClassVar[Mapping[str, Any]] = {}
     own_task: ClassVar[Mapping[str, Any]] = {}

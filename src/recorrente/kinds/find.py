@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import codecs
 import csv
-import os
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from recorrente.data.known import KNOWN
-from recorrente.data.source import locate, of_known
+from recorrente.data.source import TABLES, below, locate, of_known
 from recorrente.errors import InputError
 
 __all__ = ["Found", "find"]
 
-TABLES = (".csv", ".tsv", ".tab")
 PARQUET = (".parquet", ".pq")
 SOUNDS = (".wav", ".flac", ".ogg")
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v")
@@ -95,7 +93,7 @@ def find(source: str | Path, said: Collection[str] = (), kind: str | None = None
 
 
 def _of_folder(folder: Path) -> Found:
-    files = [path for path in islice(_below(folder), 10_000) if path.is_file() and not path.name.startswith(".")]
+    files = list(islice(below(folder), 10_000))
     if any("-ubyte" in path.name for path in files):
         return Found("image", "IDX files")
     if found := _of_transcribed(folder, files):
@@ -111,22 +109,6 @@ def _of_folder(folder: Path) -> Found:
     if files:
         raise InputError(str(folder), came=f"a folder of {_suffixes(files)}", wanted=WANTED, cure=_cure(folder, files))
     raise InputError(str(folder), came="an empty folder", wanted=WANTED)
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    """What lies in it and in its folders, those behind links, too, each once."""
-    met: set[Path] = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not _is_met(Path(place, name), met))
-        yield from (Path(place, name) for name in sorted(files))
-
-
-def _is_met(folder: Path, met: set[Path]) -> bool:
-    real = folder.resolve()
-    if real in met:
-        return True
-    met.add(real)
-    return False
 
 
 def _in_class(folder: Path, path: Path) -> bool:

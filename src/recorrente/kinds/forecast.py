@@ -96,6 +96,7 @@ class Forecast:
 
     name = "forecast"
     cell = "gru"
+    uses: tuple[str, ...] = ("embedding",)
 
     def shape(self, cell: str, reading: Reading, given: Mapping[str, Any]) -> Shape:
         return Shape(cell, **{"hidden": 64, "layers": 1, "embedding": 64, "dropout": 0.3, **given})

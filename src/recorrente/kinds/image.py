@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ class Image(Classified):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
     name = "image"
+    uses: ClassVar[tuple[str, ...]] = ("shift",)
     counted = "pictures"
 
     def shape(self, cell: str, reading: Reading, given: Mapping[str, Any]) -> Shape:

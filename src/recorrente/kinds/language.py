@@ -21,7 +21,7 @@ from recorrente.data import running, units
 from recorrente.data.known import KNOWN, files, shelf
 from recorrente.data.progress import Progress
 from recorrente.data.running import RunningText
-from recorrente.data.source import locate, of_known
+from recorrente.data.source import below, locate, of_known
 from recorrente.data.units import Units
 from recorrente.errors import InputError
 from recorrente.kinds.base import Reading, Recipe, Results
@@ -30,7 +30,7 @@ from recorrente.shape import Shape
 from recorrente.tasks.next_token import NextToken, bits_per_character, perplexity
 from recorrente.training import Feed, Plan
 
-__all__ = ["Language", "TextReader"]
+__all__ = ["Language", "TextReader", "texts_in"]
 
 BYTES_READ = 9_000_000
 SAMPLE = 600
@@ -55,6 +55,7 @@ class Language:
 
     name = "language"
     cell = "lstm"
+    uses: tuple[str, ...] = ("embedding", "tied", "window")
 
     def shape(self, cell: str, reading: Reading, given: Mapping[str, Any]) -> Shape:
         """One wide layer; words and pieces of words share their vectors with the head."""
@@ -178,8 +179,7 @@ class Language:
 def _epochs(source: str) -> int:
     """So many that a short text is read more often: about nine million bytes in all, from 3 to 60 times."""
     path = (shelf() or Path()) / source if of_known(source) else locate(source)
-    texts = [path] if path.is_file() else list(path.rglob("*.txt"))
-    length = sum(text.stat().st_size for text in texts) or BYTES_READ // 8
+    length = sum(text.stat().st_size for text in texts_in(path)) or BYTES_READ // 8
     return min(max(round(BYTES_READ / length), 3), 60)
 
 
@@ -188,10 +188,15 @@ def _load(source: str | Path, cut: str | Units, reading: Reading, plan: Plan, pr
         paths, name = list(files(KNOWN[str(source)], progress)), str(source)
     else:
         path = locate(source)
-        paths, name = ([path] if path.is_file() else sorted(path.rglob("*.txt"))), path.resolve().name
+        paths, name = texts_in(path), path.resolve().name
         if not paths:
             raise InputError(str(source), came="a folder without .txt files", wanted="one file of text or more")
     return running.load(paths, name, cut=cut, held_out=plan.validation, encoding=reading.encoding, progress=progress)
+
+
+def texts_in(path: Path) -> list[Path]:
+    """The file itself, or those of a folder that are called a text."""
+    return [path] if path.is_file() else sorted(text for text in below(path) if text.suffix.lower() == ".txt")
 
 
 LONGEST_LETTER = 4

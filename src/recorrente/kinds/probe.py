@@ -88,6 +88,7 @@ class Probe:
 
     name = "probe"
     cell = "lstm"
+    uses: tuple[str, ...] = ()
 
     def shape(self, cell: str, reading: Reading, given: Mapping[str, Any]) -> Shape:
         """One layer, with gates that remember from one step to the length of the task."""

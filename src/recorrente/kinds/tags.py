@@ -45,6 +45,7 @@ class Tags(Ragged):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
     name = "tags"
+    uses: ClassVar[tuple[str, ...]] = ("embedding",)
     own_shape: ClassVar[Mapping[str, Any]] = {
         "hidden": 128,
         "layers": 1,

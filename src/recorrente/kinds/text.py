@@ -93,6 +93,7 @@ class Text(Ragged):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
     name = "text"
+    uses: ClassVar[tuple[str, ...]] = ("embedding",)
     counted = "texts"
     own_shape: ClassVar[Mapping[str, Any]] = {
         "hidden": 128,
@@ -200,7 +201,10 @@ def _items(one: str | Path, recipe: Recipe) -> list[tuple[str, Path | None]]:
     content = read_text(path, recipe.reading.encoding)
     if recipe.reader.whole_files:
         return [(" ".join(content.split()), path)]
-    return [(line.strip(), path) for line in content.splitlines() if line.strip()]
+    texts = labelled.texts_of(path, content, recipe.classes, recipe.reading.text)
+    if not texts:
+        raise InputError(str(path), came="no text in it", wanted="one text or more")
+    return [(text, path) for text in texts]
 
 
 ARRIVING = 40

@@ -31,6 +31,7 @@ class Video(Ragged):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
     name = "video"
+    uses: ClassVar[tuple[str, ...]] = ("embedding", "shift")
     counted = "clips"
     together: ClassVar[int] = 32  # the maps of many frames at once would fill the memory
     own_shape: ClassVar[Mapping[str, Any]] = {

@@ -25,6 +25,7 @@ class VisualSpeech(TranscribedKind):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
     name = "visual-speech"
+    uses: ClassVar[tuple[str, ...]] = ("embedding", "shift")
     counted = "clips"
     measure = "frames"
     together: ClassVar[int] = 16  # the maps of many frames at once would fill the memory

@@ -36,7 +36,9 @@ class Content:
         """
         run = Run.open(folder)
         rows = run.read_csv("history.csv")
-        history = {name: [float(row[name]) for row in rows] for name in rows[0]} if rows else {}
+        if not rows:
+            raise RunError(str(run / "history.csv"), came="no epoch", wanted="a line for each epoch of the training")
+        history = {name: [float(row[name]) for row in rows] for name in rows[0]}
         told = run.read_json("inspection.json") if (run / "inspection.json").exists() else None
         return cls(run.config, run.read_json("metrics.json"), history, _arrays(run), told, _watched(run))
 
@@ -49,6 +51,12 @@ class Content:
     def classes(self) -> list[str]:
         """The names of the classes, in the order of their indices."""
         return list(self.config["data"]["classes"])
+
+    def layer_names(self) -> list[str]:
+        """Of each layer and direction, in torch's order."""
+        shape = self.config["network"]
+        ways = ("", " reverse") if shape["bidirectional"] else ("",)
+        return [f"layer {number}{way}" for number in range(1, shape["layers"] + 1) for way in ways]
 
 
 def _watched(run: Run) -> NDArray[Any] | None:

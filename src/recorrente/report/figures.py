@@ -302,13 +302,13 @@ def gradient(content: Content) -> Figure:
     norms = content.seen["gradient_norms"]  # (L, T, B)
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     axes = figure.subplots()
-    for number, layer in enumerate(norms, start=1):
+    for number, (name, layer) in enumerate(zip(content.layer_names(), norms, strict=True)):
         shown = np.where((layer > 0) & np.isfinite(layer), layer, np.nan)
         if np.isnan(shown).all():
             continue
         low, middle, high = _quartiles(shown)
-        colour = COLOURS[(number - 1) % len(COLOURS)]
-        axes.plot(middle, color=colour, label=f"layer {number}" if len(norms) > 1 else "median")
+        colour = COLOURS[number % len(COLOURS)]
+        axes.plot(middle, color=colour, label=name if len(norms) > 1 else "median")
         axes.fill_between(range(len(middle)), low, high, color=colour, alpha=0.2, lw=0)
     axes.set(xlabel="step", ylabel="norm of dL/dh")
     if axes.lines:  # else there is nothing that a logarithm could scale
@@ -341,11 +341,12 @@ def watched(content: Content) -> Figure:
     assert content.watched is not None
     norms = content.watched  # (L, epochs, T)
     figure = Figure(figsize=(8, 2.4 * len(norms) + 0.6), layout="constrained")
-    for number, (axes, layer) in enumerate(zip(np.ravel(figure.subplots(len(norms), 1)), norms, strict=True), start=1):
+    panels = np.ravel(figure.subplots(len(norms), 1))
+    for axes, name, layer in zip(panels, content.layer_names(), norms, strict=True):
         shown = np.log10(np.where(layer > 0, layer, np.nan))
         image = axes.imshow(shown, aspect="auto", origin="lower", cmap="viridis", interpolation="nearest")
         figure.colorbar(image, ax=axes, label="log10 of the norm of dL/dh")
-        axes.set(xlabel="step", ylabel="epoch", title=f"layer {number}" if len(norms) > 1 else "")
+        axes.set(xlabel="step", ylabel="epoch", title=name if len(norms) > 1 else "")
         axes.set_yticks(*_epochs(len(layer)))
     return figure
 
