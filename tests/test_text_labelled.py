@@ -249,11 +249,15 @@ def test_a_table_is_predicted_as_it_was_learnt(reviews, tmp_path):
 
 
 def test_the_command_says_what_it_found(command, tmp_path):
-    write_table(tmp_path / "minhas críticas.csv")
+    write_table(tmp_path / "minhas críticas.csv", header="nota,crítica")
     words = ("--hidden", "8", "--epochs", "1", "--out", "run")
     outcome = command("train", "minhas críticas.csv", *words)
     assert outcome.returncode == 0, outcome.stderr
-    assert "text (a table with text)" in outcome.stderr
+    assert "text (a table with text in crítica)" in outcome.stderr
+    (tmp_path / "outras.csv").write_text("id,crítica\n1,que belo\n2,que horror\n")
+    heads = ["text", "que belo", "que horror"]
+    said = command("predict", "run", "outras.csv")
+    assert [line.split("\t")[0] for line in said.stdout.splitlines()] == heads, said.stderr
     told = json.loads(command("predict", "run", "que belo", "--json").stdout)
     assert told[0]["text"] == "que belo"
     assert set(told[0]["probabilities"]) == {"bom", "mau"}

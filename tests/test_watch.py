@@ -1,5 +1,6 @@
 """The gradient watched in training: what is kept, that nothing changes by it, what it costs."""
 
+import io
 import time
 
 import numpy as np
@@ -11,9 +12,9 @@ from recorrente import Plan, Shape, recipe
 from recorrente.data.batch import NO_TARGET, Batch
 from recorrente.evaluation import gradient_norms
 from recorrente.layers import LSTM, Network
-from recorrente.progress import curve
+from recorrente.progress import Display, curve
 from recorrente.recipe import Reading
-from recorrente.runs import Run
+from recorrente.runs import Run, layer_names
 from recorrente.tasks.answer import Answer
 from recorrente.tasks.classify import Classify
 from recorrente.tasks.next_token import NextToken
@@ -136,3 +137,10 @@ def test_inspect_reads_a_run_of_any_kind_and_draws(watched):
     page = recipe.draw_inspection(folder, told)
     assert told["layers"][0]["verdict"]["sentence"] in page.read_text()
     assert (folder / "figures" / "inspection.png").stat().st_size > 5000
+
+
+def test_directions_are_told_by_their_names():
+    names = layer_names({"layers": 1, "bidirectional": True})
+    display = Display(io.StringIO(), 1, layers=names)
+    display.gradient([[1.0, 2.0], [3.0, 4.0]])
+    assert [line.split("  ")[1] for line in display.bar.below] == ["layer 1", "layer 1 reverse"]

@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from recorrente.errors import InputError
+from recorrente.runs import layer_names
 
 if TYPE_CHECKING:
     from recorrente.recipe import Trained
+    from recorrente.shape import Shape
 
 __all__ = ["main"]
 
@@ -282,7 +284,9 @@ def train(
     if resume is not None:
         recipe_of_run = recipe.of_run(resume)
         with (
-            Display(sys.stderr, recipe_of_run.plan.epochs, **_score(recipe_of_run.task)) as display,
+            Display(
+                sys.stderr, recipe_of_run.plan.epochs, **_told_of(recipe_of_run.task, recipe_of_run.shape)
+            ) as display,
             _interruptible(resume),
         ):
             trained = recipe.resume(
@@ -354,7 +358,7 @@ def train(
     task = chosen.task(_given(steps=steps, loss=loss, label_smoothing=label_smoothing))
     folder = out or recipe.new_folder(data, cell)
     print(f"{data}: {found.kind} ({found.why})", file=sys.stderr)
-    with Display(sys.stderr, plan.epochs, **_score(task)) as display, _interruptible(folder):
+    with Display(sys.stderr, plan.epochs, **_told_of(task, shape)) as display, _interruptible(folder):
         trained = recipe.train(
             data,
             out=folder,
@@ -521,9 +525,10 @@ def info(as_json: AsJson = False) -> None:
         print(f"{name:12}{_words(value)}")
 
 
-def _score(task: object) -> dict[str, Any]:
-    """What the share of right answers of a task is called, or that of wrong ones where it is those that count."""
-    return {"score": getattr(task, "score", "accuracy"), "errors": getattr(task, "errors", False)}
+def _told_of(task: object, shape: Shape) -> dict[str, Any]:
+    """What the share of right answers is called, or that of wrong ones where it is those that count; and the layers."""
+    names = layer_names(asdict(shape))
+    return {"score": getattr(task, "score", "accuracy"), "errors": getattr(task, "errors", False), "layers": names}
 
 
 def _given(**options: Any) -> dict[str, Any]:

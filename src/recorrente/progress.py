@@ -64,12 +64,21 @@ class Display:
         epochs: of the training.
         score: what the share of right answers is called.
         errors: whether the share of wrong ones is told in its place.
+        layers: the names of those whose gradient is drawn.
     """
 
-    def __init__(self, stream: TextIO, epochs: int, score: str = "accuracy", *, errors: bool = False) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        epochs: int,
+        score: str = "accuracy",
+        *,
+        errors: bool = False,
+        layers: Sequence[str] = ("layer 1",),
+    ) -> None:
         # A name may have brackets: nothing that is told is markup.
         self.console = Console(file=stream, highlight=False, soft_wrap=True, markup=False, emoji=False)
-        self.epochs, self.score, self.errors = epochs, score, errors
+        self.epochs, self.score, self.errors, self.layers = epochs, score, errors, layers
         self.bar = _Bar(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -125,8 +134,8 @@ class Display:
     def gradient(self, norms: Sequence[Sequence[float]]) -> None:
         """The norm of dL/dh_t, `(L, T)`: a curve a layer, below the bar, and after each epoch where there is none."""
         self.bar.below = [
-            f"dL/dh  layer {number}  first {curve(layer)} last  {_share(layer)}"
-            for number, layer in enumerate(norms, start=1)
+            f"dL/dh  {name}  first {curve(layer)} last  {_share(layer)}"
+            for name, layer in zip(self.layers, norms, strict=True)
         ]
 
     def epoch(self, row: dict[str, float]) -> None:

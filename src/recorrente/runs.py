@@ -26,7 +26,7 @@ from typing import IO, Any
 
 from recorrente.errors import RunError
 
-__all__ = ["FORMAT", "Run", "write_bytes", "write_text"]
+__all__ = ["FORMAT", "Run", "layer_names", "write_bytes", "write_text"]
 
 FORMAT = 1
 """The version of the run folder that this library writes; it reads this one and older ones."""
@@ -101,6 +101,17 @@ class Run:
     def read_bytes(self, name: str) -> bytes:
         """Reads one file of the folder, or raises RunError."""
         return _read(self / name)
+
+
+def layer_names(network: Mapping[str, Any]) -> list[str]:
+    """What each layer and direction of a config's `network` is called, in torch's order.
+
+    Example:
+        >>> layer_names({"layers": 2, "bidirectional": True})
+        ['layer 1', 'layer 1 reverse', 'layer 2', 'layer 2 reverse']
+    """
+    ways = ("", " reverse") if network["bidirectional"] else ("",)
+    return [f"layer {number}{way}" for number in range(1, network["layers"] + 1) for way in ways]
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -15,7 +15,7 @@ import io
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +69,7 @@ class LabelledTexts:
         skipped: what was left out, one line each.
         whole_files: a file is a text; else each of its lines is.
         split: in words, how the test part was chosen.
+        column: what the column of texts of a table is called, where it has a name.
     """
 
     name: str
@@ -78,6 +79,7 @@ class LabelledTexts:
     skipped: tuple[str, ...] = ()
     whole_files: bool = False
     split: str = f"{AT_RANDOM}, equal texts on one side"
+    column: str | None = None
 
 
 def load(
@@ -111,8 +113,8 @@ def load(
         if lists := sorted(list_flat(path, TEXT_FILES)):
             return split(name, _a_file_a_class(lists, encoding), seed)
         return _class_folders(path, encoding, skip_bad, seed, progress)
-    pairs, skipped = _table(path, read_text(path, encoding), text, label, skip_bad)
-    return split(name, pairs, seed, skipped)
+    pairs, skipped, column = _table(path, read_text(path, encoding), text, label, skip_bad)
+    return replace(split(name, pairs, seed, skipped), column=column)
 
 
 def split(name: str, pairs: Sequence[tuple[str, str]], seed: int, skipped: Sequence[str] = ()) -> LabelledTexts:
@@ -184,7 +186,7 @@ def _known(name: str, paths: Sequence[Path]) -> LabelledTexts:
         train, test = ([_question(line) for line in read_text(path).splitlines()] for path in paths)
         classes = tuple(sorted({label for _, label in train}))
         return LabelledTexts(name, classes, _numbered(train, classes), _numbered(test, classes), split=OWN)
-    pairs, _ = _table(paths[0], read_text(paths[0]), None, None, skip_bad=False)
+    pairs, _, _ = _table(paths[0], read_text(paths[0]), None, None, skip_bad=False)
     return split(name, pairs, seed=0)
 
 
@@ -223,8 +225,8 @@ def _class_folders(folder: Path, encoding: str | None, skip_bad: bool, seed: int
 
 def _table(
     path: Path, content: str, text: str | None, label: str | None, skip_bad: bool
-) -> tuple[list[tuple[str, str]], list[str]]:
-    """The texts and classes of a table, and what was left out."""
+) -> tuple[list[tuple[str, str]], list[str], str | None]:
+    """The texts and classes of a table, what was left out, and the name of the column of texts, if it has one."""
     rows = rows_of(path, content)
     header, columns = _columns(path, rows, text, label)
     pairs, bad = [], []
@@ -239,7 +241,7 @@ def _table(
         cure = "Mend them, or leave them out with --skip-bad"
         came = f"{len(bad)} rows that cannot be used ({', '.join(bad[:NAMED])}{more})"
         raise InputError(str(path), came=came, wanted="a text and a class in each", cure=cure)
-    return pairs, bad
+    return pairs, bad, rows[0][columns[0]].strip() if header else None
 
 
 def texts_of(path: Path, content: str, classes: Sequence[str], text: str | None = None) -> list[str]:

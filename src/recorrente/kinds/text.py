@@ -44,18 +44,19 @@ class LabelledReader:
 
     cut: Any
     whole_files: bool = False
+    column: str | None = None  # of texts, in the table that was learnt
 
     @classmethod
     def of(cls, data: LabelledTexts, named: str | None) -> LabelledReader:
         """What was asked for, or letters for short texts and words for others; made for the training texts."""
         named = named or ("words" if statistics.median(map(len, data.train.texts)) >= SHORT else "characters")
         if named == "words":
-            return cls(WordFeatures.of(split_words(text) for text in data.train.texts), data.whole_files)
+            return cls(WordFeatures.of(split_words(text) for text in data.train.texts), data.whole_files, data.column)
         if named not in ("characters", "bytes"):
             raise InputError(
                 "units", came=repr(named), wanted="one of characters, bytes, words, where texts are classified"
             )
-        return cls(units.BY_NAME[named].of("".join(data.train.texts)), data.whole_files)
+        return cls(units.BY_NAME[named].of("".join(data.train.texts)), data.whole_files, data.column)
 
     @cached_property
     def words(self) -> bool:
@@ -80,13 +81,13 @@ class LabelledReader:
     def to_config(self) -> dict[str, Any]:
         """Plain values, for a config file."""
         cut = self.cut.to_config()
-        return {**(cut if self.words else {"units": cut}), "whole_files": self.whole_files}
+        return {**(cut if self.words else {"units": cut}), "whole_files": self.whole_files, "column": self.column}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> LabelledReader:
         """What `to_config` wrote."""
         cut = WordFeatures.from_config(config) if "words" in config else units.from_config(config["units"])
-        return cls(cut, config["whole_files"])
+        return cls(cut, config["whole_files"], config.get("column"))
 
 
 class Text(Ragged):
@@ -201,7 +202,7 @@ def _items(one: str | Path, recipe: Recipe) -> list[tuple[str, Path | None]]:
     content = read_text(path, recipe.reading.encoding)
     if recipe.reader.whole_files:
         return [(" ".join(content.split()), path)]
-    texts = labelled.texts_of(path, content, recipe.classes, recipe.reading.text)
+    texts = labelled.texts_of(path, content, recipe.classes, recipe.reader.column or recipe.reading.text)
     if not texts:
         raise InputError(str(path), came="no text in it", wanted="one text or more")
     return [(text, path) for text in texts]

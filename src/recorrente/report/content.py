@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorrente.errors import RunError
-from recorrente.runs import Run
+from recorrente.runs import Run, layer_names
 
 __all__ = ["Content"]
 
@@ -53,10 +53,8 @@ class Content:
         return list(self.config["data"]["classes"])
 
     def layer_names(self) -> list[str]:
-        """Of each layer and direction, in torch's order."""
-        shape = self.config["network"]
-        ways = ("", " reverse") if shape["bidirectional"] else ("",)
-        return [f"layer {number}{way}" for number in range(1, shape["layers"] + 1) for way in ways]
+        """Of each layer and direction."""
+        return layer_names(self.config["network"])
 
 
 def _watched(run: Run) -> NDArray[Any] | None:
