@@ -347,6 +347,7 @@ def watched(content: Content) -> Figure:
         image = axes.imshow(shown, aspect="auto", origin="lower", cmap="viridis", interpolation="nearest")
         figure.colorbar(image, ax=axes, label="log10 of the norm of dL/dh")
         axes.set(xlabel="step", ylabel="epoch", title=name if len(norms) > 1 else "")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_yticks(*_epochs(len(layer)))
     return figure
 
