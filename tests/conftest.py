@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from recorrente import recipe
+from recorrente import cli, recipe
 
 os.environ.setdefault("KERAS_BACKEND", "torch")  # before anybody imports keras
 
+PLAIN = {"COLUMNS": "120", "NO_COLOR": "1", "TERM": "dumb"}
+"""What tells the command of a terminal of that width, without colours."""
 MNIST = Path(os.environ.get("RECORRENTE_DATA", "")) / "mnist"
 
 
@@ -61,11 +63,30 @@ def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run(
             [sys.executable, "-m", "recorrente", *map(str, words)],
             cwd=tmp_path,
-            env={**os.environ, "COLUMNS": "120", "NO_COLOR": "1", "TERM": "dumb", **environment},
+            env={**os.environ, **PLAIN, **environment},
             capture_output=True,
             text=True,
             timeout=300,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def command_here(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """As `command`, in this process."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in PLAIN.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+        said = ["recorrente", *map(str, words)]
+        monkeypatch.setattr(sys, "argv", said)
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return subprocess.CompletedProcess(said, end.value.code or 0, *capsys.readouterr())
 
     return run

@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from sklearn.datasets import load_digits
 
 import recorrente
-from recorrente import cli, kinds
+from recorrente import kinds
 from recorrente.data.source import below
 from recorrente.errors import InputError
 from recorrente.kinds.base import OF_SOME
@@ -41,23 +41,6 @@ def refused(outcome, code: int, *words: str) -> None:
     flat = " ".join(outcome.stderr.replace("│", " ").split())
     for word in words:
         assert word in flat
-
-
-@pytest.fixture
-def command_here(monkeypatch, capsys, tmp_path):
-    """As `command`, in this process."""
-    monkeypatch.chdir(tmp_path)
-    for name, value in {"COLUMNS": "120", "NO_COLOR": "1", "TERM": "dumb"}.items():
-        monkeypatch.setenv(name, value)
-
-    def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-        said = ["recorrente", *map(str, words)]
-        monkeypatch.setattr(sys, "argv", said)
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return subprocess.CompletedProcess(said, end.value.code or 0, *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -140,7 +140,7 @@ def test_inspect_reads_a_run_of_any_kind_and_draws(watched):
 
 
 def test_directions_are_told_by_their_names():
-    names = layer_names({"layers": 1, "bidirectional": True})
+    names = layer_names(1, True)
     display = Display(io.StringIO(), 1, layers=names)
     display.gradient([[1.0, 2.0], [3.0, 4.0]])
     assert [line.split("  ")[1] for line in display.bar.below] == ["layer 1", "layer 1 reverse"]

@@ -50,7 +50,6 @@ class GradientThread {
   static constexpr std::int64_t kAhead = 8;  // rows
   static constexpr int kFewSteps = 6;        // with more, panels are as fast on AVX-512, and soon on AVX2
 
-  static std::int64_t in_lanes(std::int64_t n) { return (n + kLane - 1) / kLane * kLane; }
   // Whether the rows of x or h of n steps stay rows: they are read again for each row of the result.
   static bool few(std::int64_t n, std::int64_t columns) { return n <= kFewSteps && n * columns * static_cast<std::int64_t>(sizeof(T)) <= kNearBytes / 2; }
 
@@ -123,8 +122,8 @@ class GradientThread {
 
   // A short stretch lies close: rows far apart would all fall into the same few sets of a cache.
   void lay_slab(std::int64_t n) {
-    if (stride_ == in_lanes(n)) return;
-    stride_ = in_lanes(n);
+    if (stride_ == round_up(n, kLane)) return;
+    stride_ = round_up(n, kLane);
     for (std::int64_t i = 0; i < kSlab; ++i) m_.slab_rows[i] = m_.slab + i * stride_;
   }
 
@@ -225,8 +224,9 @@ class GradientThread {
   // (blocks, n, kBlock) from n rows of `columns`; of a few (n, columns in whole vectors)
   void pack_rows(const T* const* from, const T* const* factor, std::int64_t n, std::int64_t columns, T* panels,
                  std::int64_t shift = 0) {
-    const std::int64_t rest = few(n, columns) ? 0 : columns / kBlock * kBlock;
-    const std::int64_t width = few(n, columns) ? in_lanes(columns) : vectors_of<T, kColumns>(rest / kBlock, columns) * kLane;
+    const bool stay_rows = few(n, columns);
+    const std::int64_t rest = stay_rows ? 0 : columns / kBlock * kBlock;
+    const std::int64_t width = stay_rows ? round_up(columns, kLane) : vectors_of<T, kColumns>(rest / kBlock, columns) * kLane;
     for (std::int64_t k = 0; k < n; ++k) {
       const T *row = from[k], *factors = factor && row ? factor[k] + shift : nullptr, *next = k + kAhead < n ? from[k + kAhead] : nullptr;
       const auto vector = [&](std::int64_t column) {
@@ -255,7 +255,7 @@ class GradientThread {
   [[gnu::noinline]] void add_outer(std::int64_t rows, std::int64_t n, const T* from, std::int64_t columns, T* gradient) {
     if constexpr (R > 1)
       if (n < R) return add_outer<R - 1>(rows, n, from, columns, gradient);
-    const std::int64_t width = in_lanes(columns), whole = columns / kLane * kLane;
+    const std::int64_t width = round_up(columns, kLane), whole = columns / kLane * kLane;
     for (std::int64_t i = 0; i < rows; ++i, gradient += columns) {
       Vec<T> d[R];
       for (int k = 0; k < R; ++k) d[k] = broadcast(m_.slab_rows[i] + k);

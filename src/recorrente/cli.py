@@ -527,7 +527,7 @@ def info(as_json: AsJson = False) -> None:
 
 def _told_of(task: object, shape: Shape) -> dict[str, Any]:
     """What the share of right answers is called, or that of wrong ones where it is those that count; and the layers."""
-    names = layer_names(asdict(shape))
+    names = layer_names(shape.layers, shape.bidirectional)
     return {"score": getattr(task, "score", "accuracy"), "errors": getattr(task, "errors", False), "layers": names}
 
 

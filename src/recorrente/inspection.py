@@ -14,6 +14,7 @@ from recorrente.credit import Flow, gradient_flow, judge, lyapunov_exponents, si
 from recorrente.data.batch import Batch
 from recorrente.evaluation import loss_of_states
 from recorrente.layers import Network
+from recorrente.runs import layer_names
 from recorrente.training import Task
 
 __all__ = ["inspect"]
@@ -42,7 +43,9 @@ def inspect(network: Network, task: Task, batch: Batch) -> dict[str, Any]:
     lags = _lags(len(x))  # of the recurrence: an encoder may have made segments of the steps
     spectra = torch.stack([singular_values(layer, x, lag=lag, most=VALUES).mean(1) for lag in lags], dim=1)
     exponents = lyapunov_exponents(layer, x, most=EXPONENTS).mean(1)
-    layers = [_layer(flow, k, lags, spectra[k], exponents[k]) for k in range(len(flow.reverse))]
+    both_ways = any(flow.reverse)
+    names = layer_names(len(flow.reverse) // (1 + both_ways), both_ways)
+    layers = [{"name": name, **_layer(flow, k, lags, spectra[k], exponents[k])} for k, name in enumerate(names)]
     return {"steps": len(x), "sequences": len(batch), "layers": layers}
 
 
@@ -50,9 +53,7 @@ def _layer(flow: Flow, k: int, lags: list[int], spectra: Tensor, exponents: Tens
     median, shares = flow.median()[k], flow.shares[k].sum(1)
     verdict = judge(median, flow.gate_names)
     passes, saturated = flow.gates[k].flatten(1).mean(1), flow.saturation[k].flatten(1).nanmean(1)
-    directions = 2 if any(flow.reverse) else 1
     return {
-        "name": f"layer {k // directions + 1}" + (" reverse" if flow.reverse[k] else ""),
         "verdict": vars(verdict),
         "norms": median.tolist(),
         "shares": (shares.flip(0) if flow.reverse[k] else shares).tolist(),

@@ -103,15 +103,15 @@ class Run:
         return _read(self / name)
 
 
-def layer_names(network: Mapping[str, Any]) -> list[str]:
-    """What each layer and direction of a config's `network` is called, in torch's order.
+def layer_names(layers: int, bidirectional: bool) -> list[str]:
+    """What each layer and direction of a network is called, in torch's order.
 
     Example:
-        >>> layer_names({"layers": 2, "bidirectional": True})
+        >>> layer_names(2, True)
         ['layer 1', 'layer 1 reverse', 'layer 2', 'layer 2 reverse']
     """
-    ways = ("", " reverse") if network["bidirectional"] else ("",)
-    return [f"layer {number}{way}" for number in range(1, network["layers"] + 1) for way in ways]
+    ways = ("", " reverse") if bidirectional else ("",)
+    return [f"layer {number}{way}" for number in range(1, layers + 1) for way in ways]
 
 
 def write_bytes(path: Path, content: bytes) -> None:

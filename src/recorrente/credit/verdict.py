@@ -10,7 +10,6 @@ from torch import Tensor
 __all__ = ["Verdict", "judge"]
 
 FAINT, LOUD = 0.01, 100.0
-GATE = "Try an LSTM or GRU, an orthogonal start or a larger bias of the forget gate."
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ or a larger bias of the forget gate.
 def _cure(gates: Sequence[str]) -> str:
     """What to try where a gradient vanishes."""
     if len(gates) < 2:
-        return GATE
+        return "Try an LSTM or GRU, an orthogonal start or a larger bias of the forget gate."
     keeper = next((gate for gate in ("f", "z") if gate in gates), None)
     more = f", or a larger bias of {keeper}, the gate that keeps the state" if keeper else ""
     return f"Try an orthogonal start{more}."

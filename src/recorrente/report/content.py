@@ -54,7 +54,8 @@ class Content:
 
     def layer_names(self) -> list[str]:
         """Of each layer and direction."""
-        return layer_names(self.config["network"])
+        network = self.config["network"]
+        return layer_names(network["layers"], network["bidirectional"])
 
 
 def _watched(run: Run) -> NDArray[Any] | None:
