@@ -321,6 +321,21 @@ def test_a_training_leaves_a_whole_run_folder_and_beats_the_naive_forecast(train
     assert "MASE" in trained.summary()
 
 
+def test_a_short_table_has_no_season_and_that_is_told(tmp_path):
+    path = tmp_path / "horas.csv"
+    hours = [f"{datetime(2024, 1, 1) + timedelta(hours=k):%Y-%m-%d %H:%M},{k % 7}" for k in range(140)]
+    path.write_text("\n".join(["hora,carga", *hours]))
+    told: list[str] = []
+    recipe.train(
+        path,
+        out=tmp_path / "run",
+        shape=recipe.default_shape("gru", kind="forecast", hidden=4, embedding=4),
+        plan=recipe.default_plan(str(path), "gru", kind="forecast", epochs=1),
+        tell=told.append,
+    )
+    assert any("season 1, for 140 steps are few for one of 24; --season 24 takes it" in line for line in told)
+
+
 def test_predictions_csv_holds_what_came(trained):
     rows = trained.run.read_csv("predictions.csv")
     (made,) = {row["column"] for row in rows}

@@ -242,6 +242,11 @@ def test_a_table_whose_texts_nothing_tells_is_refused():
         labelled.texts_of(Path("a.csv"), "7,belo,x\n8,feio,y\n", ("bom", "mau"), "review")
 
 
+def test_a_row_that_does_not_fit_its_names_is_refused():
+    with pytest.raises(InputError, match=r"a\.csv: got row 3 of 3 cells, wanted 2 cells, as many as names.*quotes"):
+        labelled.texts_of(Path("a.csv"), "id,review\n7,belo\n8,feio, muito\n", ("bom", "mau"), "review")
+
+
 def test_a_table_is_predicted_as_it_was_learnt(reviews, tmp_path):
     said = reviews.predict([write_table(tmp_path / "outras.csv", header="v1,v2")])
     assert [one.text for one in said] == [text for text, _ in pairs()]

@@ -177,6 +177,13 @@ def test_a_text_is_learnt_and_written(song, tmp_path, cut):
     assert "não" in written
     assert written.encode().decode() == written
     assert "perplexity" in (tmp_path / "run" / "report.html").read_text()
+    with pytest.raises(InputError, match=r"prompt: got '\\udce3', wanted text in UTF-8"):
+        again.generate("\udce3", length=1, temperature=0)
+    if cut == "words":  # no line begins with this one: it is known with the blank before it
+        first, inside = ("".join(again.generate(word, length=20, temperature=0)) for word in ("coração", " coração"))
+        assert first == inside
+        with pytest.raises(InputError, match="prompt: got 'cor', of which the model knows nothing"):
+            again.generate("cor", length=1, temperature=0)
 
 
 def test_generate_streams_to_the_shell(command, song, tmp_path):

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorrente.data import folder as folders
+from recorrente.data.cells import DELIMITERS, delimiter_of
 from recorrente.data.folder import Wanted, each_good, list_classes, list_flat
 from recorrente.data.imageset import AT_RANDOM, OWN, hold_out
 from recorrente.data.known import KNOWN, files
@@ -34,7 +35,6 @@ __all__ = ["LabelledTexts", "Texts", "divided", "load", "rows_of", "split", "tex
 
 HELD_OUT = 0.2
 TEXT_FILES = Wanted("texts", (".txt",))
-DELIMITERS = ",;\t|"
 MOST = 0.9
 """The share of a column's cells that make it one of classes."""
 NAMED = 5
@@ -252,10 +252,15 @@ def texts_of(path: Path, content: str, classes: Sequence[str], text: str | None 
         text: the name of the column of texts; where there is none of this name, the one with most in it.
 
     Raises:
-        InputError: a table of several columns, and nothing tells which the texts are.
+        InputError: a table of several columns, and nothing tells which the texts are; a row with other cells than names.
     """
     rows = _table_of(path, content)
     names = [name.strip() for name in rows[0]] if rows else []
+    if odd := next((k for k, row in enumerate(rows, 1) if len(row) != len(names)), None):
+        if text in names:
+            came, cure = f"row {odd} of {len(rows[odd - 1])} cells", "Put quotes around a text with a delimiter in it"
+            raise InputError(str(path), came=came, wanted=f"{len(names)} cells, as many as names", cure=cure)
+        rows, names = [], []
     if text in names:
         return _column(rows[1:], names.index(text))
     if len(names) == 1:
@@ -274,15 +279,13 @@ def texts_of(path: Path, content: str, classes: Sequence[str], text: str | None 
 
 
 def _table_of(path: Path, content: str) -> list[list[str]]:
-    """The rows of a table, each with as many cells; nothing where it is none, but lines."""
+    """The rows of a table; nothing where it is none, but lines."""
     lines = [line for line in content.splitlines() if line.strip()]
     if not lines or (path.suffix.lower() not in TABLES and not all("\t" in line for line in lines)):
         return []
     if any(delimiter in lines[0] for delimiter in DELIMITERS):
-        rows = rows_of(path, content)
-    else:
-        rows = [row for row in csv.reader(lines) if row]
-    return rows if len({len(row) for row in rows}) == 1 else []
+        return rows_of(path, content)
+    return [row for row in csv.reader(lines) if row]
 
 
 def _column(rows: Sequence[Sequence[str]], column: int) -> list[str]:
@@ -298,9 +301,8 @@ def rows_of(path: Path, content: str) -> list[list[str]]:
     lines = [line for line in content.splitlines() if line.strip()]
     if path.suffix.lower() != ".csv" and all("\t" in line for line in lines):
         return [line.split("\t", 1) if line.count("\t") == 1 else line.split("\t") for line in lines]
-    first = lines[0]
-    delimiter = max(DELIMITERS, key=first.count)
-    if not first.count(delimiter):
+    delimiter = delimiter_of(lines[0])
+    if delimiter not in lines[0]:
         cure = "Is it running text? Then give --kind language"
         raise InputError(str(path), came="a single column", wanted="a column of texts and one of classes", cure=cure)
     csv.field_size_limit(1 << 27)

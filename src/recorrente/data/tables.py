@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recorrente.data.cells import MISSING, delimiter_of
 from recorrente.data.reading import decode, read_bytes
 from recorrente.data.times import PARTS, Spacing, Times, composed, parse, spacing_of
 from recorrente.errors import InputError
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked", "Columns", "Table", "Track", "open_table", "read", "series_of"]
 
-DELIMITERS = ",;\t|"
-MISSING = ("", "na", "n/a", "nan", "null", "none", "-", "?", ".")
 NUMERIC = 0.9
 """The share of a column's values that must be numbers for it to be a column of numbers."""
 LEVELS = 20
@@ -173,8 +172,7 @@ def open_table(path: Path, encoding: str | None = None) -> pl.DataFrame:
 def _odd_row(content: bytes) -> str:
     """The first row of a CSV file that has more cells than there are names."""
     lines = content.decode("latin-1").splitlines()
-    delimiter = max(DELIMITERS, key=lines[0].count)
-    rows = enumerate(csv.reader(lines, delimiter=delimiter), 1)
+    rows = enumerate(csv.reader(lines, delimiter=delimiter_of(lines[0])), 1)
     wanted = len(next(rows)[1])
     return next((f"row {number} has {len(row)} cells, not {wanted}" for number, row in rows if len(row) > wanted), "")
 
@@ -183,7 +181,7 @@ def _csv(path: Path, text: str) -> pl.DataFrame:
     import polars as pl
 
     first = text.lstrip("\n").split("\n", 1)[0]
-    delimiter = max(DELIMITERS, key=first.count)
+    delimiter = delimiter_of(first)
     cells = [cell.strip().strip('"') for cell in first.split(delimiter)]
     headed = not any(_is_number(cell) for cell in cells) and any(cells)
     if len(set(cells)) < len(cells) and headed:  # polars would name the second one otherwise

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from recorrente.data.cells import DELIMITERS, MISSING, delimiter_of
 from recorrente.data.known import KNOWN
 from recorrente.data.source import TABLES, below, locate, of_known
 from recorrente.errors import InputError
@@ -45,7 +46,6 @@ NAMED = 4
 """Columns that are named; the others are counted."""
 PROSE = 3
 """Words of a cell, on the average, from which a column is one of texts."""
-MISSING = ("", "na", "n/a", "nan", "null", "none", "-", "?", ".")
 DAY = r"(\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.](\d{1,2}[-/.])?\d{2,4}|[A-Za-z]{3,9}[ -]\d{4})"
 DATE = re.compile(DAY + r"([ T]\d{1,2}:\d{2}.*)?")
 NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
@@ -177,7 +177,7 @@ def _of_transcripts(path: Path) -> Found | None:
     """A table of which a column names sounds or clips."""
     with path.open("rb") as file:
         lines = file.read(LOOKED_AT).decode("latin-1").splitlines()[1:TRIED]
-    cells = [cell.strip().strip('"').lower() for line in lines for cell in re.split(r"[,;\t|]", line)]
+    cells = [cell.strip().strip('"').lower() for line in lines for cell in re.split(f"[{DELIMITERS}]", line)]
     for suffixes, kind, what in ((SOUNDS, "speech", "sounds"), (VIDEOS, "visual-speech", "clips")):
         if any(cell.endswith(suffixes) for cell in cells):
             return Found(kind, f"a table of {what} and transcripts")
@@ -302,9 +302,8 @@ def _columns(path: Path) -> dict[str, list[str]]:
     lines = [line for line in text.splitlines() if line.strip()][: ROWS + 1]
     if len(lines) < 2:
         return {}
-    delimiter = max(",;\t|", key=lines[0].count)
     try:
-        names, *rows = csv.reader(lines, delimiter=delimiter)
+        names, *rows = csv.reader(lines, delimiter=delimiter_of(lines[0]))
     except csv.Error:
         return {}
     if any(NUMBER.fullmatch(name.strip()) for name in names):

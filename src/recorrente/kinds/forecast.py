@@ -251,8 +251,8 @@ def _of_reader(path: Path, recipe: Recipe) -> Table:
 def _asked_of(table: Table, reading: Reading, plan: Plan, split: tuple[int, ...]) -> ForecastData:
     """The horizon, the context and the rest, as they were said or as they suit the table."""
     steps = max(len(track) for track in table.tracks)
-    season = _number("season", reading.season, table.spacing.season)
-    season = season if reading.season or season * 6 <= steps else 1
+    short = reading.season is None and table.spacing.season * 6 > steps
+    season = _number("season", reading.season, 1 if short else table.spacing.season)
     horizon = _number("horizon", reading.horizon, max(1, min(season if season > 1 else 12, steps // 10)))
     ends = _ends(table, horizon, plan.validation, split)
     segment = season if 1 < season <= horizon else -(-horizon // 4)
@@ -264,6 +264,8 @@ def _asked_of(table: Table, reading: Reading, plan: Plan, split: tuple[int, ...]
         wanted = f"at least a window of {context} steps and a horizon of {horizon} to learn from"
         raise InputError(table.name, came=came, wanted=wanted, cure="Shorten them by --context and --horizon")
     told = f"steps of {table.spacing.words}: {context} are read, {horizon} foretold; season {season}"
+    if short:
+        told += f", for {steps} steps are few for one of {table.spacing.season}; --season {table.spacing.season} takes it"
     return ForecastData(table, horizon, context, segment, season, ends, (*table.notes, told))
 
 

@@ -158,7 +158,11 @@ class Language:
     ) -> Iterator[str]:
         """Goes on from the prompt, piece by piece, each as soon as it is whole UTF-8."""
         made: Units = recipe.reader.units
+        _refuse_half(prompt)
         start = made.encode(prompt or "\n") or made.encode("\n")
+        inside = made.encode(f" {prompt}")
+        if start[0] in made.forbidden and len(inside) == len(start):  # a word that the text never begins with
+            start = inside
         if prompt and all(number in made.forbidden for number in start):
             came = f"{prompt!r}, of which the model knows nothing"
             raise InputError("prompt", came=came, wanted=f"{made.name} that its text has")
@@ -174,6 +178,14 @@ class Language:
             f"  perplexity {metrics['perplexity']:.2f}  bits per character {metrics['bits_per_character']:.4f}"
             f"  next token right {metrics['accuracy']:.4f}  ({metrics['test_size']} tokens)"
         ) + (f"\nbeside it: {beside}" if beside else "")
+
+
+def _refuse_half(prompt: str) -> None:
+    """Refuses what a terminal gave that is no UTF-8."""
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise InputError("prompt", came=ascii(prompt), wanted="text in UTF-8") from error
 
 
 def _epochs(source: str) -> int:
