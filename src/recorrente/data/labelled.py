@@ -252,7 +252,7 @@ def texts_of(path: Path, content: str, classes: Sequence[str], text: str | None 
         text: the name of the column of texts; where there is none of this name, the one with most in it.
 
     Raises:
-        InputError: a table of several columns, and nothing tells which the texts are; a row with other cells than names.
+        InputError: a table of several columns, and nothing tells which the texts are; a row that has more or fewer.
     """
     rows = _table_of(path, content)
     names = [name.strip() for name in rows[0]] if rows else []

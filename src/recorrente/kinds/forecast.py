@@ -265,7 +265,8 @@ def _asked_of(table: Table, reading: Reading, plan: Plan, split: tuple[int, ...]
         raise InputError(table.name, came=came, wanted=wanted, cure="Shorten them by --context and --horizon")
     told = f"steps of {table.spacing.words}: {context} are read, {horizon} foretold; season {season}"
     if short:
-        told += f", for {steps} steps are few for one of {table.spacing.season}; --season {table.spacing.season} takes it"
+        usual = table.spacing.season
+        told += f", for {steps} steps are few for one of {usual}; --season {usual} takes it"
     return ForecastData(table, horizon, context, segment, season, ends, (*table.notes, told))
 
 
