@@ -1,6 +1,7 @@
 """An existing model gets our layers, keeps everything it had, and gives them back."""
 
 import copy
+import pickle
 import warnings
 
 import pytest
@@ -9,6 +10,9 @@ from table import PAIRS, flat
 from torch import nn
 
 import recorrente
+from recorrente import cells
+from recorrente.errors import InputError
+from recorrente.layers import ShapeError
 
 
 class Tagger(nn.Module):
@@ -120,3 +124,24 @@ def test_importing_the_files_does_not_hide_the_functions():
 
     assert recorrente.accelerate is recorrente.swap.accelerate
     assert recorrente.explain is recorrente.paths.explain
+
+
+def test_explain_leaves_the_model_as_it_was():
+    stream = recorrente.Stateful(recorrente.GRU(3, 4, zoneout=0.5))
+    model, x = nn.Sequential(nn.BatchNorm1d(3), stream), torch.randn(5, 3)
+    before, random = copy.deepcopy(model.state_dict()), torch.get_rng_state()
+    assert [way.path for way in recorrente.explain(model, x).layers] == ["native"]
+    assert stream.state is None
+    assert torch.equal(torch.get_rng_state(), random)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_errors_and_layers_of_every_name_go_to_other_processes():
+    for error in (InputError("x", came=torch.ones(2), wanted="y", cure="z"), ShapeError("x", came=1, wanted="y")):
+        for again in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
+            assert (type(again), str(again), again.argument) == (type(error), str(error), error.argument)
+    for activation in ("tanh", "relu", "linear"):
+        layer, x = recorrente.Recurrent(cells.Elman(activation), 3, 4), torch.randn(5, 2, 3)
+        again = pickle.loads(pickle.dumps(layer))
+        assert torch.equal(again(x)[0], layer(x)[0])
+        assert again.noise is layer.noise

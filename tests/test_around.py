@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from functools import partial
 
 import onnx
 import onnxruntime
@@ -14,8 +15,9 @@ from torch.testing._internal.two_tensor import TwoTensor
 
 import recorrente
 from recorrente import cells
-from recorrente.credit import Checkpointed, Rtrl, Truncated, gradient_flow, singular_values
+from recorrente.credit import Checkpointed, Recompute, Rtrl, Truncated, gradient_flow, singular_values
 from recorrente.errors import InputError
+from recorrente.layers import Recurrent
 from recorrente.native import SlowPathWarning, native
 
 pytestmark = [
@@ -118,6 +120,50 @@ def test_many_gradients_at_once_are_torchs(name):
     assert_same(*found)
 
 
+def going_back(y, x, d):
+    return torch.autograd.grad(y, x, d, retain_graph=True)[0]
+
+
+@pytest.mark.filterwarnings("ignore::recorrente.native.SlowPathWarning")
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_gradient_under_vmap_is_torchs(name):
+    found, x, v = [], some(T, 1, C), torch.randn(4, T, 1, 3 if "projected" in name else H, dtype=DOUBLE)
+    for layer in pair(name, C, H, dtype=DOUBLE):
+        y = layer(given := x.clone().requires_grad_())[0]
+        found.append([torch.vmap(partial(going_back, y, given))(v)])
+    assert_same(*found)
+
+
+@pytest.mark.parametrize("rule", [Checkpointed(3), Recompute()])
+def test_many_gradients_at_once_through_segments_are_refused(rule):
+    x = some(T, B, C).requires_grad_()
+    for cell in (cells.GRU(), cells.Elman(torch.sin)):
+        y, _ = Recurrent(cell, C, H, credit=rule).double()(x)
+        with pytest.raises(InputError, match="is_grads_batched: got True, through Checkpointed"):
+            torch.autograd.grad(y, x, torch.stack([torch.ones_like(y)] * 2), is_grads_batched=True)
+
+
+class Around(nn.Module):
+    """A model as torch.fx records them: layers with and without a state and lengths."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = recorrente.LSTM(C, H, batch_first=True), Recurrent(cells.NormGRU(), H, H)
+
+    def forward(self, x, lengths):
+        y, (h, _) = self.first(x, None, lengths)
+        return self.second(torch.relu(y), (h[0:1],), lengths=lengths[: y.shape[1]] * 0 + 2)[0]
+
+
+def test_a_layer_is_one_node_for_torch_fx():
+    model, x, lengths = Around(), torch.randn(B, B, C), torch.tensor([3, 1, 2])
+    graph = torch.fx.symbolic_trace(model)
+    assert [node.target for node in graph.graph.nodes if node.op == "call_module"] == ["first", "second"]
+    assert torch.equal(graph(x, lengths), model(x, lengths))
+    plain = torch.fx.symbolic_trace(nn.Sequential(recorrente.RNN(C, H)))
+    assert torch.equal(plain(x)[0], plain.get_submodule("0")(x)[0])
+
+
 def test_a_step_of_tensors_without_memory_has_its_shapes():
     with FakeTensorMode():
         layer, x = recorrente.LSTM(C, H, 2, bidirectional=True), torch.randn(T, B, C, requires_grad=True)
@@ -161,7 +207,7 @@ def test_hooks_for_saved_tensors_give_back_what_was_saved_or_are_refused():
     with pytest.raises(InputError, match=r"saved_tensors_hooks: got .* torch\.float32 for the .* bytes"):
         through_hooks(lambda t: t.half(), lambda t: t.float())
     with pytest.raises(InputError, match="saved_tensors_hooks: got"):
-        through_hooks(lambda t: t[:-1] if t.dtype == torch.uint8 else t, lambda t: t)
+        through_hooks(lambda t: t[:-2] if t.dtype == torch.uint8 else t, lambda t: t)
     with pytest.raises(InputError, match=r"y: got .* torch\.float64"):
         through_hooks(lambda t: t, lambda t: t.double() if t.shape == (T, B, H) else t)
 

@@ -82,6 +82,20 @@ def test_compile_with_lengths_and_without_gradients():
         compiled(x, lengths=lengths + 1)
 
 
+@pytest.mark.parametrize("kind", [recorrente.RNN, recorrente.GRU, recorrente.LSTM])
+def test_two_sweeps_that_a_compiler_makes_one_go_back_each_as_if_alone(kind):
+    torch._dynamo.reset()
+    layer, x = kind(4, 5, num_layers=2, dtype=torch.float64), torch.randn(6, 3, 4, dtype=torch.float64)
+
+    def loss(x):
+        return layer(x)[0].square().sum() + layer(x)[0].sin().sum()
+
+    parameters = list(layer.parameters())
+    compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")
+    came, right = (torch.autograd.grad(f(x), parameters) for f in (compiled, loss))
+    assert_close(dict(enumerate(came)), dict(enumerate(right)))
+
+
 @pytest.mark.skipif(" " in torch.__file__, reason="inductor's linker command splits torch's own path at its spaces")
 def test_compile_with_inductor():
     """The default backend, forward and backward, once: its compiler is slow."""

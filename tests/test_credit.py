@@ -466,3 +466,15 @@ def test_names():
     ):
         with pytest.raises(InputError, match=f"^credit: got {words}"):
             named(wrong)
+
+
+@pytest.mark.parametrize("rule", [Checkpointed(3), Recompute()])
+@pytest.mark.parametrize("cell", [cells.LSTM(), cells.Elman(torch.sin)])
+@pytest.mark.parametrize("name", ["reset", "lengths"])
+def test_what_goes_along_must_not_change_before_backward(rule, cell, name):
+    layer = layers.Recurrent(cell, C, H, credit=rule)
+    along = {"reset": torch.rand(T, B) < 0.3, "lengths": torch.tensor([T, 4, 7])}
+    y, _ = layer(torch.randn(T, B, C), **along)
+    along[name].zero_()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()

@@ -110,3 +110,20 @@ def test_a_shape_starts_as_it_says():
         left.build(1, 2)
     with pytest.raises(InputError, match="initial: got 'chrono:9' with an elman cell"):
         recorrente.Shape("elman", initial="chrono:9")
+
+
+@pytest.mark.parametrize("start", [initial.orthogonal, initial.identity])
+def test_where_there_is_no_state_matrix_nothing_is_written_in_vain(start):
+    normed = nn.utils.parametrizations.weight_norm(nn.GRU(3, 4), "weight_hh_l0")
+    for layer in (nn.Sequential(nn.GRU(3, 4)), normed):
+        with pytest.raises(InputError, match=r"layer: got .* wanted a recurrent layer with weight_hh of its own"):
+            start(layer)
+
+
+def test_under_a_projection_each_gate_is_started_by_itself():
+    layer = nn.LSTM(3, 6, proj_size=4)
+    initial.identity(layer, 0.5)
+    assert torch.equal(layer.weight_hh_l0, 0.5 * torch.eye(6, 4).repeat(4, 1))
+    initial.orthogonal(layer)
+    for gate in layer.weight_hh_l0.split(6):
+        assert torch.allclose(gate.T @ gate, torch.eye(4), atol=1e-6)

@@ -299,6 +299,18 @@ def test_what_the_core_lacks_goes_to_torch():
     assert all(torch.equal(one, two) for one, two in zip(flat(ours(x)), flat(torchs(x)), strict=True))
 
 
+def test_a_few_steps_under_a_projection_go_to_torch():
+    ours, torchs = pair("LSTM", C, 64, proj_size=32)
+    with torch.no_grad():
+        path, reason = ours.path(torch.randn(1, 2, C))
+        assert path == "torch"
+        assert "pays from 2 steps on" in reason
+        x = torch.randn(1, 2, C)
+        assert all(torch.equal(one, two) for one, two in zip(flat(ours(x)), flat(torchs(x)), strict=True))
+        assert ours.path(torch.randn(2, 1, C))[0] == "native"
+    assert ours.path(torch.randn(1, 2, C))[0] == "native"  # one that learns
+
+
 def test_noise_that_a_folded_projection_has_no_place_for_goes_to_the_reference_and_says_so():
     layer, x = recorrente.LSTM(C, H, proj_size=2, recurrent_dropout=0.5), torch.randn(T, B, C)
     assert layer.path(x)[0] == "reference"

@@ -277,3 +277,17 @@ def test_what_is_not_pointwise_is_refused():
         layer(torch.randn(T, B, C))
     with pytest.raises(InputError, match="step"):
         Rtrl().learner(cells.GRU(), recorrente.GRU(C, H).weights()[0], (torch.zeros(B, H),)).gradient(torch.zeros(B, H))
+
+
+@pytest.mark.parametrize("rule", [Rtrl(), SnAp1(), EProp()])
+def test_a_row_that_has_ended_does_not_grow(rule):
+    torch.manual_seed(0)
+    layer, x = recorrente.RNN(3, 4, nonlinearity="relu", credit=rule), torch.rand(300, 2, 3)
+    with torch.no_grad():
+        layer.weight_hh_l0.copy_(2 * torch.eye(4))
+    layer(x, lengths=[3, 5])[0].sum().backward()
+    found = layer.weight_hh_l0.grad.clone()
+    layer.zero_grad()
+    layer(x[:5], lengths=[3, 5])[0].sum().backward()
+    assert torch.isfinite(found).all()
+    assert torch.allclose(found, layer.weight_hh_l0.grad)

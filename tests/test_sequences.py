@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -323,6 +324,46 @@ def test_residual_layers_add_what_they_read():
     assert torch.allclose(layer(x)[0], first + single[1](first)[0], rtol=1e-5)
 
 
+@pytest.mark.parametrize("make", [recorrente.GRU, lambda *a, **k: Recurrent(cells.NormGRU(), *a, **k)])
+def test_what_is_added_to_a_residual_layer_ends_where_the_row_does(make):
+    layer, lengths = make(3, 3, num_layers=2, residual=True), torch.tensor([2, 5, 0])
+    x = torch.randn(5, 3, 3)
+    x[2:, 0], x[:, 2] = float("nan"), float("nan")
+    x.requires_grad_()
+    y, _ = layer(x, lengths=lengths)
+    assert (y[2:, 0] == 0).all()
+    assert (y[:, 2] == 0).all()
+    y.sum().backward()
+    assert (x.grad[2:, 0] == 0).all()
+    assert torch.allclose(y[:2, 0], layer(x[:2, :1])[0][:, 0])
+    assert all(torch.isfinite(p.grad).all() for p in layer.parameters())
+
+
+def test_an_array_of_lengths_may_be_used_again_before_backward():
+    layer, x, lengths = recorrente.GRU(3, 4), torch.randn(5, 2, 3), np.array([2, 5])
+    found = []
+    for again in (False, True):
+        layer.zero_grad()
+        y, _ = layer(x, lengths=lengths)
+        if again:
+            lengths[:] = 0
+        y.square().sum().backward()
+        found.append(layer.weight_hh_l0.grad)
+    assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("cell", [cells.GRU(), cells.Elman(torch.sin)])
+def test_a_layer_of_any_cell_takes_what_autocast_gives_it(cell):
+    layer, before = Recurrent(cell, 3, 4), nn.Linear(3, 3)
+    x, lengths = torch.randn(5, 2, 3), [2, 5]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        given = before(x)
+        y, (h,) = layer(given, lengths=lengths)
+    assert given.dtype == torch.bfloat16
+    assert torch.equal(y, layer(given.float(), lengths=lengths)[0])
+    assert y.dtype == h.dtype == torch.float32
+
+
 def test_a_stream_goes_on_where_it_stopped():
     layer, x = recorrente.GRU(2, 3), torch.randn(8, 3, 2)
     stream = Stateful(layer)
@@ -361,6 +402,23 @@ def test_a_stream_takes_what_its_layer_takes():
     assert torch.equal(trace.h[0], y)
     stream.double()
     assert stream(torch.zeros(5, 2, 2, dtype=torch.float64)).dtype == torch.float64
+
+
+def test_a_stream_is_learnt_from_after_it_was_only_read():
+    stream, x = Stateful(recorrente.GRU(2, 3)), torch.randn(8, 3, 2)
+    with torch.inference_mode():
+        stream(x)
+    stream(x).sum().backward()
+    assert stream.layer.weight_hh_l0.grad.any()
+
+
+def test_rows_that_are_forgotten_start_as_the_layer_does():
+    layer, x = recorrente.LSTM(2, 3, learned_state=True), torch.randn(4, 2, 2)
+    nn.init.normal_(layer.h_0), nn.init.normal_(layer.c_0)
+    stream = Stateful(layer)
+    stream(x)
+    stream.forget([1])
+    assert torch.equal(stream(x)[:, 1], layer(x)[0][:, 1])
 
 
 BAD = {

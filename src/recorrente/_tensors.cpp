@@ -185,8 +185,8 @@ nb::object plain_forward(nb::tuple inputs, nb::tuple way, bool saving, int threa
   nb::object made_y = make(&y, like, p.dtype, p.T, p.B, p.H), made_h = make(&h_n, like, p.dtype, p.B, p.H);
   nb::object made_c = has_c(p.cell) ? make(&c_n, like, p.dtype, p.B, p.H) : nb::none();
   nb::object made_saved = nb::none();
-  // One byte at least, for null means something to the core.
-  if (saving) made_saved = nb::cast(take(std::max<std::size_t>(saved_bytes(p), 1))), call.saved = address_of(made_saved);
+  // One byte more, which is not the core's: null means something to it, and the operator marks there that it was used up.
+  if (saving) made_saved = nb::cast(take(saved_bytes(p) + 1)), call.saved = address_of(made_saved);
   call.weights = in.weights(), call.x = in.of[kX].sequence(), call.h0 = in.of[kH0].state(), call.c0 = in.of[kC0].state();
   call.y = {y, p.B * p.H, p.H}, call.h_n = {h_n, p.H}, call.c_n = {c_n, p.H};
   run(call);

@@ -5,6 +5,8 @@ Knows only how a refusal is worded. Every other file raises these; only `cli` tu
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = ["InputError", "RunError"]
 
 
@@ -25,6 +27,14 @@ class InputError(ValueError):
     def __init__(self, argument: str, *, came: object, wanted: str, cure: str = "") -> None:
         self.argument, self.came, self.wanted, self.cure = argument, came, wanted, cure
         super().__init__(f"{argument}: got {came}, wanted {wanted}" + (f". {cure}" if cure else ""))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle and copy: what came as it was worded, which any process can read."""
+        return _once_more, (type(self), self.argument, str(self.came), self.wanted, self.cure)
+
+
+def _once_more(kind: type[InputError], argument: str, came: str, wanted: str, cure: str) -> InputError:
+    return kind(argument, came=came, wanted=wanted, cure=cure)
 
 
 class RunError(InputError):

@@ -27,6 +27,9 @@ def orthogonal(layer: nn.Module) -> None:
     Without it an Elman network forgets in a few steps: torch's start has a spectral radius of about 0.58.
     Source: Saxe et al., arXiv 1312.6120.
 
+    Raises:
+        InputError: no recurrent layer, or one whose W_hh is made of something else.
+
     Example:
         >>> layer = nn.GRU(4, 3)
         >>> orthogonal(layer)
@@ -34,9 +37,8 @@ def orthogonal(layer: nn.Module) -> None:
         >>> torch.allclose(r @ r.T, torch.eye(3), atol=1e-6)
         True
     """
-    for weight in _named(layer, "weight_hh"):
-        for gate in weight.split(weight.shape[1]):
-            nn.init.orthogonal_(gate)
+    for gate in _squares(layer):
+        nn.init.orthogonal_(gate)
 
 
 @torch.no_grad()
@@ -46,16 +48,18 @@ def identity(layer: nn.Module, scale: float = 1.0) -> None:
     Source: Le, Jaitly and Hinton, "A simple way to initialize recurrent networks of rectified linear units",
     arXiv 1504.00941.
 
+    Raises:
+        InputError: as `orthogonal`.
+
     Example:
         >>> layer = nn.RNN(4, 3, nonlinearity="relu")
         >>> identity(layer)
         >>> layer(torch.zeros(9, 1, 4), torch.ones(1, 1, 3))[0][-1].tolist()
         [[1.0, 1.0, 1.0]]
     """
-    for weight in _named(layer, "weight_hh"):
-        for gate in weight.split(weight.shape[1]):
-            nn.init.eye_(gate)
-        weight *= scale
+    for gate in _squares(layer):
+        nn.init.eye_(gate)
+        gate *= scale
     for bias in _named(layer, "bias"):
         bias.zero_()
 
@@ -151,6 +155,16 @@ def _open_reset(layer: nn.Module) -> None:
             weight[:H] = 0
         elif name.startswith("weight_hh"):
             weight[2 * H :] /= 1 / (1 + math.exp(-1))
+
+
+def _squares(layer: nn.Module) -> list[Tensor]:
+    """W_hh of each gate, of all layers and directions: `(H, H)`, or `(H, P)` under a projection."""
+    found = [gate for weight in _named(layer, "weight_hh") for gate in weight.split(layer.hidden_size)]
+    if not found:
+        cure = "Give the layer itself, before its weights are parametrized"
+        came = f"a {type(layer).__name__} without"
+        raise InputError("layer", came=came, wanted="a recurrent layer with weight_hh of its own", cure=cure)
+    return found
 
 
 def _named(layer: nn.Module, start: str) -> Iterator[Tensor]:

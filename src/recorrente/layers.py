@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from recorrente import cells
 from recorrente.compiling import let_dynamo_trace
 from recorrente.errors import InputError
 from recorrente.native import automatic, lack, native, tracing, transform
-from recorrente.noise import Noise
+from recorrente.noise import QUIET, Noise
 from recorrente.notation import State, Weights
 from recorrente.projection import lack as lack_of_projection
 from recorrente.projection import loss as loss_of_projection
@@ -27,8 +27,6 @@ from recorrente.trace import Trace, recording
 __all__ = ["GRU", "LSTM", "RNN", "Network", "Recurrent", "ShapeError", "TorchLayer", "stack"]
 
 let_dynamo_trace()
-
-QUIET = Noise()
 
 _WAYS = "", "_reverse"
 _WITHOUT_BIAS = "weight_ih", "weight_hh"
@@ -94,8 +92,18 @@ def stack(
             outputs.append(y)
             final.append(state)
         y = torch.cat(outputs, dim=-1) if directions == 2 else outputs[0]
-        x = x + y if residual and x.shape == y.shape else y
+        x = _within(x, lengths) + y if residual and x.shape == y.shape else y
     return x, final
+
+
+def _within(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """`x (T, B, C)` with zeros past each row's end."""
+    return x if lengths is None else x.masked_fill(_past(x, lengths), 0)
+
+
+def _past(x: Tensor, lengths: Tensor) -> Tensor:
+    """Which steps of `x` are past a row's end, `(T, B, 1)`."""
+    return (torch.arange(len(x), device=x.device)[:, None] >= lengths.to(x.device))[..., None]
 
 
 class ShapeError(InputError, RuntimeError):
@@ -241,6 +249,17 @@ class _Layer(nn.Module):
             return y, tuple(part.unsqueeze(0) for part in final[0])
         return y, tuple(torch.stack(part) for part in zip(*final, strict=True))
 
+    def _floats(self, *given: Any) -> tuple[Any, ...]:
+        """The same in the dtype of the parameters, in which all arithmetic is, autocast or not."""
+        dtype = _given(self, self._parameters, "weight_ih_l0").dtype
+        return tuple(_floats_to(one, dtype) for one in given)
+
+    def _node(self, x: fx.Proxy, state: Any, **how: Any) -> fx.Proxy:
+        """One node for this layer in a graph that torch.fx records, as torch has for its own."""
+        said = {name: value for name, value in how.items() if value is not None and value is not False}
+        given = (x,) if state is None else (x, state)
+        return x.tracer.create_proxy("call_module", x.tracer.path_of_module(self), given, said)  # type: ignore[attr-defined]
+
     def _refuse(self, x: Tensor) -> None:
         """Refuses an `x` that does not fit the parameters."""
         if x.shape[-1] != self.input_size:
@@ -282,7 +301,7 @@ def _lengths(lengths: Tensor | Sequence[int], T: int, B: int) -> Tensor:
 
 def _as_integers(lengths: Any) -> Tensor:
     try:
-        return torch.as_tensor(lengths, device="cpu")
+        return torch.tensor(lengths, device="cpu")  # a copy: who changes an array before backward changes nothing here
     except (TypeError, ValueError, RuntimeError):
         raise InputError("lengths", came=repr(lengths), wanted="integers, one a row") from None
 
@@ -316,6 +335,10 @@ def _packed_reset(reset: Any, beside: PackedSequence, T: int, B: int) -> Tensor:
         came = f"a PackedSequence of {reset.data.dtype} {tuple(reset.data.shape)}, of {len(reset.batch_sizes)} steps"
         raise InputError("reset", came=came, wanted=f"bools {tuple(beside.data.shape[:1])}, packed as the input is")
     return pad_packed_sequence(PackedSequence(reset.data, reset.batch_sizes))[0]
+
+
+def _autocast(x: Tensor) -> bool:
+    return x.is_cpu and torch.is_autocast_enabled("cpu")
 
 
 def _floats_to(value: Any, dtype: torch.dtype) -> Any:
@@ -395,13 +418,17 @@ class TorchLayer(_Layer):
         if self.proj_size and not lacking:
             lacking = lack_of_projection(masked=self.noise.in_step(self.training))
             if not lacking and torch_can():
-                lacking = loss_of_projection(self.proj_size, self.hidden_size)
+                lacking = loss_of_projection(self.proj_size, self.hidden_size, self._steps(x), torch.is_grad_enabled())
         if lacking:
             return ("torch" if torch_can() else "reference"), lacking
         special = transform()
         if not special:
             return "native", ""
         return ("torch" if tracing() and torch_can() else "reference"), special
+
+    def _steps(self, x: Tensor) -> int | None:
+        """T, or of a packed input those of all rows; None where a compiler is not to ask."""
+        return None if torch.compiler.is_compiling() else x.shape[1 if self.batch_first and x.dim() == 3 else 0]
 
     def forward(
         self,
@@ -427,13 +454,14 @@ class TorchLayer(_Layer):
 
         On the CPU the arithmetic is in the dtype of the parameters, autocast or not.
         """
+        if isinstance(input, fx.Proxy):
+            return self._node(input, hx, lengths=lengths, reset=reset, restart=restart, trace=trace)
         packed = isinstance(input, PackedSequence)
         x = input.data if packed else input
-        if x.is_cpu and torch.is_autocast_enabled("cpu"):
-            dtype = self.weight_ih_l0.dtype
+        if _autocast(x):
             with torch.autocast("cpu", enabled=False):
-                hx, restart = _floats_to(hx, dtype), _floats_to(restart, dtype)
-                return self.forward(_floats_to(input, dtype), hx, lengths, reset, restart, trace)
+                input, hx, restart = self._floats(input, hx, restart)  # noqa: A001
+                return self.forward(input, hx, lengths, reset, restart, trace)
         if trace:
             return self._traced(input, hx, lengths=lengths, reset=reset, restart=restart)
         _refuse_restart_alone(reset, restart)
@@ -634,13 +662,19 @@ class Recurrent(_Layer):
 
     def forward(
         self,
-        x: Tensor,
+        x: Any,
         state: State | None = None,
         *,
         lengths: Tensor | Sequence[int] | None = None,
         reset: Tensor | None = None,
         restart: State | None = None,
-    ) -> tuple[Tensor, State]:
+    ) -> Any:
+        if isinstance(x, fx.Proxy):
+            return self._node(x, state, lengths=lengths, reset=reset, restart=restart)
+        if _autocast(x):
+            with torch.autocast("cpu", enabled=False):
+                x, state, restart = self._floats(x, state, restart)
+                return self.forward(x, state, lengths=lengths, reset=reset, restart=restart)
         if x.dim() != 3:
             raise ShapeError("x", came=f"shape {tuple(x.shape)}", wanted="three dimensions")
         x = x.transpose(0, 1) if self.batch_first else x
@@ -715,6 +749,5 @@ def _over_steps(h: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
     """The mean and the maximum of h `(T, B, H)` over the steps of each row, each `(B, H)`."""
     if lengths is None:
         return h.mean(0), h.amax(0)
-    lengths = lengths.to(h.device)
-    past = (torch.arange(len(h), device=h.device)[:, None] >= lengths)[..., None]  # (T, B, 1)
-    return h.masked_fill(past, 0).sum(0) / lengths[:, None], h.masked_fill(past, -math.inf).amax(0)
+    past = _past(h, lengths)
+    return h.masked_fill(past, 0).sum(0) / lengths.to(h.device)[:, None], h.masked_fill(past, -math.inf).amax(0)

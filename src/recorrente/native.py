@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, library, nn
+from torch._C._functorch import is_batchedtensor as is_batched
 from torch._subclasses.fake_tensor import DynamicOutputShapeException
 from torch.autograd import forward_ad
 
@@ -161,6 +162,7 @@ N_INPUTS, N_WAY = len(Inputs._fields), len(Way._fields)
 OWN, RESTARTS = slice(7, 11), slice(11, 13)  # of Inputs: a cell's weights beside torch's, and what it restarts from
 FEWEST = 7  # of Inputs, which are all that most sweeps have
 NOTHING = torch.empty(0, dtype=torch.uint8, device="cpu")  # what is saved for no backward pass
+FRESH, USED = 0, 1  # the last of the bytes that the operator saves, before a backward pass and after it
 
 
 def given(x: Tensor, state: State, weights: Weights, along: Along) -> Inputs:
@@ -475,7 +477,7 @@ def forward(
     if y is None:
         y = unwritten((T, B, H), x)
     h_n, c_n = x.new_empty((B, H)), x.new_empty((B, H)) if way.cell in _WITH_C else None
-    saved = buffer(problem.saved_bytes()) if saving else NOTHING
+    saved = buffer(problem.saved_bytes() + 1) if saving else NOTHING  # see _tensors.cpp
     out = [*_sequence(y), *_state(h_n), *_state(c_n), _pointer(saved)]
     call: list[Any] = [*pointers, *out, _further(inputs, way, replay=replay)]
     _core.forward(problem, *call)
@@ -546,8 +548,8 @@ def beyond(gradients: Sequence[Tensor | None]) -> str:
     if torch.is_grad_enabled():
         return "create_graph=True asks for a gradient that can be differentiated again, and the core's cannot"
     for d in gradients:
-        if d is not None and torch._C._functorch.is_legacy_batchedtensor(d):
-            return "is_grads_batched=True asks for many gradients at once, and the core has no rule for it"
+        if d is not None and (is_batched(d) or torch._C._functorch.is_legacy_batchedtensor(d)):
+            return "vmap or is_grads_batched=True asks for many gradients at once, and the core has no rule for it"
     return ""
 
 
@@ -648,6 +650,8 @@ _library = library.Library("recorrente", "DEF")
 def _sweep(*arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     *way, saving = arguments[N_INPUTS:]
     y, h_n, c_n, saved = forward(Inputs(*arguments[:N_INPUTS]), Way(*way), saving)
+    if saving:
+        saved[-1] = FRESH
     return y, h_n, y.new_empty(0) if c_n is None else c_n, saved
 
 
@@ -655,7 +659,21 @@ def _sweep_backward(*arguments: Any) -> list[Tensor]:
     gradients, inputs = arguments[:3], Inputs(*arguments[3 : 3 + N_INPUTS])
     lengths, reset, drop, zone_h, zone_c, y, saved, cell, reverse, wanted = arguments[3 + N_INPUTS :]
     way = Way(lengths, reset, drop, zone_h, zone_c, cell, reverse)
-    return [d for d in backward(gradients, inputs, way, y, unshared(saved), wanted) if d is not None]
+    taken = _taken(saved)
+    saved = forward(inputs, way, saving=True)[3] if taken is None else taken
+    return [d for d in backward(gradients, inputs, way, y, saved, wanted) if d is not None]
+
+
+def _taken(saved: Tensor) -> Tensor | None:
+    """The bytes for one backward pass, and marked as used up; None where one has been there.
+
+    A compiler makes one sweep of two that read the same, whose backward passes then meet here.
+    """
+    saved = unshared(saved)
+    if int(saved[-1]) != FRESH:
+        return None
+    saved[-1] = USED
+    return saved
 
 
 def _sweep_shapes(*arguments: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -672,7 +690,7 @@ def _bytes_saved(cell: int, x: Tensor, H: int) -> Any:
         return library.get_ctx().new_dynamic_size()
     except DynamicOutputShapeException:
         T, B, C = x.shape
-        return max(_core.Problem(cell, DTYPES[x.dtype], T, B, C, H).saved_bytes(), 1)
+        return _core.Problem(cell, DTYPES[x.dtype], T, B, C, H).saved_bytes() + 1
 
 
 def _sweep_backward_shapes(*arguments: Any) -> list[Tensor]:

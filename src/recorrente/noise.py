@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from recorrente.errors import InputError
 from recorrente.notation import Weights
 from recorrente.sweep import Along
 
-__all__ = ["Noise"]
+__all__ = ["QUIET", "Noise"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,10 @@ class Noise:
             if isinstance(p, bool) or not isinstance(p, Real) or not 0 <= float(p) < 1:
                 both = ", or a tuple of two, for h and for c" if name == "zoneout" else ""
                 raise InputError(name, came=repr(p), wanted=f"a probability, 0 or more and less than 1{both}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle and copy: where there is none, `QUIET` itself, which layers know at a glance."""
+        return _again, (self.input_dropout, self.recurrent_dropout, self.zoneout, self.weight_dropout)
 
     def __repr__(self) -> str:
         said = {name: value for name, value in vars(self).items() if value}
@@ -101,6 +106,15 @@ class Noise:
     @staticmethod
     def _zone(p: float, shape: tuple[int, int, int], x: Tensor, training: bool) -> Tensor:
         return _chosen(p, shape, x) if training else x.new_full((1, 1, shape[-1]), p).expand(shape)
+
+
+QUIET = Noise()
+"""None of it."""
+
+
+def _again(*chances: Any) -> Noise:
+    made = Noise(*chances)
+    return QUIET if made == QUIET else made
 
 
 def _chosen(p: float, shape: tuple[int, ...], like: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +15,7 @@ from torch.utils.hooks import RemovableHandle
 from recorrente.errors import InputError
 from recorrente.layers import Recurrent, TorchLayer
 from recorrente.native import lack, target, transform
+from recorrente.stateful import Stateful
 
 __all__ = ["Explanation", "Where", "explain"]
 
@@ -85,12 +88,28 @@ def explain(module: nn.Module, *inputs: Any, **keywords: Any) -> Explanation:
 
     hooks = [watch(name, layer) for name, layer in layers.items()]
     try:
-        with torch.no_grad():
+        with _unchanged(module), torch.no_grad():
             module(*inputs, **keywords)
     finally:
         for hook in hooks:
             hook.remove()
     return Explanation(tuple(seen[name] for name in layers if name in seen))
+
+
+@contextmanager
+def _unchanged(module: nn.Module) -> Iterator[None]:
+    """Afterwards buffers, kept states and torch's random numbers are as they were."""
+    buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
+    states = [(part, part.state) for part in module.modules() if isinstance(part, Stateful)]
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        with torch.no_grad():
+            for buffer, before in buffers:
+                buffer.copy_(before)
+        for part, state in states:
+            part.state = state
 
 
 def _where(name: str, layer: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any], grad: bool) -> Where:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["folded", "lack", "loss"]
 
-SMALL, MIDDLE = 256, 512  # H, as measured: docs/decisions/0010-sequences-in-the-core.md
+# As measured: docs/decisions/0010-sequences-in-the-core.md
+SMALL, MIDDLE = 256, 512  # H
+OF_INFERENCE, OF_LEARNING = 1024, 2560  # P H for each step
 
 
 def lack(*, masked: bool) -> str:
@@ -33,20 +35,28 @@ def lack(*, masked: bool) -> str:
     return "the core folds a projection into W_hh, where dropout and zoneout of h have no place" if masked else ""
 
 
-def loss(P: int, H: int) -> str:
+def loss(P: int, H: int, steps: int | None, learning: bool) -> str:
     """Why torch's own layer is preferred where it can be had; empty where folding is as fast or faster.
 
     W_hh W_hr is larger than the two that it stands for when P is under 4H/5: on large layers that costs more than is
-    won.
+    won. To make it costs what P steps of a row do, at each call: more than a few steps win.
+
+    Args:
+        P, H: the widths of h and of c.
+        steps: T; None where nobody knows.
+        learning: whether a backward pass may follow, in which torch's own loses more.
     """
-    pays = H <= SMALL or (H <= MIDDLE and 2 * P >= H)
-    return "" if pays else f"the core would fold the projection into W_hh, which does not pay from H = {H} to {P}"
+    if not (H <= SMALL or (learning and H <= MIDDLE and 2 * P >= H)):
+        return f"the core would fold the projection into W_hh, which does not pay from H = {H} to {P}"
+    enough = P * H // (OF_LEARNING if learning else OF_INFERENCE)
+    few = steps is not None and steps < enough
+    return f"the core would fold the projection into W_hh, which pays from {enough} steps on" if few else ""
 
 
 def folded(sweep: Sweep) -> Sweep:
     """`sweep`, which knows no projection, for weights that have one.
 
-    Its first product, W_hh W_hr, costs what four steps of a row do. Source of projections: Sak, Senior and Beaufays,
+    Its first product, W_hh W_hr, costs what P steps of a row do. Source of projections: Sak, Senior and Beaufays,
     arXiv 1402.1128.
     """
 

@@ -45,6 +45,7 @@ class Stateful(nn.Module):
         Raises:
             InputError: another number of rows than the state has.
         """
+        self._leave_inference_mode()
         kept, rows = self._parts(), self._rows(x)
         has = kept[0].shape[1] if kept and kept[0].dim() == 3 else None
         if kept and rows != has:
@@ -67,7 +68,9 @@ class Stateful(nn.Module):
         return super()._apply(fn, recurse)
 
     def forget(self, rows: Sequence[int] | Tensor | None = None) -> None:
-        """Drops the state, of all rows or of those; numbers, or a bool for each row. They start from zeros.
+        """Drops the state, of all rows or of those; numbers, or a bool for each row.
+
+        They start from the layer's learned state, or from zeros where it has none.
 
         Raises:
             InputError: a row that there is not.
@@ -86,9 +89,21 @@ class Stateful(nn.Module):
         if chosen.dtype != torch.bool and chosen.numel() and not (chosen.min() >= -B and chosen.max() < B):
             raise InputError("rows", came=chosen.tolist(), wanted=f"rows of {B}")
         parts = tuple(part.clone() for part in kept)
-        for part in parts:
-            part[:, chosen] = 0
+        for part, first in zip(parts, self._first(kept), strict=True):
+            part[:, chosen] = first[:, chosen]
         self._replace(parts)
+
+    def _first(self, kept: State) -> State:
+        """What the layer starts from, like `kept`."""
+        if getattr(self.layer, "learned_state", False):
+            return tuple(part.detach() for part in self.layer.first_state(kept[0]))  # type: ignore[operator]
+        return tuple(torch.zeros_like(part) for part in kept)
+
+    def _leave_inference_mode(self) -> None:
+        """What was kept there may be no part of a graph: a copy may."""
+        kept = self._parts()
+        if not torch.is_inference_mode_enabled() and any(part.is_inference() for part in kept):
+            self._replace(tuple(part.clone() for part in kept))
 
     def _replace(self, parts: State) -> None:
         self.state = parts[0] if isinstance(self.state, Tensor) else parts

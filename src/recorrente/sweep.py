@@ -54,6 +54,22 @@ def said(along: Along) -> Along:
     return {name: value for name, value in along.items() if value is not None and value is not False}  # type: ignore[return-value]
 
 
+Masks = tuple[Tensor | None, ...]
+"""lengths, reset, drop, and of each part of the state zone, where there is one."""
+
+
+def masks_of(along: Along) -> Masks:
+    """What of it is tensors, but the restart: for autograd, which tells when one has been changed since."""
+    return along.get("lengths"), along.get("reset"), along.get("drop"), *(along.get("zone") or ())
+
+
+def along_of(masks: Masks, reverse: bool, restart: State | None = None) -> Along:
+    """What `masks_of` was made from, as far as there is any."""
+    lengths, reset, drop, *zone = masks
+    made: Along = {"reverse": reverse, "lengths": lengths, "reset": reset, "drop": drop, "restart": restart}
+    return said({**made, "zone": tuple(zone)} if zone else made)
+
+
 def shares(zone: tuple[Tensor | None, ...], like: Tensor) -> tuple[Tensor | None, ...]:
     """What stays of the old state, as numbers in the dtype of `like`."""
     return tuple(None if z is None else z.to(like.dtype) for z in zone)

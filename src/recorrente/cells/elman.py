@@ -13,10 +13,15 @@ from recorrente.notation import State
 
 __all__ = ["Elman"]
 
+
+def _unchanged(a: Tensor) -> Tensor:
+    return a
+
+
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "relu": torch.relu,
-    "linear": lambda a: a,
+    "linear": _unchanged,
 }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,7 +20,7 @@ from recorrente.compiling import keep_apart
 from recorrente.errors import InputError
 from recorrente.memory import unwritten, unwritten_like
 from recorrente.notation import State, Weights
-from recorrente.sweep import Along, Sweep, cut
+from recorrente.sweep import Along, Sweep, along_of, cut, masks_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -223,17 +223,19 @@ class _OnCore(torch.autograd.Function):
             piece, way = _piece(whole, kept, i, code, along, first, end)
             _, h_n, c_n, _ = native.forward(piece, way, saving=False, y=y[first:end])
             state = [h_n] if c_n is None else [h_n, c_n]
-        ctx.call, ctx.y = (code, along, n, len(kept)), _Lent(y)
-        ctx.save_for_backward(*whole, *kept, *([y] if keep else []))
+        masks = masks_of(along)
+        ctx.call, ctx.y = (code, along.get("reverse", False), n, len(kept), len(masks)), _Lent(y)
+        ctx.save_for_backward(*whole, *kept, *masks, *([y] if keep else []))
         ctx.set_materialize_grads(False)
         return y, *state
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor | None, *dstate: Tensor | None) -> tuple[Any, ...]:
-        _refuse_again()
-        (code, along, n, parts), saved = ctx.call, ctx.saved_tensors
-        whole, kept = native.Inputs(*saved[: native.N_INPUTS]), saved[native.N_INPUTS :][:parts]
-        y = saved[-1] if len(saved) > native.N_INPUTS + parts else None
+        _refuse_beyond((dy, *dstate))
+        (code, reverse, n, parts, count), (*saved,) = ctx.call, ctx.saved_tensors
+        inputs, states = native.N_INPUTS, native.N_INPUTS + parts
+        whole, kept, masks = native.Inputs(*saved[:inputs]), saved[inputs:states], saved[states : states + count]
+        along, (y,) = along_of(tuple(masks), reverse), saved[states + count :] or [None]
         if y is None and along.get("drop") is None:
             y = ctx.y.back()
         asked = ctx.needs_input_grad[4:]
@@ -288,10 +290,13 @@ def _piece(
     return whole._replace(x=whole.x[first:end], h0=kept[0][i], c0=c0), native.way(code, cut(along, first, end))
 
 
-def _refuse_again() -> None:
-    if torch.is_grad_enabled():
-        cure = "Full() can be differentiated again"
-        raise InputError("create_graph", came="True, through Checkpointed or Recompute", wanted="False", cure=cure)
+def _refuse_beyond(gradients: Sequence[Tensor | None]) -> None:
+    if not native.beyond(gradients):
+        return
+    again = torch.is_grad_enabled()
+    name, cure = "create_graph" if again else "is_grads_batched", "Full() can be differentiated again"
+    came = "True, through Checkpointed or Recompute"
+    raise InputError(name, came=came, wanted="False", cure=cure if again else "Full() takes many gradients at once")
 
 
 class _Function(torch.autograd.Function):
@@ -309,16 +314,17 @@ class _Function(torch.autograd.Function):
             for all_of_it, part in zip(kept, state, strict=True):
                 all_of_it[i] = part
             y[first:end], state = run.run(x[first:end], state, weights, restart, first, end)
-        ctx.run = run
-        ctx.save_for_backward(x, *weights, *restart, *kept)
+        masks = masks_of(run.along)
+        ctx.run, ctx.count = replace(run, along={"reverse": run.along.get("reverse", False)}), len(masks)
+        ctx.save_for_backward(*masks, x, *weights, *restart, *kept)
         ctx.set_materialize_grads(False)
         return y, *state
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor | None, *dstate: Tensor | None) -> tuple[Any, ...]:
-        _refuse_again()
-        x, *rest = ctx.saved_tensors
-        run, S = ctx.run, len(dstate)
+        _refuse_beyond((dy, *dstate))
+        masks, (x, *rest) = ctx.saved_tensors[: ctx.count], ctx.saved_tensors[ctx.count :]
+        run, S = replace(ctx.run, along=along_of(masks, ctx.run.along["reverse"])), len(dstate)
         same, parts = rest[:-S], rest[-S:]  # what every segment reads: the weights and the restart
         wanted = [want for i, want in enumerate(ctx.needs_input_grad[1:]) if not N < i <= N + S]  # x, and those
         kept = list(zip(*(part.unbind() for part in parts), strict=True))

@@ -21,7 +21,7 @@ from recorrente.credit.order import turned, turned_along
 from recorrente.errors import InputError
 from recorrente.native import transform
 from recorrente.notation import State, Weights
-from recorrente.sweep import Along, Sweep, said, shares
+from recorrente.sweep import Along, Masks, Sweep, along_of, masks_of, shares
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -33,9 +33,6 @@ N = len(Weights._fields)
 
 Zone = tuple[Tensor | None, ...]
 """Of each part of the state the share that stays at a step, (B, H); None where nothing does."""
-
-Masks = tuple[Tensor | None, ...]
-"""lengths, reset, drop, and of each part of the state zone, where there is one."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +148,7 @@ class Online(ABC):
             cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpack[Along]
         ) -> tuple[Tensor, State]:
             _refuse(self, cell, weights)
-            masks = along.get("lengths"), along.get("reset"), along.get("drop"), *(along.get("zone") or ())
+            masks = masks_of(along)
             if any(mask is not None and mask.requires_grad for mask in masks):
                 raise InputError(
                     "credit", came=f"{self!r} and a mask with a gradient", wanted="masks without, or Full()"
@@ -237,6 +234,13 @@ class Learner:
         nothing = self.rule.nothing(self.cell, x, self.state)
         self.influence = torch.where(reset.view(-1, *[1] * (nothing.dim() - 1)), nothing, self.influence)
 
+    def stay(self, rows: Tensor, state: State, influence: Tensor | None) -> None:
+        """Puts rows back to where they were before the step: past its end nothing of a row may grow."""
+        if influence is None or self.influence is None:
+            return
+        self.state = tuple(torch.where(rows[:, None], old, new) for old, new in zip(state, self.state, strict=True))
+        self.influence = torch.where(rows.view(-1, *[1] * (influence.dim() - 1)), influence, self.influence)
+
     def gradient(self, dh: Tensor, *rest: Tensor) -> Weights:
         """The share of this step in the weights' gradient, from dL/dh of it (and dL/dc, if the loss has one)."""
         return self.both_gradients((dh, *rest))[0]
@@ -271,8 +275,8 @@ class _Function(torch.autograd.Function):
         ctx.call = rule, cell, reverse, len(masks)
         ctx.save_for_backward(*masks, *tensors)
         x, weights, state, restart = _parted(cell, tensors)
-        along = _along(masks, reverse, restart)
-        y, final = sweep(cell, x, state, weights, **said(along))
+        along = along_of(masks, reverse, restart)
+        y, final = sweep(cell, x, state, weights, **along)
         return y, *(part.clone() if part is start else part for part, start in zip(final, state, strict=True))
 
     @staticmethod
@@ -283,7 +287,7 @@ class _Function(torch.autograd.Function):
             raise InputError("create_graph", came=f"True, through {rule!r}", wanted="False", cure=cure)
         masks, tensors = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
         x, weights, state, restart = _parted(cell, tensors)
-        along, lengths = _along(masks, reverse, restart), masks[0]
+        along, lengths = along_of(masks, reverse, restart), masks[0]
         if reverse:
             x, dy, along = turned(x, lengths), turned(dy, lengths), turned_along(along)
         learner = rule.learner(cell, weights, state, restart)
@@ -299,12 +303,6 @@ def _parted(cell: Cell, tensors: Sequence[Any]) -> tuple[Tensor, Weights, State,
     return x, weights, states[:S], states[S:] or None
 
 
-def _along(masks: Masks, reverse: bool, restart: State | None) -> Along:
-    lengths, reset, drop, *zone = masks
-    made: Along = {"reverse": reverse, "lengths": lengths, "reset": reset, "drop": drop, "restart": restart}
-    return {**made, "zone": tuple(zone)} if zone else made
-
-
 def _forward_in_time(
     learner: Learner, x: Tensor, dy: Tensor, dstate: State, along: Along
 ) -> tuple[Tensor, list[Tensor | None], State, State]:
@@ -318,7 +316,10 @@ def _forward_in_time(
     for t in range(T):
         going, ending = (ends > t)[:, None], (ends == t + 1)[:, None]
         staying = None if zone is None else tuple(None if z is None else z[t] for z in zone)
+        before = learner.state, learner.influence
         learner.step(torch.where(going, x[t], 0), reset=None if reset is None else reset[t], drop=drop, zone=staying)
+        if lengths is not None:
+            learner.stay(ends <= t, *before)
         d = [torch.where(ending, part, 0) for part in dstate]
         d[0] = d[0] + torch.where(going, dy[t], 0)
         dweights, dbegin = learner.both_gradients(tuple(d))
