@@ -127,6 +127,11 @@ def test_directions_have_names_of_their_own(copy):
     change(copy, gradient_norms=np.ones((4, 8, 3)))
     labels = [line.get_label() for line in figures.gradient(Content.of(copy)).axes[0].lines]
     assert labels == Content.of(copy).layer_names()
+    assert any("The lines called reverse" in text for text in Page(report.write(copy)).text)
+
+
+def test_a_network_that_reads_one_way_has_no_lines_of_another(run_folder):
+    assert not any("reverse" in text for text in Page(run_folder / "report.html").text)
 
 
 def test_broken_arrays_are_refused(copy):
@@ -147,3 +152,25 @@ def test_the_pictures_are_png_files_of_the_page(run_folder):
     content = (run_folder / "figures" / "grid.png").read_bytes()
     with Image.open(io.BytesIO(content)) as image:
         assert image.format == "PNG"
+
+
+def test_epochs_of_the_watched_gradient_are_told_by_their_numbers(copy):
+    """Watched from the 16th epoch on, with one that was not looked at."""
+    lines = [f"{epoch},{layer},{t},0.5" for epoch in (16, 17, 19) for layer in (1, 2) for t in range(8)]
+    (copy / "gradient.csv").write_text("\n".join(["epoch,layer,step,norm", *lines]) + "\n")
+    content = Content.of(copy)
+    assert content.watched.epochs == [16, 17, 19]
+    assert content.watched.norms.shape == (2, 3, 8)
+    axes = figures.watched(content).axes[0]
+    assert axes.get_yticks().tolist() == [0, 1, 2]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["16", "17", "19"]
+
+
+@pytest.mark.parametrize("skipped", [[], ["3/a.png: a broken picture"]])
+def test_pictures_that_were_left_out_are_listed(copy, skipped):
+    metrics = json.loads((copy / "metrics.json").read_text())
+    assert "skipped" not in metrics  # nothing was
+    if skipped:
+        (copy / "metrics.json").write_text(json.dumps(metrics | {"skipped": skipped}))
+    told = [text for text in Page(report.write(copy)).text if "could not be read" in text]
+    assert told == [f"{len(skipped)} pictures could not be read: {one}" for one in skipped]

@@ -80,6 +80,59 @@ def test_a_zip_is_split_by_its_files(tmp_path):
     assert len(test) == 2
 
 
+def test_what_is_hidden_or_left_behind_is_not_read(tmp_path):
+    folder = tmp_path / "corpus"
+    for place in ("", ".git", "__MACOSX", "inside"):
+        (folder / place).mkdir(exist_ok=True)
+        write(folder / place / "a.txt", "tab")
+    (folder / "._a.txt").write_bytes(b"resource fork")
+    (folder / "inside" / "up").symlink_to("..")
+    (folder / "out").symlink_to("../..")
+    data = tagged.load(folder, progress=silent)
+    assert len(data.train) + len(data.test) == 120
+
+
+def zipped(path: Path, **names: str) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("corpus/0.TXT", "\n\n".join(f"palavra{k}\tN\nfaz\tV" for k in range(20)))
+        for name, content in names.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_what_a_mac_puts_into_a_zip_is_not_read(tmp_path):
+    path = zipped(tmp_path / "a.zip", **{"__MACOSX/corpus/._0.txt": "\0\1", "corpus/._0.txt": "\0", "licence.md": "x"})
+    data = tagged.load(path, progress=silent)
+    assert len(data.train) + len(data.test) == 20
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "words"),
+    [
+        (6, 1, "cannot be unpacked .*password"),
+        (8, 97, "cannot be unpacked .*not supported"),
+        (None, 0xFF, "cannot be unpacked .*decompress"),
+    ],
+)
+def test_a_zip_that_cannot_be_unpacked_is_refused(tmp_path, at, value, words):
+    """Its flags say that it is locked, or its method is unknown, or what was packed is damaged."""
+    content = bytearray(zipped(tmp_path / "a.zip").read_bytes())
+    if at is None:
+        content[42:60] = bytes([value]) * 18  # after the head of 30 bytes and a name of 12
+    else:
+        content[at] = content[content.index(b"PK\1\2") + at + 2] = value
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(InputError, match=rf"a\.zip: got an archive that {words}"):
+        tagged.load(tmp_path / "a.zip", progress=silent)
+
+
+def test_a_zip_without_texts_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.conllu", "x")
+    with pytest.raises(InputError, match=r"a\.zip: got an archive without \.txt files"):
+        tagged.load(tmp_path / "a.zip", progress=silent)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -155,3 +208,16 @@ def test_the_order_of_predictions_is_that_of_the_words():
     )
     target = batch.target.t()
     assert target[target != NO_TARGET].tolist() == [0, 1, 2, 0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_the_page_calls_directions_as_the_picture_does(tmp_path, both):
+    trained = recorrente.train(
+        write(tmp_path / "frases.txt", "tab"),
+        out=tmp_path / "run",
+        shape=Shape("gru", hidden=4, layers=1, bidirectional=both, embedding=4),
+        plan=Plan(epochs=1),
+    )
+    page = (trained.run / "report.html").read_text()
+    assert "Layer 0" not in page
+    assert ("The lines called reverse are of the directions that read backwards." in page) == both

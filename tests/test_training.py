@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from recorrente import layers, training
+from recorrente import cells, layers, training
 from recorrente.data.batch import Batch
 from recorrente.errors import InputError, RunError
 from recorrente.runs import Run
+from recorrente.shape import Shape
 from recorrente.tasks.classify import Classify
 from recorrente.training import Feed, Plan
 
@@ -101,6 +102,82 @@ def test_resuming_a_finished_training_changes_nothing(tmp_path):
     assert len(history) == 2
 
 
+@pytest.mark.parametrize("whole_epochs", [0, 1])
+def test_a_training_that_was_killed_before_its_history_has_it_when_it_is_taken_up(tmp_path, whole_epochs):
+    """The checkpoint is of one epoch more than `history.csv`, which is not there at all after the first."""
+    plan, write_csv, written = Plan(epochs=whole_epochs + 1), Run.write_csv, []
+
+    def killed(*given) -> None:
+        if len(written) == whole_epochs:
+            raise Stop
+        written.append(write_csv(*given))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "write_csv", killed)
+        with pytest.raises(Stop):
+            train(tmp_path, plan)
+    _, history = train(tmp_path, plan)
+    assert len(history) == plan.epochs
+    rows = Run(tmp_path, {}).read_csv("history.csv")
+    assert [int(row["epoch"]) for row in rows] == list(range(1, plan.epochs + 1))
+
+
+def test_a_checkpoint_of_another_device_is_taken_up(tmp_path):
+    """Written as on a GPU, and read where there may be none."""
+    plan = Plan(epochs=3)
+    whole, _ = train(tmp_path / "whole", plan)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("torch.serialization.location_tag", lambda storage: "cuda:0")
+        with pytest.raises(Stop):
+            train(tmp_path / "cut", plan, watcher=StopAt(1))
+    resumed, _ = train(tmp_path / "cut", plan)
+    assert all(map(torch.equal, weights(whole), weights(resumed)))
+
+
+def rates(steps: int, plan: Plan, made=training._one_cycle) -> list[tuple[float, float]]:
+    """The learning rate and the first beta of each step."""
+    optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=plan.learning_rate)
+    schedule, met = made(optimizer, plan, steps), []
+    for _ in range(steps):
+        met.append((optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["betas"][0]))
+        optimizer.step()
+        schedule.step()
+    return met
+
+
+@pytest.mark.parametrize("rise", [0.1, 0.2, 0.3])
+@pytest.mark.parametrize("steps", [2, 3, 4, 6, 7, 9, 11, 19, 40])
+def test_the_learning_rate_is_that_of_the_one_cycle_schedule(steps, rise):
+    def of_torch(optimizer, plan, steps):
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=plan.learning_rate, total_steps=steps, pct_start=plan.rise
+        )
+
+    plan = Plan(rise=rise)
+    assert rates(steps, plan) == rates(steps, plan, of_torch)
+
+
+@pytest.mark.parametrize(("steps", "rise"), [(10, 0.1), (5, 0.2), (2, 0.5), (1, 0.1), (1, 0.3)])
+def test_a_rise_of_one_step_is_none(steps, rise):
+    """Torch would divide by its length; of a single step it would take the lowest rate."""
+    plan = Plan(learning_rate=0.02, rise=rise)
+    met, betas = zip(*rates(steps, plan), strict=True)
+    assert met[0] == pytest.approx(0.02, rel=1e-12)
+    assert betas[0] == pytest.approx(0.85)
+    assert list(met) == sorted(met, reverse=True)
+    assert steps == 1 or met[-1] < 1e-4 * met[0]
+
+
+@pytest.mark.parametrize(("epochs", "steps"), [(1, 1), (5, 2), (10, 1)])
+def test_few_steps_train(tmp_path, epochs, steps):
+    some = Feed(train=lambda epoch: list(feed().train(epoch))[:steps], validation=feed().validation, steps=steps)
+    net, plan = network(), Plan(epochs=epochs, rise=0.1, learning_rate=0.01)
+    before = weights(net)
+    training.train(net, Classify(), some, plan, Run(tmp_path, {}))
+    moved = max(float((one - other).abs().max()) for one, other in zip(before, weights(net), strict=True))
+    assert moved > 0.005
+
+
 @pytest.mark.parametrize("kept", [0, 10, 0.5, 0.999])
 def test_a_cut_off_checkpoint_is_refused(tmp_path, kept):
     train(tmp_path, Plan(epochs=1))
@@ -158,3 +235,13 @@ def test_the_gradient_is_clipped_to_the_norm_asked_for(tmp_path):
 def test_a_number_out_of_range_is_named(name, value):
     with pytest.raises(InputError, match=rf"{name}: got"):
         Plan(**{name: value})
+
+
+@pytest.mark.parametrize("cell", cells.BY_NAME)
+def test_an_activation_is_said_of_an_elman_cell_alone(cell):
+    assert Shape(cell, activation="tanh") == Shape(cell)
+    if cell == "elman":
+        assert Shape(cell, activation="relu").build(2, 2).recurrence.cell.activation == "relu"
+    else:
+        with pytest.raises(InputError, match=rf"activation: got 'relu' with the cell {cell}, which has its own"):
+            Shape(cell, activation="relu")

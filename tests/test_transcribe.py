@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from recorrente import kinds
 from recorrente.data.batch import NO_TARGET, Batch
+from recorrente.errors import InputError
 from recorrente.layers import GRU, Network
 from recorrente.progress import Display
 from recorrente.tasks.transcribe import NEVER, Transcribe, collapse, edit_distance, error_rate, in_slots
@@ -133,3 +135,11 @@ def test_what_is_told_of_an_epoch_is_the_rate_of_errors():
     with Display(stream, 3, Transcribe.score, errors=Transcribe.errors) as display:
         display.epoch(row)
     assert stream.getvalue().count("symbol error rate 1.5000") == 2
+
+
+@pytest.mark.parametrize("kind", ["speech", "visual-speech"])
+@pytest.mark.parametrize(("name", "value"), [("steps", "every"), ("loss", "half_square"), ("label_smoothing", 0.1)])
+def test_what_is_said_of_classes_is_refused_where_transcripts_are_learnt(kind, name, value):
+    with pytest.raises(InputError, match=rf"{name}: got {value!r}, wanted nothing: {kind} is learnt by CTC"):
+        kinds.of_name(kind).task({name: value})
+    assert kinds.of_name(kind).task({"aligned": 2.0}) == Transcribe(2.0)

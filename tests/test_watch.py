@@ -1,6 +1,7 @@
 """The gradient watched in training: what is kept, that nothing changes by it, what it costs."""
 
 import io
+import re
 import time
 
 import numpy as np
@@ -12,7 +13,7 @@ from recorrente import Plan, Shape, recipe
 from recorrente.data.batch import NO_TARGET, Batch
 from recorrente.evaluation import gradient_norms
 from recorrente.layers import LSTM, Network
-from recorrente.progress import Display, curve
+from recorrente.progress import BARS, Display, curve
 from recorrente.recipe import Reading
 from recorrente.runs import Run, layer_names
 from recorrente.tasks.answer import Answer
@@ -31,12 +32,14 @@ def watched(tmp_path_factory):
     return recorrente.train("parity", out=folder, **QUICK, **how), looks
 
 
-def test_a_look_is_kept_for_every_epoch_and_drawn(watched):
+def test_the_last_look_of_an_epoch_is_kept_and_drawn(watched):
     trained, looks = watched
     rows = trained.run.read_csv("gradient.csv")
-    assert len(rows) == 2 * 12
+    epochs = sorted({row["epoch"] for row in rows})
+    assert epochs[0] == "1"  # the first batch is always looked at; whether the second epoch is, the clock decides
+    assert len(rows) == len(epochs) * 12
     assert np.shape(looks[0]) == (1, 12)
-    last = [float(row["norm"]) for row in rows if row["epoch"] == "2"]
+    last = [float(row["norm"]) for row in rows if row["epoch"] == epochs[-1]]
     assert last == pytest.approx(looks[-1][0], rel=1e-5)
     assert (trained.run / "figures" / "watched.png").stat().st_size > 5000
     assert "while it learnt" in (trained.run / "report.html").read_text()
@@ -67,14 +70,38 @@ def test_looking_takes_its_share_of_the_time_and_no_more():
     assert network.training
 
 
+def look(watch: GradientWatch) -> None:
+    """At a network and a batch of its own."""
+    network = Network(LSTM(3, 8), torch.nn.Linear(8, 2))
+    watch.look(network, Batch(torch.randn(5, 4, 3), torch.zeros(4, dtype=torch.int64)))
+
+
+def looked_at() -> GradientWatch:
+    watch = GradientWatch(Classify())
+    look(watch)
+    return watch
+
+
 def test_a_training_that_is_taken_up_keeps_the_looks_before(tmp_path):
     run = Run.create(tmp_path / "run", {})
-    network, watch = Network(LSTM(3, 8), torch.nn.Linear(8, 2)), GradientWatch(Classify())
-    watch.look(network, Batch(torch.randn(5, 4, 3), torch.zeros(4, dtype=torch.int64)))
-    for epoch in (1, 2, 3):
-        watch.epoch(epoch, run)
-    watch.epoch(2, run)  # epoch 3 was not kept, and is trained again
+    for epoch in (1, 2, 3, 2):  # epoch 3 was not kept, and epoch 2 is trained again
+        looked_at().epoch(epoch, run)
     assert {row["epoch"] for row in run.read_csv("gradient.csv")} == {"1", "2"}
+
+
+def test_an_epoch_that_was_not_looked_at_is_not_told(tmp_path):
+    run, watch = Run.create(tmp_path / "run", {}), looked_at()
+    watch._next = time.perf_counter() + 3600  # no look is due for an hour
+    for epoch in (1, 2):
+        watch.epoch(epoch, run)
+        look(watch)
+    assert {row["epoch"] for row in run.read_csv("gradient.csv")} == {"1"}
+    watch._next = 0.0
+    look(watch)
+    watch.epoch(3, run)
+    one, three = ([row["norm"] for row in run.read_csv("gradient.csv") if row["epoch"] == k] for k in ("1", "3"))
+    assert len(one) == len(three) == 5
+    assert one != three
 
 
 TASKS = {
@@ -144,3 +171,50 @@ def test_directions_are_told_by_their_names():
     display = Display(io.StringIO(), 1, layers=names)
     display.gradient([[1.0, 2.0], [3.0, 4.0]])
     assert [line.split("  ")[1] for line in display.bar.below] == ["layer 1", "layer 1 reverse"]
+
+
+def test_what_arrives_in_a_direction_is_told_along_it():
+    display = Display(io.StringIO(), 1, layers=layer_names(1, True))
+    display.gradient([[0.25, 1.0], [1.0, 0.5]])
+    assert [line.rpartition("  ")[2] for line in display.bar.below] == ["0.25 of it arrives", "0.5 of it arrives"]
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def drawn(monkeypatch, columns: int, norms: list[float], name: str) -> list[str]:
+    """The lines of a terminal so many columns wide, without its control codes."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    with Display(stream, 1, layers=[name]) as display:
+        display.gradient([norms])
+        display.bar.refresh()
+    return re.split(r"\r|\n|\x1b\[[0-9;?]*[A-Za-z]", stream.getvalue())
+
+
+@pytest.mark.parametrize(("columns", "width"), [(200, 48), (99, 48), (80, 30)])
+def test_the_curve_leaves_room_for_what_is_told_beside_it(monkeypatch, columns, width):
+    line, *_ = [line for line in drawn(monkeypatch, columns, [1.5e-5] + [1.0] * 99, "layer 1") if "dL/dh" in line]
+    assert line.rstrip().endswith(" last  1.5e-05 of it arrives")
+    assert sum(one in BARS for one in line) == width
+    assert len(line.rstrip()) <= columns
+
+
+def test_in_a_narrow_terminal_a_number_goes_on_to_the_next_line_whole(monkeypatch):
+    lines = drawn(monkeypatch, 40, [1.0] * 99 + [1.5e-5], "layer 1 reverse")
+    assert "1.5e-05" in " ".join(lines).split()
+
+
+def test_where_there_is_no_terminal_a_look_is_told_once():
+    stream = io.StringIO()
+    display = Display(stream, 2)
+    row = {"train_loss": 1.0, "train_accuracy": 0.5, "validation_loss": 1.0, "validation_accuracy": 0.5}
+    display.gradient([[0.5, 1.0]])
+    for epoch in (1, 2):
+        display.epoch({**row, "epoch": epoch, "seconds": 1.0, "samples_per_second": 1.0})
+    assert stream.getvalue().count("dL/dh") == 1

@@ -16,7 +16,7 @@ __all__ = ["Display"]
 
 
 BARS = "▁▂▃▄▅▆▇█"
-WIDTH = 48  # characters of a curve
+WIDTH, NARROW = 48, 8  # the most characters of a curve, and the fewest in a terminal
 DECADES = 4  # what a curve shows below its highest point; less is its lowest bar
 
 
@@ -50,7 +50,8 @@ class _Bar(Progress):
 
     def get_renderables(self) -> Iterable[RenderableType]:
         yield from super().get_renderables()
-        yield from (Text(line) for line in self.below)
+        for line in self.below:  # too long a one goes on below: a number that is cut off would be another
+            yield Text(line, overflow="fold", no_wrap=False)
 
 
 class Display:
@@ -132,11 +133,15 @@ class Display:
         self.bar.update(self.task, description=description, completed=completed, told=told)
 
     def gradient(self, norms: Sequence[Sequence[float]]) -> None:
-        """The norm of dL/dh_t, `(L, T)`: a curve a layer, below the bar, and after each epoch where there is none."""
-        self.bar.below = [
-            f"dL/dh  {name}  first {curve(layer)} last  {_share(layer)}"
-            for name, layer in zip(self.layers, norms, strict=True)
-        ]
+        """The norm of dL/dh_t, `(L, T)`: a curve a layer, below the bar, or after the epoch where there is no bar."""
+        self.bar.below = [self._drawn(name, layer) for name, layer in zip(self.layers, norms, strict=True)]
+
+    def _drawn(self, name: str, norms: Sequence[float]) -> str:
+        """The curve of a layer with words on both sides; in a terminal the line is no longer than that is wide."""
+        as_read = norms[::-1] if name.endswith("reverse") else norms  # that direction reads the last step first
+        before, after = f"dL/dh  {name}  first ", f" last  {_share(as_read)}"
+        left = self.console.width - len(before) - len(after) if self.console.is_terminal else WIDTH
+        return before + curve(norms, max(NARROW, min(WIDTH, left))) + after
 
     def epoch(self, row: dict[str, float]) -> None:
         """An epoch is done; `row` is its row of the history."""
@@ -150,8 +155,10 @@ class Display:
         if not self.console.is_terminal:
             for line in self.bar.below:
                 self.console.print(line)
+            self.bar.below = ()  # the next epoch may be too short to be looked at
 
 
 def _share(norms: Sequence[float]) -> str:
+    """How much of the gradient at the last step that is read is left at the first, in words."""
     first, last = norms[0], norms[-1]
-    return f"{first / last:.2g} of it arrives" if last > 0 else "none at the last step"
+    return f"{first / last:.2g} of it arrives" if last > 0 else "none at the last step that is read"

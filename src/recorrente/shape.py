@@ -26,7 +26,8 @@ class Shape:
 
     Args:
         cell: a name in `recorrente.cells.BY_NAME`.
-        activation: f of an Elman cell: `tanh`, `relu` or `linear`; the gated cells have their own.
+        activation: f of an Elman cell: `tanh`, `relu` or `linear`; the gated cells have their own, and nothing is said
+            of it there.
         hidden: H.
         layers: L.
         bidirectional: read both ways.
@@ -38,7 +39,7 @@ class Shape:
         tied: the head uses the embedding's vectors, where tokens are foretold.
 
     Raises:
-        InputError: a number under 1, or a name that is not known.
+        InputError: a number under 1, a name that is not known, or what the cell does not have.
     """
 
     cell: str = "gru"
@@ -55,6 +56,9 @@ class Shape:
         if self.cell not in cells.BY_NAME:
             raise InputError("cell", came=repr(self.cell), wanted=f"one of {', '.join(cells.BY_NAME)}")
         cells.Elman(self.activation)
+        if self.cell != "elman" and self.activation != Shape.activation:
+            came = f"{self.activation!r} with the cell {self.cell}, which has its own"
+            raise InputError("activation", came=came, wanted="nothing said of it, or the cell elman")
         self._remembered()
         if self.cell == "elman" and self.initial.partition(":")[0] in SPREADS:
             came = f"{self.initial!r} with an elman cell, which has no gates"

@@ -79,7 +79,8 @@ class Plan:
         learning_rate: the highest one.
         clip: the largest norm of the whole gradient; a longer one is scaled down to it.
         validation: the share of the training set that is kept apart to validate on.
-        rise: the share of all steps over which the learning rate rises.
+        rise: the share of all steps over which the learning rate rises; the first step already has the highest rate, or
+            nearly, where that is one step or less.
         window: steps of a batch of running text, over which the gradient goes back; the state goes on from one to the
             next.
         shift: move each training picture by up to so many pixels, at random; 0 leaves it as it is.
@@ -145,7 +146,8 @@ def train(
     """Trains `network` in place; keeps `checkpoint.pt` and `history.csv` in the run folder.
 
     Goes on from `checkpoint.pt` if there is one: the weights at the end are those of an uninterrupted training, bit
-    for bit. After every epoch the checkpoint is replaced whole, so that at most one epoch is ever lost.
+    for bit. After every epoch the checkpoint is replaced whole, so that at most one epoch is ever lost. The history is
+    written after it, and again when it is taken up: a training may be killed between the two.
 
     Returns:
         The history, a dictionary an epoch.
@@ -158,24 +160,39 @@ def train(
         torch.manual_seed(plan.seed)
         trainer = _Trainer(network, task, feed, plan, device, onlooker)
         history = trainer.resume(run) if (run / "checkpoint.pt").exists() else []
+        if history:
+            _write_history(run, history, task)
         for epoch in range(len(history), plan.epochs):
             history.append(trainer.epoch(epoch, watcher))
             if onlooker:
                 onlooker.epoch(epoch + 1, run)
             write_bytes(run / "checkpoint.pt", trainer.checkpoint(history))
-            run.write_csv("history.csv", *_written(history, getattr(task, "errors", False)))
+            _write_history(run, history, task)
             if watcher:
                 watcher.epoch(history[-1])
     return history
 
 
-def _written(history: list[dict[str, float]], errors: bool) -> tuple[list[str], list[list[str]]]:
-    """The columns and rows of `history.csv`; with `errors`, rates of errors for the shares of what is right."""
+def _write_history(run: Run, history: list[dict[str, float]], task: Task) -> None:
+    """`history.csv`, with rates of errors for the shares of what is right where the task is scored by those."""
+    errors = getattr(task, "errors", False)
     columns = [name.replace("accuracy", "error_rate") if errors else name for name in HISTORY]
     rows = [
         [1 - row[name] if errors and name.endswith("_accuracy") else row[name] for name in HISTORY] for row in history
     ]
-    return columns, [[f"{value:.6g}" for value in row] for row in rows]
+    run.write_csv("history.csv", columns, [[f"{value:.6g}" for value in row] for row in rows])
+
+
+def _one_cycle(optimizer: torch.optim.Optimizer, plan: Plan, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
+    """The rise and fall of a plan over all steps of a training.
+
+    Torch divides by the length of the rise, and of the fall. A rise that would end with the very first step is left out
+    by making it a little shorter, and a single step is the first of two without a rise: both have the highest rate.
+    """
+    total, rise = (steps, plan.rise) if steps > 1 else (2, 0.5)
+    if rise * total == 1:
+        rise *= 1 - 1e-9
+    return torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=plan.learning_rate, total_steps=total, pct_start=rise)
 
 
 class _Trainer:
@@ -189,9 +206,7 @@ class _Trainer:
         if plan.credit != "full":  # a network that came with a rule of its own keeps it
             network.recurrence.credit = named(plan.credit)  # type: ignore[assignment]
         self.optimizer = torch.optim.Adam(network.parameters(), lr=plan.learning_rate, fused=True)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, max_lr=plan.learning_rate, total_steps=plan.epochs * feed.steps, pct_start=plan.rise
-        )
+        self.schedule = _one_cycle(self.optimizer, plan, plan.epochs * feed.steps)
 
     def epoch(self, epoch: int, watcher: Watcher | None) -> dict[str, float]:
         """One pass over the training set, and one over the validation set."""
@@ -253,7 +268,8 @@ class _Trainer:
     def resume(self, run: Run) -> list[dict[str, float]]:
         """Takes up a checkpoint; the history that it carries."""
         try:
-            content: dict[str, Any] = torch.load(io.BytesIO(run.read_bytes("checkpoint.pt")), weights_only=True)
+            file = io.BytesIO(run.read_bytes("checkpoint.pt"))
+            content: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)  # written on any device
             own, held = self.network.state_dict(), content["network"]
             if own.keys() != held.keys() or any(own[name].shape != held[name].shape for name in own):
                 came = "the weights of another network"

@@ -31,7 +31,7 @@ class GradientWatch:
 
     A look that took d seconds is followed by none for d / 0.03: what it costs is bounded whatever the network. It is
     made in evaluation mode and draws no random number, so that the weights at the end are the same bits with it as
-    without. The last look of each epoch goes to `gradient.csv`.
+    without. The last look of an epoch goes to `gradient.csv`; an epoch that was too short to be looked at has no rows.
 
     Args:
         task: what is learnt.
@@ -59,7 +59,7 @@ class GradientWatch:
         self._next = ended + (ended - started) / SHARE
 
     def epoch(self, number: int, run: Run) -> None:
-        """Keeps the last look of an epoch; `number` counts from 1."""
+        """Keeps the last look of an epoch, if there was one; `number` counts from 1."""
         if self._last is None:
             return
         before = run.read_csv("gradient.csv") if (run / "gradient.csv").exists() else []
@@ -67,3 +67,4 @@ class GradientWatch:
         for (layer, step), norm in np.ndenumerate(self._last):
             rows.append([str(number), str(layer + 1), str(step), f"{norm:.6g}"])
         run.write_csv("gradient.csv", COLUMNS, rows)
+        self._last = None

@@ -125,10 +125,10 @@ class TranscribedKind(Ragged):
         return needed <= FASTER * self.steps_in(part.sequences[k], how)
 
     def task(self, config: Mapping[str, Any]) -> Transcribe:
-        for name in ("steps", "loss"):
-            if name in config:
+        for name, value in config.items():
+            if name != "aligned":
                 wanted = f"nothing: {self.name} is learnt by CTC over all steps"
-                raise InputError(name, came=repr(config[name]), wanted=wanted)
+                raise InputError(name, came=repr(value), wanted=wanted)
         return Transcribe(**config)
 
     def task_config(self, task: Transcribe) -> dict[str, Any]:

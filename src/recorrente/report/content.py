@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from recorrente.errors import RunError
 from recorrente.runs import Run, layer_names
 
-__all__ = ["Content"]
+__all__ = ["Content", "Watched"]
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The gradient while the network learnt, of those epochs that were looked at."""
+
+    epochs: list[int]  # their numbers, from 1
+    norms: NDArray[Any]  # (L, epochs, T), the median of dL/dh_t
 
 
 @dataclass(frozen=True)
@@ -25,7 +33,7 @@ class Content:
     history: dict[str, list[float]]  # a column a name
     seen: dict[str, NDArray[Any]]  # observations.npz
     inspection: dict[str, Any] | None  # inspection.json, what `recorrente inspect` told last
-    watched: NDArray[Any] | None  # gradient.csv, where there is one: (L, epochs that were looked at, T)
+    watched: Watched | None  # gradient.csv, where there is one
 
     @classmethod
     def of(cls, folder: Path) -> Content:
@@ -58,7 +66,7 @@ class Content:
         return layer_names(network["layers"], network["bidirectional"])
 
 
-def _watched(run: Run) -> NDArray[Any] | None:
+def _watched(run: Run) -> Watched | None:
     if not (run / "gradient.csv").exists():
         return None
     rows = run.read_csv("gradient.csv")
@@ -66,7 +74,7 @@ def _watched(run: Run) -> NDArray[Any] | None:
     places = [np.unique([int(row[name]) for row in rows], return_inverse=True) for name in names]
     norms = np.full([len(values) for values, _ in places], np.nan)  # sequences of several lengths leave holes
     norms[tuple(index for _, index in places)] = [float(row["norm"]) for row in rows]
-    return norms
+    return Watched(places[names.index("epoch")][0].tolist(), norms)
 
 
 def _arrays(run: Run) -> dict[str, NDArray[Any]]:

@@ -337,9 +337,9 @@ def answers(content: Content) -> Figure:
 
 
 def watched(content: Content) -> Figure:
-    """The norm of dL/dh_t over the epochs: a row an epoch, the first below, a panel a layer."""
+    """The norm of dL/dh_t over the epochs: a row an epoch that was looked at, the first below, a panel a layer."""
     assert content.watched is not None
-    norms = content.watched  # (L, epochs, T)
+    norms = content.watched.norms  # (L, epochs, T)
     figure = Figure(figsize=(8, 2.4 * len(norms) + 0.6), layout="constrained")
     panels = np.ravel(figure.subplots(len(norms), 1))
     for axes, name, layer in zip(panels, content.layer_names(), norms, strict=True):
@@ -348,7 +348,7 @@ def watched(content: Content) -> Figure:
         figure.colorbar(image, ax=axes, label="log10 of the norm of dL/dh")
         axes.set(xlabel="step", ylabel="epoch", title=name if len(norms) > 1 else "")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_yticks(*_epochs(len(layer)))
+        axes.set_yticks(*_marked(content.watched.epochs))
     return figure
 
 
@@ -385,10 +385,10 @@ def inspection(content: Content) -> Figure:
     return figure
 
 
-def _epochs(count: int) -> tuple[list[int], list[str]]:
-    """Where epochs are marked on an axis, and how."""
-    marks = sorted({0, count // 2, count - 1})
-    return marks, [str(mark + 1) for mark in marks]
+def _marked(epochs: list[int]) -> tuple[list[int], list[str]]:
+    """Which rows, an epoch each, are marked on an axis, and by which numbers."""
+    rows = sorted({0, len(epochs) // 2, len(epochs) - 1})
+    return rows, [str(epochs[row]) for row in rows]
 
 
 FIGURES = {
