@@ -16,10 +16,12 @@ from safetensors.torch import load_file, save_file
 
 from recorrente import forecasts, recipe
 from recorrente.baselines import LinearForecast, seasonal_naive
+from recorrente.data import tables
 from recorrente.data.tables import Asked, read
 from recorrente.data.windows import Laid, WindowReader, batches, filled_forward
 from recorrente.encoders import Ahead, Segments
 from recorrente.errors import InputError
+from recorrente.kinds.forecast import Said
 from recorrente.recipe import Reading
 from recorrente.tasks.forecast import Forecast
 
@@ -433,6 +435,58 @@ def test_predict_refuses_what_it_was_not_taught(trained, tmp_path):
         trained.predict([tmp_path / "other.csv"])
     with pytest.raises(InputError, match="running text"):
         trained.generate("x")
+
+
+def test_predict_refuses_times_that_are_no_longer_what_they_were(trained, tmp_path):
+    """Also where bad rows are skipped, and before a grid is made for all that lies between."""
+    skipping = replace(trained, recipe=replace(trained.recipe, reading=replace(trained.recipe.reading, skip_bad=True)))
+    head, *rows = table(tmp_path, days=60).read_text(encoding="utf-8").splitlines()
+    other, far = tmp_path / "other.csv", tmp_path / "far.csv"
+    other.write_text("\n".join([head, *(f"{row[8:10]}/{row[5:7]}/{row[:4]}{row[10:]}" for row in rows)]))
+    said = r"times such as '01/01/2024' in dia, wanted times as they were learnt, such as 2026-11-25. Write them so"
+    for made in (trained, skipping):
+        with pytest.raises(InputError, match=said):
+            made.predict([other])
+    far.write_text("\n".join([head, f"0024-01-01{rows[0][10:]}", *rows[1:]]), encoding="utf-8")
+    with pytest.raises(InputError, match=r"steps of 1 day, from 0024-01-01 to 2024-02-29, .* far from the others"):
+        trained.predict([far])
+
+
+def test_predict_refuses_one_time_of_1970_in_a_table_of_seconds(tmp_path):
+    since, path = 1_700_000_000, tmp_path / "seconds.csv"
+    for name in ("when", "timestamp"):
+        times = [since + k for k in range(60)]
+        written = [f"{datetime(1970, 1, 1) + timedelta(seconds=k)}" for k in times] if name == "when" else times
+        path.write_text("\n".join([f"{name},value", *(f"{time},{k % 7}" for k, time in enumerate(written))]))
+        learnt = read(path, Asked())
+        assert learnt.spacing.words == "1 second"
+        first = "1970-01-01 00:00:05" if name == "when" else "5"
+        path.write_text("\n".join([f"{name},value", f"{first},3", *(f"{t},{k % 7}" for k, t in enumerate(written))]))
+        said = r"from 1970-01-01 00:00:05 to 2023" if name == "when" else r"plain numbers in timestamp, wanted dates"
+        with pytest.raises(InputError, match=rf"{said}.* far from the others"):
+            tables.series_of(path, tables.open_table(path), learnt.columns, learnt.spacing)
+
+
+def test_a_meter_far_from_zero_is_no_constant(tmp_path):
+    path = tmp_path / "meter.csv"
+    days = [f"{datetime(2024, 1, 1) + timedelta(days=k):%Y-%m-%d},{1_700_000_000 + k % 7}" for k in range(140)]
+    path.write_text("\n".join(["day,meter", *days]))
+    made = read(path, Asked())
+    reader = WindowReader.of(made, 100, horizon=7, context=14, segment=7, season=7)
+    steps = np.arange(100) % 7
+    assert reader.deviation[0][0] == pytest.approx(steps.std(), rel=1e-5)
+    target = reader.lay(made.tracks).target[:100, 0]
+    assert target.numpy() == pytest.approx((steps - steps.mean()) / steps.std(), abs=1e-5)
+
+
+def test_as_many_figures_are_told_as_the_interval_needs():
+    def told(middle: float, half: float) -> list[str]:
+        said = Said(Path("t.csv"), "", "v", ["1"], [middle], [middle - half], [middle + half], 0.8)
+        return [said.rows()[0][name] for name in ("low", "forecast", "high")]
+
+    assert told(20.123456789, 3) == ["17.1235", "20.1235", "23.1235"]
+    assert told(1_700_000_003.25, 2) == ["1700000001.25", "1700000003.25", "1700000005.25"]
+    assert told(5.0, 0.0) == ["5", "5", "5"]
 
 
 def test_tables_too_short_for_their_horizon_are_refused(tmp_path):

@@ -8,11 +8,13 @@ import polars as pl
 import pytest
 
 from recorrente import kinds
-from recorrente.data.tables import Asked, Table, read
+from recorrente.data import tables
+from recorrente.data.tables import Asked, Columns, Table, read
 from recorrente.data.times import DAY, HOUR, Spacing, parse
 from recorrente.errors import InputError
 
 START = datetime(2024, 1, 1)
+SHOPS = ("Pão de Açúcar", "Casa do Norte", "Lapa de Baixo")
 
 
 def hours(count: int, step: timedelta = timedelta(hours=1)) -> list[datetime]:
@@ -57,6 +59,11 @@ def test_odd_names_accents_and_spaces(tmp_path):
         ("%Y-%m-%dT%H:%M:%SZ", "2024-02-01"),
         ("%d.%m.%Y", "2024-02-01"),
         ("%Y-%m-%d %I:%M %p", "2024-02-01"),
+        ("%d/%m/%y", "2024-02-01"),
+        ("%m/%d/%y", "2024-02-01"),
+        ("%d.%m.%y", "2024-02-01"),
+        ("%d-%m-%y", "2024-02-01"),
+        ("%y-%m-%d", "2024-02-01"),
     ],
 )
 def test_days_in_many_writings(written, day):
@@ -66,6 +73,41 @@ def test_days_in_many_writings(written, day):
     assert not times.bad.any()
     assert (np.diff(times.values) == DAY).all()
     assert str(np.datetime64(int(times.values[31]), "us"))[:10] == day
+
+
+def by_months(count: int, step: int = 1) -> list[datetime]:
+    return [datetime(2010 + k * step // 12, k * step % 12 + 1, 1) for k in range(count)]
+
+
+def read_as(times: list[datetime], written: str) -> list[datetime]:
+    made = parse(pl.Series("when", [time.strftime(written) for time in times]))
+    assert made is not None
+    assert not made.bad.any()
+    return [datetime(1970, 1, 1) + timedelta(microseconds=int(value)) for value in made.values]
+
+
+@pytest.mark.parametrize("written", ["%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%m-%y"])
+def test_months_in_numerals_are_not_taken_for_days(written):
+    for times in (*(by_months(count) for count in (6, 12, 13, 36, 168)), by_months(4, 3), by_months(40, 3)):
+        assert read_as(times, written) == times
+    three_shops = sorted(by_months(24) * 3)
+    assert read_as(three_shops, written) == three_shops
+
+
+@pytest.mark.parametrize("written", ["%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y"])
+def test_days_in_numerals_are_not_taken_for_months(written):
+    """Nine days of May are no nine months of which each has one row, on the third."""
+    for times in (hours(40, timedelta(days=1)), [datetime(2024, 5, 3) + timedelta(days=k) for k in range(9)]):
+        assert read_as(times, written) == times
+
+
+def test_which_of_day_and_month_stands_first_is_told(tmp_path):
+    lines = ["data;valor", *(f"{time:%d/%m/%Y};{k},5" for k, time in enumerate(by_months(36)))]
+    table = read(csv(tmp_path, lines), Asked())
+    assert table.spacing.words == "1 month"
+    assert "time: data, day before month" in table.notes
+    lines = ["data;valor", *(f"{time:%m/%d/%Y};{k},5" for k, time in enumerate(by_months(36)))]
+    assert "time: data, month before day" in read(csv(tmp_path, lines), Asked()).notes
 
 
 def test_numbers_that_are_times_and_numbers_that_are_not():
@@ -140,6 +182,29 @@ def test_the_same_row_twice_counts_once_and_another_value_is_refused(tmp_path):
     assert kept.tracks[0].targets[5, 0] == 5.5
 
 
+@pytest.mark.parametrize("column", ["wind", "open"])
+def test_an_hour_that_is_there_twice_makes_no_series(tmp_path, column):
+    """Two weeks of hours, one of them twice as clocks are set back, and a column that happens to differ there."""
+    head, *rows = by_hour(336)
+    other = [k % 5 if column == "wind" else ("no" if k == 100 else "yes") for k in range(336)]
+    lines = [f"{row},{value}" for row, value in zip(rows, other, strict=True)]
+    lines.insert(101, f"{rows[100].split(',')[0]},99.5,{'3' if column == 'wind' else 'yes'}")
+    path = csv(tmp_path, [f"{head},{column}", *lines])
+    with pytest.raises(InputError, match=r"1 times that are there twice with other values, first in row 103"):
+        read(path, Asked())
+    table = read(path, Asked(skip_bad=True, target="value"))
+    assert table.columns.groups == ()
+    assert [len(track) for track in table.tracks] == [336]
+
+
+def test_more_shops_than_a_network_is_told_as_words_are_series(tmp_path):
+    shops = [f"Loja do Bairro {k}" for k in range(30)]
+    lines = [f"2024-01-{day + 1:02},{shop},{day * k % 7}" for day in range(20) for k, shop in enumerate(shops)]
+    table = read(csv(tmp_path, ["date,shop,sold", *lines]), Asked())
+    assert table.columns.groups == ("shop",)
+    assert len(table.tracks) == 30
+
+
 def test_series_that_were_not_told_apart_are_no_bad_rows(tmp_path):
     """Two shops, and one row that is there twice with another value, so that nothing keeps equal times apart."""
     head, *rows = by_hour()
@@ -177,6 +242,148 @@ def test_a_cell_that_is_no_number_is_named(tmp_path):
     with pytest.raises(InputError, match=r"row 5, value: 'broken'.*--skip-bad"):
         read(path, Asked())
     assert "row 5" in noted(read(path, Asked(skip_bad=True)), "taken for missing")
+
+
+def of_days(folder: Path, cells: list[str], *more: str, delimiter: str = ";", names: str = "") -> Path:
+    """A day a row, with those cells again and again, and the same cells beside them in every row."""
+    quoted = [f'"{cell}"' if delimiter in cell else cell for cell in cells]
+    rows = [[f"{time:%Y-%m-%d}", quoted[k % len(cells)], *more] for k, time in enumerate(hours(24, timedelta(days=1)))]
+    head = ["date", "sold", *names.split()]
+    return csv(folder, [delimiter.join(row) for row in (head, *rows)])
+
+
+@pytest.mark.parametrize(
+    ("cells", "delimiter", "values"),
+    [
+        (["1.234,56", "980,1", "1.000"], ";", [1234.56, 980.1, 1000]),
+        (["1,234.56", "980.1", "1,000"], ";", [1234.56, 980.1, 1000]),
+        (["1,234.56", "980.1", "1,000"], ",", [1234.56, 980.1, 1000]),
+        (["1.234.567", "980", "1.000"], ";", [1234567, 980, 1000]),
+        (["1,000", "980", "-1,250"], ",", [1000, 980, -1250]),
+        (["1,5", "980", "1,25"], ",", [1.5, 980, 1.25]),
+    ],
+)
+def test_thousands_have_a_mark_that_is_no_decimal_one(tmp_path, cells, delimiter, values):
+    path = of_days(tmp_path, cells, delimiter=delimiter)
+    table = read(path, Asked())
+    assert table.tracks[0].targets[:3, 0].tolist() == values
+    assert kinds.find(path).kind == "forecast"
+    if max(values) >= 1000:
+        assert noted(table, "numbers") == f"numbers: {cells[0]} is {values[0]:g} in sold".replace(
+            "1.23457e+06", "1234567"
+        )
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["0.125", "1.000", "12.500"], [0.125, 1, 12.5]),
+        (["0,125", "1,000", "12"], [0.125, 1, 12]),
+        (["1.125", "1.000", "12.500"], [1.125, 1, 12.5]),
+        (["1.25", "1.000", "980"], [1.25, 1, 980]),
+    ],
+)
+def test_three_figures_after_a_mark_may_be_decimals(tmp_path, cells, values):
+    assert read(of_days(tmp_path, cells), Asked()).tracks[0].targets[:3, 0].tolist() == values
+
+
+def test_other_columns_tell_what_a_mark_is(tmp_path):
+    for cells, other in ((["1.000", "980"], "5,1"), (["1,000", "980"], "5.1")):
+        table = read(of_days(tmp_path, cells, other, names="rate"), Asked(target="sold"))
+        assert table.tracks[0].targets[:2, 0].tolist() == [1000, 980]
+        assert noted(table, "numbers") == f"numbers: {cells[0]} is 1000 in sold"
+
+
+@pytest.mark.parametrize("cells", [["1.000", "980"], ["1,000", "980"], ["1.000", "1,250"]])
+def test_a_mark_that_can_be_either_is_refused_where_it_is_needed(tmp_path, cells):
+    with pytest.raises(
+        InputError, match=r"column 'sold', in which '1.000' may have decimals .* Write it without a mark"
+    ):
+        read(of_days(tmp_path, cells), Asked())
+    days = [f"{cell};2024-01-{day:02};{day * day}" for day in range(1, 20) for cell in cells]
+    names = [track.name for track in read(csv(tmp_path, ["id;day;sold", *days]), Asked(target="sold")).tracks]
+    assert names == cells
+
+
+def test_a_number_of_the_other_mark_is_bad(tmp_path):
+    path = of_days(tmp_path, ["1,5", "2,5", "3.5", *(f"{k},5" for k in range(21))])
+    with pytest.raises(InputError, match=r"row 4, sold: '3\.5'"):
+        read(path, Asked())
+    assert np.isnan(read(path, Asked(skip_bad=True)).tracks[0].targets[2, 0])
+
+
+def test_another_table_is_read_with_the_mark_that_was_learnt(tmp_path):
+    columns = read(of_days(tmp_path, ["1.234.567", "980"]), Asked()).columns
+    assert Columns.from_config(columns.to_config()) == columns
+    later = tables.open_table(of_days(tmp_path, ["1.234", "2.980"]))
+    assert tables.series_of(tmp_path, later, columns, None).tracks[0].targets[:2, 0].tolist() == [1234, 2980]
+    mixed = tables.open_table(of_days(tmp_path, ["1.234", "980"], "0.5", names="rate"))
+    with pytest.raises(InputError, match=r"'1\.234' may have decimals"):
+        tables.series_of(tmp_path, mixed, columns, None)
+
+
+def test_values_far_from_zero_keep_their_last_figures(tmp_path):
+    head, *rows = by_hour()
+    table = read(csv(tmp_path, [head, *(row.replace(",", ",170000000") for row in rows)]), Asked())
+    assert table.tracks[0].targets[:3, 0].tolist() == [1700000000.5, 1700000001.5, 1700000002.5]
+
+
+@pytest.mark.parametrize("broken", ["\n\n", "\n,\n \n", "\n" * 9])
+def test_rows_in_which_nothing_stands_are_left_out(tmp_path, broken):
+    whole = read(csv(tmp_path, by_hour()), Asked())
+    lines = by_hour()
+    lines[20] += broken
+    for content in ("\n".join(lines) + "\n\n", "\n\n" + "\n".join(lines)):
+        table = read(csv(tmp_path, [content]), Asked())
+        assert np.array_equal(table.tracks[0].targets, whole.tracks[0].targets)
+        assert noted(table, "left out").endswith("rows in which nothing stands")
+    every = read(csv(tmp_path, ["\r\r\n".join(by_hour())]), Asked())
+    assert every.spacing == whole.spacing
+    assert np.array_equal(every.tracks[0].targets, whole.tracks[0].targets)
+
+
+def test_rows_are_counted_with_those_in_which_nothing_stands(tmp_path):
+    head, *rows = by_hour()
+    rows[9] += "x"
+    with pytest.raises(InputError, match=r"row 14, value: '2\.5x'"):
+        read(csv(tmp_path, ["", head, *rows[:5], "", "", *rows[5:]]), Asked())
+    with pytest.raises(InputError, match=r"row 3, column 2: 'x'"):
+        read(csv(tmp_path, ["1,5", "2,6", "3,x", *(f"{k},{k % 7}" for k in range(4, 40))]), Asked())
+
+
+def test_a_blank_line_is_no_value_of_a_single_column_and_quotes_are(tmp_path):
+    values = [str(k % 5) for k in range(30)]
+    table = read(csv(tmp_path, ["v", *values[:9], "", *values[9:12], '""', *values[12:]]), Asked())
+    assert np.flatnonzero(np.isnan(table.tracks[0].targets[:, 0])).tolist() == [12]
+    assert len(table.tracks[0]) == 31
+
+
+@pytest.mark.parametrize("long", [5, 30_000])
+def test_a_quote_that_is_never_closed_is_named(tmp_path, long):
+    for stray in ('7.5"', '"7.5'):
+        lines = ["when,value", *(f"{time:%Y-%m-%d %H:%M},{k % 7}.5" for k, time in enumerate(hours(long)))]
+        lines[3] = f"2024-01-01 02:00,{stray}"
+        with pytest.raises(InputError, match=r"broken table \(row 4 has a quote"):
+            read(csv(tmp_path, lines), Asked())
+
+
+def test_a_cell_without_end_is_no_traceback(tmp_path):
+    lines = ["when,value", *by_hour(9000)[1:]]
+    lines[3] += '"'
+    lines[4] = '"' + lines[4]
+    lines[8000] += '",3"'
+    lines[8001] += ',3,"4'
+    with pytest.raises(InputError, match="broken table"):
+        read(csv(tmp_path, lines), Asked())
+
+
+def test_a_parquet_file_that_is_cut_off_is_told_as_such(tmp_path):
+    path = tmp_path / "t.parquet"
+    pl.DataFrame({"when": hours(600), "value": np.random.default_rng(0).random(600)}).write_parquet(path)
+    path.write_bytes(path.read_bytes()[:-900])
+    with pytest.raises(InputError, match="wanted a whole Parquet file") as refusal:
+        read(path, Asked())
+    assert "row" not in str(refusal.value)
 
 
 def test_a_time_that_is_none_is_named(tmp_path):
@@ -288,7 +495,7 @@ def test_a_table_without_times_or_names_is_read_row_by_row(tmp_path):
     ("name", "lines", "kind", "why"),
     [
         ("a.csv", ["review,stars", *["it was a very good film,5"] * 5], "text", "review"),
-        ("b.csv", ["date,review,stars", *["2024-01-01,it was a very good film,5"] * 5], "text", "review"),
+        ("b.csv", ["date,review,stars", *[f"2024-01-01,it was my film {k},5" for k in range(5)]], "text", "review"),
         ("c.csv", ["date,sold", *["2024-01-01,5"] * 5], "forecast", "times in date and numbers in sold"),
         ("d.csv", ["date;loja;vendas", *["01/02/2024;Centro;5,5"] * 5], "forecast", "times in date"),
         ("e.tsv", ["year\tvalue", *["1990\t5"] * 5], "forecast", "times in year"),
@@ -303,6 +510,13 @@ def test_a_table_without_times_or_names_is_read_row_by_row(tmp_path):
             "times in date and numbers in p",
         ),
         ("h.csv", ["", ""], "text", "table with text"),
+        (
+            "l.csv",
+            ["date,shop,sold", *(f"2024-01-0{k},{shop},{k}" for k in range(1, 9) for shop in SHOPS)],
+            "forecast",
+            "times in date and numbers in sold",
+        ),
+        ("m.csv", ["date;sold", *["2024-01-01;1.234,56", "2024-01-02;1.234.567"] * 5], "forecast", "numbers in sold"),
     ],
 )
 def test_find_tells_texts_from_numbers_over_time(tmp_path, name, lines, kind, why):
@@ -311,8 +525,21 @@ def test_find_tells_texts_from_numbers_over_time(tmp_path, name, lines, kind, wh
     assert why in found.why
 
 
+def test_labelled_lines_are_known_in_any_alphabet(tmp_path):
+    """The byte 0x85 is within these letters in UTF-8, and would end a line of Latin-1."""
+    texts = ["książkę dają nam", "Åre är vackert", "хорошо бы уехать"]
+    lines = [f"{label}\t{text} {k}" for k in range(10) for label, text in enumerate(texts)]
+    assert "\x85" in "\n".join(lines).encode().decode("latin-1")
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        assert kinds.find(csv(tmp_path, lines, "texts.txt", encoding)).why == "a label and a text on each line"
+    cut = [f"{line} {'ą' * 1500}" for line in lines]
+    assert kinds.find(csv(tmp_path, cut, "long.txt")).kind == "text"
+    sentences = [f"{word}\tN" if word else "" for word in ["casa", "Å", ""] * 20]
+    assert kinds.find(csv(tmp_path, sentences, "words.txt")).kind == "tags"
+
+
 def test_what_is_said_of_a_table_tells_its_kind(tmp_path, command):
-    noted = ["date,sold,note", *[f"2024-01-{day:02},{day},it was a day of rain" for day in range(1, 20)]]
+    noted = ["date,sold,note", *[f"2024-01-{day:02},{day},it was day {day} of rain" for day in range(1, 20)]]
     path = csv(tmp_path, noted)
     assert kinds.find(path).kind == "text"
     for name in ("target", "time", "known", "horizon", "context", "season"):

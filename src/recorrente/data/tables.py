@@ -10,6 +10,8 @@ What each column is, is found by looking where nobody says, and told in `notes`;
     steps without a row           made, with nothing known in them
     cells without a value         left as NaN: what reads the series fills them and marks where
     cells that are no number      in a column of numbers: refused, or with `skip_bad` taken for missing
+    rows of a CSV without a cell  left out: a blank line is no step
+    1.234,5 or 1,234.5            1234.5; 1.234 is refused where nothing tells what it is
 
 A cell is without a value where it is empty or holds NA, NaN, null, none, n/a, - or ?.
 """
@@ -17,7 +19,6 @@ A cell is without a value where it is empty or holds NA, NaN, null, none, n/a, -
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
@@ -27,22 +28,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recorrente.data.cells import MISSING, delimiter_of
+from recorrente.data.cells import MISSING, NUMBER, OTHER, Numerals, delimiter_of, plain
 from recorrente.data.reading import decode, read_bytes
-from recorrente.data.times import PARTS, Spacing, Times, composed, parse, spacing_of
+from recorrente.data.times import (
+    PARTS,
+    READABLE,
+    Spacing,
+    Times,
+    composed,
+    example,
+    order,
+    parse,
+    refuse_sparse,
+    spacing_of,
+)
 from recorrente.errors import InputError
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Asked", "Columns", "Table", "Track", "open_table", "read", "series_of"]
+__all__ = ["Asked", "Columns", "Sheet", "Table", "Track", "open_table", "read", "series_of"]
 
 NUMERIC = 0.9
 """The share of a column's values that must be numbers for it to be a column of numbers."""
 LEVELS = 20
 """A column of words with no more different ones is told to the network, a channel for each."""
 FEW_TWICE = 0.1
-"""The share of a series' rows up to which `skip_bad` leaves out those whose time is there already."""
+"""The share of rows up to which a time that is there already is a fault and no sign of several series."""
 NAMED = 5
 """Bad cells that an error names; the others are counted."""
 
@@ -71,6 +83,7 @@ class Columns:
         past: what is known up to the present besides.
         known: what is known of the future, too.
         levels: the words of each column of words among `past` and `known`.
+        decimals: the mark before the decimals of each column of text that has one, a point or a comma.
     """
 
     time: tuple[str, ...]
@@ -80,6 +93,7 @@ class Columns:
     past: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    decimals: Mapping[str, str] = field(default_factory=dict)
 
     def to_config(self) -> dict[str, Any]:
         """Plain values, for a config file."""
@@ -100,14 +114,15 @@ class Track:
     Attributes:
         name: of its group; nothing where the table is one series.
         start: its first place on the grid.
-        targets, past, known: `(T, D)`, `(T, P)`, `(T, F)` float32.
+        targets, past, known: `(T, D)`, `(T, P)`, `(T, F)`, in float64 until the mean is taken off: float32 has no 1
+            beside 1,700,000,000.
     """
 
     name: str
     start: int
-    targets: NDArray[np.float32]
-    past: NDArray[np.float32]
-    known: NDArray[np.float32]
+    targets: NDArray[np.float64]
+    past: NDArray[np.float64]
+    known: NDArray[np.float64]
 
     def __len__(self) -> int:
         """T."""
@@ -131,14 +146,32 @@ def read(path: Path, asked: Asked) -> Table:
     Raises:
         InputError: a file that is no table, names of columns that are not there, no numbers, times that cannot be.
     """
-    frame = open_table(path, asked.encoding)
-    columns, times, notes = _find(path, frame, asked)
-    table = series_of(path, frame, columns, None, times=times, skip_bad=asked.skip_bad)
+    sheet = open_table(path, asked.encoding)
+    clear = _plain(sheet, {})
+    columns, times, notes = _find(path, clear, asked)
+    table = series_of(path, sheet, columns, None, clear=clear, times=times, skip_bad=asked.skip_bad)
     return replace(table, notes=(*notes, *table.notes))
 
 
-def open_table(path: Path, encoding: str | None = None) -> pl.DataFrame:
-    """A CSV file with every cell as text, or a Parquet file with its types. Names of columns are without blanks around.
+@dataclass(frozen=True)
+class Sheet:
+    """What stands in a file.
+
+    Attributes:
+        frame: of a CSV file every cell as text, of a Parquet file with its type.
+        rows: `(N,)`, the number of each row in the file, from 1.
+        blank: rows without a cell, which are left out.
+        delimiter: what parts the cells; nothing in Parquet.
+    """
+
+    frame: pl.DataFrame
+    rows: NDArray[np.int64]
+    blank: int = 0
+    delimiter: str = ""
+
+
+def open_table(path: Path, encoding: str | None = None) -> Sheet:
+    """A CSV or a Parquet file as it stands. Names of columns are without blanks around.
 
     Raises:
         InputError: polars is not installed; the file is empty, broken, or is no table.
@@ -149,50 +182,132 @@ def open_table(path: Path, encoding: str | None = None) -> pl.DataFrame:
         cure = "Install it: pip install recorrente[table]"
         raise InputError("data", came="a table without the library polars", wanted="polars", cure=cure) from error
     content = read_bytes(path)
+    parquet = content[:4] == b"PAR1"
+    if not parquet and path.suffix.lower() in (".parquet", ".pq"):
+        raise InputError(str(path), came="a file that is no Parquet", wanted="a table as Parquet, or as .csv")
+    text = "" if parquet else decode(content, str(path), encoding)
     try:
-        if content[:4] == b"PAR1":
-            frame = pl.read_parquet(content)
-        elif path.suffix.lower() in (".parquet", ".pq"):
-            raise InputError(str(path), came="a file that is no Parquet", wanted="a table as Parquet, or as .csv")
-        else:
-            frame = _csv(path, decode(content, str(path), encoding))
+        sheet = _parquet(content) if parquet else _csv(path, text)
     except (pl.exceptions.PolarsError, OSError) as error:
-        came = f"a broken table ({_odd_row(content) or str(error).splitlines()[0]})"
-        raise InputError(str(path), came=came, wanted="rows of as many cells as there are names") from error
-    if not len(frame):
+        came = f"a broken table ({_odd_row(text) or str(error).splitlines()[0]})"
+        wanted = "a whole Parquet file" if parquet else "rows of as many cells as there are names"
+        raise InputError(str(path), came=came, wanted=wanted) from error
+    if not len(sheet.frame):
         raise InputError(str(path), came="a table without rows", wanted="a row for each step of time")
-    names = [name.strip() or f"column {number}" for number, name in enumerate(frame.columns, 1)]
+    names = [name.strip() or f"column {number}" for number, name in enumerate(sheet.frame.columns, 1)]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise InputError(str(path), came=f"two columns called {', '.join(twice)}", wanted="a name of its own for each")
-    frame.columns = names
-    return frame
+    sheet.frame.columns = names
+    return sheet
 
 
-def _odd_row(content: bytes) -> str:
-    """The first row of a CSV file that has more cells than there are names."""
-    lines = content.decode("latin-1").splitlines()
-    rows = enumerate(csv.reader(lines, delimiter=delimiter_of(lines[0])), 1)
-    wanted = len(next(rows)[1])
-    return next((f"row {number} has {len(row)} cells, not {wanted}" for number, row in rows if len(row) > wanted), "")
+def _odd_row(text: str) -> str:
+    """The first row of a CSV file that has a quote too many, or more cells than there are names."""
+    lines = text.split("\n")
+    begin = next((number for number, line in enumerate(lines) if line), 0)
+    if text.count('"') % 2:
+        odd = next(number for number, line in enumerate(lines, 1) if line.count('"') % 2)
+        return f"row {odd} has a quote that may never be closed"
+    rows = enumerate(csv.reader(lines[begin:], delimiter=delimiter_of(lines[begin])), begin + 1)
+    try:
+        wanted = len(next(rows, (0, []))[1])
+        return next(
+            (f"row {number} has {len(row)} cells, not {wanted}" for number, row in rows if len(row) > wanted), ""
+        )
+    except csv.Error as error:  # a cell of more than 128 KiB, as between two quotes that are none
+        return str(error)
 
 
-def _csv(path: Path, text: str) -> pl.DataFrame:
+def _parquet(content: bytes) -> Sheet:
     import polars as pl
 
-    first = text.lstrip("\n").split("\n", 1)[0]
+    frame = pl.read_parquet(content)
+    return Sheet(frame, np.arange(1, len(frame) + 1))
+
+
+def _csv(path: Path, text: str) -> Sheet:
+    import polars as pl
+
+    begun = text.lstrip("\n")
+    first = begun.split("\n", 1)[0]
     delimiter = delimiter_of(first)
     cells = [cell.strip().strip('"') for cell in first.split(delimiter)]
-    headed = not any(_is_number(cell) for cell in cells) and any(cells)
+    headed = not any(map(NUMBER.match, cells)) and any(cells)
     if len(set(cells)) < len(cells) and headed:  # polars would name the second one otherwise
         twice = sorted({cell for cell in cells if cells.count(cell) > 1})
         raise InputError(str(path), came=f"two columns called {', '.join(twice)}", wanted="a name of its own for each")
-    frame = pl.read_csv(text.encode(), separator=delimiter, has_header=headed, infer_schema=False)
-    return frame if headed else frame.rename({name: f"column {k}" for k, name in enumerate(frame.columns, 1)})
+    frame = pl.read_csv(begun.encode(), separator=delimiter, has_header=headed, infer_schema=False)
+    if not headed:
+        frame = frame.rename({name: f"column {k}" for k, name in enumerate(frame.columns, 1)})
+    rows = np.arange(len(frame)) + len(text) - len(begun) + 1 + headed
+    there = _there(frame)
+    return Sheet(frame.filter(_series(there)), rows[there], int((~there).sum()), delimiter)
 
 
-def _is_number(cell: str) -> bool:
-    return bool(re.fullmatch(r"[-+]?\d+([.,]\d+)?([eE][-+]?\d+)?", cell))
+def _there(frame: pl.DataFrame) -> NDArray[np.bool_]:
+    """The rows that have a cell with something in it; of a single column "" is one, for it is no blank line."""
+    if frame.width == 1:
+        return frame.to_series().is_not_null().to_numpy()
+    there = np.zeros(len(frame), bool)
+    for column in frame:
+        there |= (column.str.strip_chars() != "").fill_null(value=False).to_numpy()
+    return there
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A table with its numbers as Python writes them.
+
+    Attributes:
+        frame: the table.
+        decimals: the mark before the decimals of each column that has one.
+        doubtful: a cell of each column of which that cannot be told; its numbers have no decimals here.
+        told: by column, what a cell was taken for that could be read otherwise; nothing where there is none.
+    """
+
+    frame: pl.DataFrame
+    decimals: Mapping[str, str]
+    doubtful: Mapping[str, str]
+    told: Mapping[str, str]
+
+
+def _plain(sheet: Sheet, learnt: Mapping[str, str]) -> Plain:
+    """The numbers of a table, whichever way they are written; `learnt` are the marks of decimals known before."""
+    import polars as pl
+
+    texts = {column.name: _present(column) for column in sheet.frame if column.dtype == pl.String}
+    counted = {name: Numerals.of(cells) for name, cells in texts.items()}
+    numbers = {
+        name: one
+        for name, one in counted.items()
+        if one.count >= max(1, NUMERIC * texts[name].count()) or name in learnt
+    }
+    own = {one.own for one in numbers.values() if one.own}
+    others = own.pop() if len(own) == 1 else ""
+    marks = {
+        name: one.own or one.beside(learnt.get(name, ""), others, sheet.delimiter)
+        for name, one in numbers.items()
+        if one.own or one.either
+    }
+    made = {name: plain(sheet.frame[name], mark) for name, mark in marks.items()}
+    decimals = {name: mark for name, mark in marks.items() if mark}
+    return Plain(
+        sheet.frame.with_columns(made.values()),
+        decimals,
+        {name: numbers[name].first for name in marks if name not in decimals},
+        {
+            name: _told(texts[name], made[name], mark, certain=bool(numbers[name].own))
+            for name, mark in decimals.items()
+        },
+    )
+
+
+def _told(cells: pl.Series, made: pl.Series, mark: str, *, certain: bool) -> str:
+    """What the first cell was taken for that has a mark between thousands, or may have one."""
+    marks = OTHER[mark] if certain else "".join(OTHER)
+    at = (cells.str.contains(f"[{marks}]") & made.is_not_null()).arg_true()
+    return f"{cells[at[0]]} is {float(made[at[0]]):.15g}" if len(at) else ""
 
 
 def _split(argument: str, said: str, frame: pl.DataFrame, path: Path) -> tuple[str, ...]:
@@ -204,8 +319,9 @@ def _split(argument: str, said: str, frame: pl.DataFrame, path: Path) -> tuple[s
     return names
 
 
-def _find(path: Path, frame: pl.DataFrame, asked: Asked) -> tuple[Columns, Times | None, list[str]]:
+def _find(path: Path, clear: Plain, asked: Asked) -> tuple[Columns, Times | None, list[str]]:
     """What each column is, the times, and how that is told."""
+    frame = clear.frame
     said = {
         name: _split(name, value, frame, path)
         for name in ("target", "time", "group", "known")
@@ -215,7 +331,7 @@ def _find(path: Path, frame: pl.DataFrame, asked: Asked) -> tuple[Columns, Times
     if twice := sorted({name for name in used if used.count(name) > 1}):
         raise InputError(twice[0], came="a column that is said to be two things", wanted="one of them")
     time, times = _time(path, frame, said)
-    notes = [f"time: {', '.join(time)}" if time else "time: none found; the rows, in their order, are the steps"]
+    notes = [_time_told(time, times)]
     free = [name for name in frame.columns if name not in (*time, *used)]
     groups = said.get("group")
     if groups is None:
@@ -242,7 +358,15 @@ def _find(path: Path, frame: pl.DataFrame, asked: Asked) -> tuple[Columns, Times
     if known:
         notes.append(f"known of the future, too: {', '.join(known)}")
     written = times.written if times else ""
-    return Columns(time, written, groups, targets, past, known, levels), times, notes
+    decimals = {name: clear.decimals[name] for name in (*targets, *past, *known) if name in clear.decimals}
+    return Columns(time, written, groups, targets, past, known, levels, decimals), times, notes
+
+
+def _time_told(names: Sequence[str], times: Times | None) -> str:
+    if times is None:
+        return "time: none found; the rows, in their order, are the steps"
+    which = order(times.written)
+    return f"time: {', '.join(names)}" + (f", {which}" if which else "")
 
 
 _WHY = {
@@ -311,17 +435,19 @@ def _parts(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _groups(frame: pl.DataFrame, times: Times, free: Sequence[str]) -> tuple[str, ...]:
-    """The fewest columns of names that keep equal times apart; none where no times are equal, or nothing does."""
-    if len(np.unique(times.values[~times.bad])) == (~times.bad).sum():
+    """The fewest columns of names that keep equal times apart; none where few times are equal, or nothing does."""
+    there = int((~times.bad).sum())
+    if there - len(np.unique(times.values[~times.bad])) <= FEW_TWICE * there:
         return ()
     candidates = [
         name
         for name in free
-        if frame[name].n_unique() * 3 <= len(frame) and (_kind_of(frame[name]) == "words" or _whole(frame[name]))
+        if frame[name].n_unique() * 3 <= len(frame)
+        and (_kind_of(frame[name]) in ("words", "text") or _whole(frame[name]))
     ]
     if not candidates:
         return ()
-    candidates.sort(key=lambda name: _kind_of(frame[name]) != "words")
+    candidates.sort(key=lambda name: {"words": 0, "text": 1}.get(_kind_of(frame[name]), 2))
     keyed = frame.select(candidates).with_columns(_place=_series(times.values))
     keyed = keyed.filter(_series(~times.bad)).unique()
     different = frame.select(candidates).filter(_series(~times.bad))
@@ -349,17 +475,14 @@ def _present(column: pl.Series) -> pl.Series:
 
 
 def _numbers(column: pl.Series) -> pl.Series:
-    """The column as float64, null where a cell holds no number; 1,5 is one where no cell has a point."""
+    """The column as float64, null where a cell holds no number."""
     import polars as pl
 
     if column.dtype == pl.Boolean or column.dtype.is_numeric():
         return column.cast(pl.Float64).fill_nan(None)
     if column.dtype != pl.String:
         return pl.Series(column.name, [None] * len(column), dtype=pl.Float64)
-    text = _present(column)
-    if not text.str.contains(".", literal=True).any() and text.str.contains(r"^[-+]?\d+,\d+$").any():
-        text = text.str.replace(",", ".", literal=True)
-    values = text.cast(pl.Float64, strict=False)
+    values = _present(column).cast(pl.Float64, strict=False)
     return values.set(~values.is_finite().fill_null(value=True), None)
 
 
@@ -392,41 +515,92 @@ def _levels(column: pl.Series) -> tuple[str, ...]:
 
 def series_of(
     path: Path,
-    frame: pl.DataFrame,
+    sheet: Sheet,
     columns: Columns,
     spacing: Spacing | None,
     *,
+    clear: Plain | None = None,
     times: Times | None = None,
     skip_bad: bool = False,
 ) -> Table:
     """The series of a table whose columns are known, on a grid that is known or is found here.
 
+    Args:
+        path, sheet: the table.
+        columns: what each is.
+        spacing: the grid; None where it is to be found.
+        clear, times: its numbers and its times, where they were read before.
+        skip_bad: whether cells that cannot be read are taken for missing.
+
     Raises:
         InputError: a column that is missing, cells that cannot be read, two rows of one time, times off the grid.
     """
-    needed = (*columns.time, *columns.groups, *columns.targets, *columns.past, *columns.known)
-    if lost := [name for name in needed if name not in frame.columns]:
+    values_of = (*columns.targets, *columns.past, *columns.known)
+    if lost := [name for name in (*columns.time, *columns.groups, *values_of) if name not in sheet.frame.columns]:
         raise InputError(str(path), came=f"a table without {', '.join(lost)}", wanted="the columns that were learnt")
-    notes: list[str] = []
-    times = times or _times(frame, columns.time, columns.written)
-    if columns.time and times is None:
-        raise InputError(str(path), came=f"no times in {', '.join(columns.time)}", wanted="times as they were learnt")
-    values = times.values if times else np.arange(len(frame))
-    cells, bad = _cells(frame, columns)
+    clear = clear or _plain(sheet, columns.decimals)
+    notes = _written(path, sheet, clear, values_of)
+    times = times or _learnt_times(path, clear.frame, columns, spacing)
+    values = times.values if times else np.arange(len(sheet.frame))
+    cells, bad = _cells(sheet, clear.frame, columns)
     if times is not None:
-        bad += [f"row {row + 2}: no time" for row in np.flatnonzero(times.bad)[: 10 * NAMED]]
+        bad += [f"row {sheet.rows[row]}: no time" for row in np.flatnonzero(times.bad)[: 10 * NAMED]]
     _refuse_bad(path, bad, skip_bad, notes)
-    keep = ~times.bad if times else np.ones(len(frame), bool)
-    keys = _keys(frame, columns.groups)
+    keep = ~times.bad if times else np.ones(len(sheet.frame), bool)
+    keys = _keys(sheet.frame, columns.groups)
     members = {name: np.flatnonzero((keys == name) & keep) for name in dict.fromkeys(keys[keep].tolist())}
     sorted_rows = {
-        name: _in_order(path, name, rows, values, cells, columns, skip_bad, notes) for name, rows in members.items()
+        name: _in_order(path, name, rows, values, cells, columns, skip_bad, notes, sheet.rows)
+        for name, rows in members.items()
     }
-    dates = times.dates if times else False
-    spacing = spacing or spacing_of(str(path), [values[rows] for rows in sorted_rows.values()], dates=dates)
+    series = [values[rows] for rows in sorted_rows.values()]
+    spacing = spacing or spacing_of(str(path), series, dates=times.dates if times else False)
+    refuse_sparse(str(path), spacing, series)
     tracks = [_track(path, name, rows, values, cells, columns, spacing) for name, rows in sorted_rows.items()]
     _tell_missing(notes, columns, tracks, sum(map(len, sorted_rows.values())))
     return Table(path.resolve().name, columns, spacing, tuple(tracks), tuple(notes))
+
+
+def _written(path: Path, sheet: Sheet, clear: Plain, names: Sequence[str]) -> list[str]:
+    """What is told of blank rows and of numbers that could be read otherwise.
+
+    Raises:
+        InputError: numbers of which nothing tells how they are to be read.
+    """
+    for name in names:
+        if name in clear.doubtful:
+            cell = clear.doubtful[name]
+            came = f"column {name!r}, in which {cell!r} may have decimals or be of thousands"
+            cure = "Write it without a mark if it is of thousands; else give every cell as many decimals, as in 980.000"
+            raise InputError(str(path), came=came, wanted="numbers that can be read in one way only", cure=cure)
+    notes = [f"left out: {sheet.blank:,} rows in which nothing stands"] if sheet.blank else []
+    if told := [f"{what} in {name}" for name in names if (what := clear.told.get(name))]:
+        more = f" and {len(told) - NAMED} columns more" if len(told) > NAMED else ""
+        notes.append(f"numbers: {'; '.join(told[:NAMED])}{more}")
+    return notes
+
+
+def _learnt_times(path: Path, frame: pl.DataFrame, columns: Columns, spacing: Spacing | None) -> Times | None:
+    """The times of a table that is read as another one was; None where the rows are the steps.
+
+    Raises:
+        InputError: they are none, or are of another kind or written in another way.
+    """
+    if not columns.time:
+        return None
+    names = ", ".join(columns.time)
+    times = _times(frame, columns.time, columns.written)
+    if times is None:
+        raise InputError(str(path), came=f"no times in {names}", wanted="times as they were learnt")
+    if times.bad.sum() > (1 - READABLE) * len(frame):
+        wanted = f"times as they were learnt{f', such as {example(columns.written)}' if columns.written else ''}"
+        came = f"times such as {_first(frame[columns.time[0]].filter(_series(times.bad)))!r} in {names}"
+        raise InputError(str(path), came=came, wanted=wanted, cure="Write them so, or learn from this table")
+    if spacing is not None and times.dates != (spacing.unit != "number"):
+        came, wanted = ("dates", "plain numbers") if times.dates else ("plain numbers", "dates")
+        cure = "" if times.dates else "Seconds are dates where all of them are after 1973: is one far from the others?"
+        raise InputError(str(path), came=f"{came} in {names}", wanted=f"{wanted}, as were learnt", cure=cure)
+    return times
 
 
 def _refuse_bad(path: Path, bad: Sequence[str], skip_bad: bool, notes: list[str]) -> None:
@@ -440,28 +614,22 @@ def _refuse_bad(path: Path, bad: Sequence[str], skip_bad: bool, notes: list[str]
     notes.append(f"taken for missing, as it cannot be read: {told}")
 
 
-def _cells(frame: pl.DataFrame, columns: Columns) -> tuple[dict[str, NDArray[np.float32]], list[str]]:
+def _cells(sheet: Sheet, frame: pl.DataFrame, columns: Columns) -> tuple[dict[str, NDArray[np.float64]], list[str]]:
     """The numbers of each column, `(N, 1)`, or of each of its words, `(N, levels)`; and the cells that are none."""
-    made: dict[str, NDArray[np.float32]] = {}
+    made: dict[str, NDArray[np.float64]] = {}
     bad: list[str] = []
     for name in (*columns.targets, *columns.past, *columns.known):
-        present = _present(frame[name])
+        present = _present(sheet.frame[name])
         if name in columns.levels:
             text = np.array(present.to_list(), object).astype(str)
-            made[name] = np.stack([text == word for word in columns.levels[name]], axis=1).astype(np.float32)
+            made[name] = np.stack([text == word for word in columns.levels[name]], axis=1).astype(np.float64)
             continue
         values = _numbers(frame[name])
         odd = (values.is_null() & present.is_not_null()).arg_true().to_list()
         if not frame[name].dtype.is_float():
-            bad += [f"row {row + 2}, {name}: {frame[name][row]!r}" for row in odd]
-        made[name] = values.cast(_float32()).to_numpy().astype(np.float32)[:, None]  # null becomes NaN
+            bad += [f"row {sheet.rows[row]}, {name}: {sheet.frame[name][row]!r}" for row in odd]
+        made[name] = values.to_numpy().astype(np.float64)[:, None]  # null becomes NaN
     return made, bad
-
-
-def _float32() -> Any:
-    import polars as pl
-
-    return pl.Float32
 
 
 def _keys(frame: pl.DataFrame, groups: Sequence[str]) -> NDArray[Any]:
@@ -478,10 +646,11 @@ def _in_order(
     name: str,
     rows: NDArray[np.intp],
     values: NDArray[np.int64],
-    cells: Mapping[str, NDArray[np.float32]],
+    cells: Mapping[str, NDArray[np.float64]],
     columns: Columns,
     skip_bad: bool,
     notes: list[str],
+    numbers: NDArray[np.int64],
 ) -> NDArray[np.intp]:
     """The rows of a series by time, each time once."""
     of = f" of {name}" if name else ""
@@ -497,7 +666,7 @@ def _in_order(
     several = (~same).sum() > FEW_TWICE * len(rows)  # no fault in a few rows
     if several or not (same.all() or skip_bad):
         k = twice[~same][0]
-        came = f"{int((~same).sum())} times that are there twice{of} with other values, first in row {rows[k] + 2}"
+        came = f"{int((~same).sum())} times that are there twice{of} with other values, first in row {numbers[rows[k]]}"
         cure = "Are they several series? --group NAME tells them apart"
         cure += "" if several else ". --skip-bad keeps the first row of each time"
         raise InputError(str(path), came=came, wanted="one row for each time", cure=cure)
@@ -510,7 +679,7 @@ def _track(
     name: str,
     rows: NDArray[np.intp],
     values: NDArray[np.int64],
-    cells: Mapping[str, NDArray[np.float32]],
+    cells: Mapping[str, NDArray[np.float64]],
     columns: Columns,
     spacing: Spacing,
 ) -> Track:
@@ -522,9 +691,9 @@ def _track(
         raise InputError(str(path), came=came, wanted="the grid that was learnt")
     T = int(places[-1] - places[0]) + 1
 
-    def spread(names: Sequence[str]) -> NDArray[np.float32]:
+    def spread(names: Sequence[str]) -> NDArray[np.float64]:
         width = sum(cells[one].shape[1] for one in names)
-        made = np.full((T, width), np.nan, np.float32)
+        made = np.full((T, width), np.nan)
         if names:
             made[places - places[0]] = np.concatenate([cells[one][rows] for one in names], axis=1)
         return made

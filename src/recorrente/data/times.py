@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,12 @@ from recorrente.errors import InputError
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["PARTS", "Spacing", "Times", "composed", "parse", "spacing_of"]
+__all__ = ["PARTS", "Spacing", "Times", "composed", "example", "order", "parse", "refuse_sparse", "spacing_of"]
 
-DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y%m%d", "%d/%m/%y", "%m/%d/%y")
+DAYS = (
+    *("%Y-%m-%d", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y%m%d"),
+    *("%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%m-%y", "%y-%m-%d"),
+)
 HOURS = (":%M", ":%M:%S", ":%M:%S%.f")
 FORMATS = (
     *DAYS,
@@ -31,7 +35,9 @@ FORMATS = (
     *("%Y-%m-%d %H" + rest + "%z" for rest in HOURS),
     *("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y"),
 )
-"""How times may be written, day first before month first; where several fit, the one with the most even steps."""
+"""How times may be written, day first before month first; where several fit, `_doubt` says which."""
+FIRST_YEAR = int(np.datetime64("0100-01-01", "us").astype(np.int64))
+"""A year before it is the 24 of 01/02/24, taken for a whole one."""
 NAMES = {
     *("date", "datetime", "time", "timestamp", "ts", "ds", "t", "step", "period"),
     *("day", "month", "year", "hour", "week"),
@@ -107,9 +113,25 @@ def _of_text(text: pl.Series) -> Times | None:
     read = [_of_dates(text.str.to_datetime(way, strict=False), way) for way in fitting]
     whole = [times for times in read if times.bad.sum() <= (1 - READABLE) * len(text)]
     if whole:
-        return min(whole, key=lambda times: (times.bad.sum(), len(np.unique(np.diff(times.values[~times.bad])))))
+        return min(whole, key=_doubt)
     numbers = text.cast(pl.Int64, strict=False)
     return _of_numbers(numbers) if numbers.count() == text.count() > 0 else None
+
+
+def _doubt(times: Times) -> tuple[int, bool, float, bool, int]:
+    """What speaks against a way of writing; the least is taken.
+
+    Times that are not there; years of two figures taken for whole ones; places of the grid, which are many where the
+    months of several years are taken for days, or days for months. Where two grids have as many (twelve rows of one
+    year), the first days of months go before days, and days before other days of months.
+    """
+    values = np.unique(times.values[~times.bad])
+    if len(values) < 2:
+        return int(times.bad.sum()), False, 0.0, False, 0
+    span, months = int(values[-1] - values[0]), _months([values])
+    places = float(np.ptp(months.places(values))) if months else span / int(np.diff(values).min())
+    firsts = months is not None and 0 <= months.rest < DAY
+    return int(times.bad.sum()), bool(values[0] < FIRST_YEAR), places, not firsts, span
 
 
 def _of_dates(column: pl.Series, written: str) -> Times:
@@ -138,6 +160,26 @@ def _of_numbers(column: pl.Series) -> Times | None:
         if named and 10**8 * scale < low <= high < 10**10 * scale:
             return Times(values * (SECOND // scale), bad, dates=True)
     return Times(values, bad, dates=False) if named else None
+
+
+def order(written: str) -> str:
+    """Which of day and month stands first in a way of writing where others have it the other way round.
+
+    Example:
+        >>> order("%m/%d/%Y %H:%M"), order("%Y-%m-%d")
+        ('month before day', '')
+    """
+    return {"%d": "day before month", "%m": "month before day"}.get(written[:2], "") if "%d" in written else ""
+
+
+def example(written: str) -> str:
+    """A time that is written so.
+
+    Example:
+        >>> example("%d/%m/%Y %H:%M")
+        '25/11/2026 14:00'
+    """
+    return datetime(2026, 11, 25, 14, tzinfo=timezone.utc).strftime(written.replace("%.f", ""))
 
 
 def composed(columns: Sequence[pl.Series]) -> Times | None:
@@ -329,7 +371,6 @@ def _months(series: Sequence[NDArray[np.int64]]) -> Spacing | None:
 
 
 def _refuse_uneven(name: str, spacing: Spacing, series: Sequence[NDArray[np.int64]]) -> None:
-    rows, places = 0, 0.0
     for values in series:
         on = spacing.places(values)
         off = np.abs(on - on.round())
@@ -342,10 +383,27 @@ def _refuse_uneven(name: str, spacing: Spacing, series: Sequence[NDArray[np.int6
                 wanted="a row for every step of an even grid (rows may be missing)",
                 cure="Bring it to one first: polars' group_by_dynamic takes the mean of each hour, say",
             )
-        rows, places = rows + len(on), places + float(on.max() - on.min()) + 1
+
+
+def refuse_sparse(name: str, spacing: Spacing, series: Sequence[NDArray[np.int64]]) -> None:
+    """Refuses times that would need a grid far larger than the table, as one does that is far from the others.
+
+    Args:
+        name: of the table, for the error.
+        spacing: the grid.
+        series: the times of each, sorted.
+
+    Raises:
+        InputError: more than 20 places for every row.
+    """
+    rows = sum(map(len, series))
+    places = sum(float(np.ptp(spacing.places(values[[0, -1]]))) + 1 for values in series)
     if places > FULLEST * rows + 100:
-        came = f"{rows:,} rows over {places:,.0f} steps of {spacing.words}"
-        raise InputError(name, came=came, wanted="times most of whose steps have a row", cure="Are the times right?")
+        ends = min(values[0] for values in series), max(values[-1] for values in series)
+        first, last = (_shown(spacing, value) for value in ends)
+        came = f"{rows:,} rows over {places:,.0f} steps of {spacing.words}, from {first} to {last}"
+        cure = "Are the times right? Mend the one that is far from the others, or leave out its row"
+        raise InputError(name, came=came, wanted="times most of whose steps have a row", cure=cure)
 
 
 def _shown(spacing: Spacing, value: int) -> str:

@@ -35,10 +35,14 @@ __all__ = ["Laid", "WindowReader", "batches", "filled_forward"]
 OWN = 2
 """Columns of a step before the covariates: the target, and whether it was missing."""
 
+LEAST = 1e-12
+"""Of the mean: a deviation that is no more is a rounding of float64."""
+
 Rows = tuple[tuple[float, ...], ...]
+Values = NDArray[Any]
 
 
-def filled_forward(values: NDArray[np.float32], first: float = 0.0) -> NDArray[np.float32]:
+def filled_forward(values: Values, first: float = 0.0) -> Values:
     """NaN takes the value before it, `first` at the beginning; `(T, C)`.
 
     Example:
@@ -169,26 +173,24 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, (list, tuple)) else value
 
 
-def _proportion(
-    targets: NDArray[np.float32], mean: Sequence[float], deviation: Sequence[float], season: int
-) -> tuple[float, ...]:
+def _proportion(targets: Values, mean: Sequence[float], deviation: Sequence[float], season: int) -> tuple[float, ...]:
     each = zip(targets.T, mean, deviation, strict=True)
     return tuple(m / s if proportion.proportional(column, season) else 0.0 for column, m, s in each)
 
 
-def _before(track: Track, end: int) -> tuple[NDArray[np.float32], ...]:
+def _before(track: Track, end: int) -> tuple[Values, ...]:
     T = max(end - track.start, 0)
     return track.targets[:T], track.past[:T], track.known[:T]
 
 
 def _mean_and_deviation(
-    values: NDArray[np.float32], other: tuple[list[float], list[float]] | None = None
+    values: Values, other: tuple[list[float], list[float]] | None = None
 ) -> tuple[list[float], list[float]]:
     """Of each column, NaN apart; `other` where there is no value; a deviation of 1 where there is none."""
     count = (~np.isnan(values)).sum(axis=0)
     mean = np.nansum(values, axis=0, dtype=np.float64) / np.maximum(count, 1)
     deviation = np.sqrt(np.nansum((values - mean) ** 2, axis=0, dtype=np.float64) / np.maximum(count, 1))
-    deviation = np.where(deviation > 1e-6 * np.maximum(np.abs(mean), 1e-6), deviation, 1.0)
+    deviation = np.where(deviation > LEAST * np.maximum(np.abs(mean), LEAST), deviation, 1.0)
     if other is not None:
         mean, deviation = (np.where(count > 0, own, one) for own, one in zip((mean, deviation), other, strict=True))
     return mean.tolist(), deviation.tolist()
@@ -303,7 +305,7 @@ class Laid:
         return Batch(x, self.target[after, d] - level)
 
 
-def _by_season(values: NDArray[np.float32], season: int) -> NDArray[np.float32]:
+def _by_season(values: Values, season: int) -> Values:
     """Filled forward from the same place of the season before; what then is missing, from the step before."""
     T, D = values.shape
     whole = -(-T // season) * season

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from recorrente.data.cells import DELIMITERS, MISSING, delimiter_of
+from recorrente.data.cells import DELIMITERS, MISSING, NUMBER, delimiter_of
 from recorrente.data.known import KNOWN
 from recorrente.data.source import TABLES, below, locate, of_known
 from recorrente.errors import InputError
@@ -46,9 +46,10 @@ NAMED = 4
 """Columns that are named; the others are counted."""
 PROSE = 3
 """Words of a cell, on the average, from which a column is one of texts."""
+LEVELS = 20
+"""A column with no more different cells has names of series or of kinds, where they come again and again."""
 DAY = r"(\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.](\d{1,2}[-/.])?\d{2,4}|[A-Za-z]{3,9}[ -]\d{4})"
 DATE = re.compile(DAY + r"([ T]\d{1,2}:\d{2}.*)?")
-NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
 TIMES = ("date", "data", "time", "tempo", "datetime", "timestamp", "year", "ano")
 """What a column of whole numbers is called that holds times."""
 PARTS = ("month", "mes", "mês", "day", "dia", "hour", "hora", "minute", "minuto")
@@ -175,8 +176,7 @@ def _of_transcribed(folder: Path, files: list[Path]) -> Found | None:
 
 def _of_transcripts(path: Path) -> Found | None:
     """A table of which a column names sounds or clips."""
-    with path.open("rb") as file:
-        lines = file.read(LOOKED_AT).decode("latin-1").splitlines()[1:TRIED]
+    lines = _lines(path)[1:TRIED]
     cells = [cell.strip().strip('"').lower() for line in lines for cell in re.split(f"[{DELIMITERS}]", line)]
     for suffixes, kind, what in ((SOUNDS, "speech", "sounds"), (VIDEOS, "visual-speech", "clips")):
         if any(cell.endswith(suffixes) for cell in cells):
@@ -251,10 +251,7 @@ def _of_file(path: Path, said: Collection[str] = ()) -> Found:
     if suffix in SOUNDS:
         cure = f"Give the folder that holds it: {path.resolve().parent}"
         raise InputError(str(path), came="a single sound", wanted="a folder of class folders", cure=cure)
-    with path.open("rb") as file:
-        beginning = file.read(LOOKED_AT)
-    lines = beginning.decode("latin-1").splitlines()[: -1 if len(beginning) == LOOKED_AT else None]
-    return _of_lines(lines)
+    return _of_lines(_lines(path))
 
 
 def _as_said(said: Collection[str]) -> Found | None:
@@ -282,8 +279,10 @@ def _of_table(path: Path) -> Found:
     numbers = [name for name, cells in columns.items() if _most(NUMBER, cells)]
     times = [name for name, cells in columns.items() if _most(DATE, cells) and name not in numbers]  # 9.782 is none
     times += [name for name in numbers if name.strip().lower() in TIMES]
-    prose = [name for name, cells in columns.items() if name not in times and _words(cells) >= PROSE]
     values = [name for name in numbers if name not in times and name.strip().lower() not in PARTS]
+    prose = [name for name, cells in columns.items() if name not in times and _words(cells) >= PROSE]
+    if times and values:
+        prose = [name for name in prose if not _come_again(columns[name])]
     if prose or not values:
         named = prose if _words(prose) < PROSE else []  # without a row of names, the first text stands there
         return Found("text", f"a table with text in {_named(named)}" if named else "a table with text")
@@ -296,10 +295,7 @@ def _of_table(path: Path) -> Found:
 
 def _columns(path: Path) -> dict[str, list[str]]:
     """The first cells of each column, by its name; nothing where the file is no table of equal rows."""
-    with path.open("rb") as file:
-        beginning = file.read(LOOKED_AT)
-    text = next((text for code in ("utf-8-sig", "latin-1") if (text := _decoded(beginning, code))), "")
-    lines = [line for line in text.splitlines() if line.strip()][: ROWS + 1]
+    lines = [line for line in _lines(path) if line.strip()][: ROWS + 1]
     if len(lines) < 2:
         return {}
     try:
@@ -310,6 +306,15 @@ def _columns(path: Path) -> dict[str, list[str]]:
         names, rows = [f"column {k}" for k in range(1, len(names) + 1)], [names, *rows]
     whole = [row for row in rows if len(row) == len(names)]
     return {name: [row[k].strip() for row in whole] for k, name in enumerate(names)} if whole else {}
+
+
+def _lines(path: Path) -> list[str]:
+    """The first lines of a file that are whole; U+0085 ends none, for such bytes are within letters of UTF-8."""
+    with path.open("rb") as file:
+        beginning = file.read(LOOKED_AT)
+    text = next((text for code in ("utf-8-sig", "latin-1") if (text := _decoded(beginning, code))), "")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
+    return lines[:-1] if len(beginning) == LOOKED_AT else lines
 
 
 def _decoded(content: bytes, encoding: str) -> str:
@@ -335,6 +340,11 @@ def _most(form: re.Pattern[str], cells: list[str]) -> bool:
 def _words(cells: list[str]) -> float:
     there = [cell for cell in cells if cell]
     return sum(len(cell.split()) for cell in there) / max(len(there), 1)
+
+
+def _come_again(cells: list[str]) -> bool:
+    """Whether the cells are a few names: those of shops, say, where every text has other words."""
+    return len(set(cells)) <= max(len(cells) / 3, min(LEVELS, len(cells) / 2))
 
 
 def _named(names: list[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil, log10
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -81,12 +82,15 @@ class Said:
     interval: float
 
     def rows(self) -> list[dict[str, str]]:
-        """A row a step, by column."""
+        """A row a step, by column; six figures of each number, and more where the interval would not be seen."""
         names = ("forecast", "low", "high")
         series = {"series": self.series} if self.series else {}
+        each = zip(self.forecast, self.low, self.high, strict=True)
+        hidden = max((abs(middle) / (high - low) for middle, low, high in each if high > low), default=1)
+        figures = min(max(6, 4 + ceil(log10(max(hidden, 1)))), 17)
         return [
             {"time": time, **series, "column": self.target}
-            | {name: f"{value:.6g}" for name, value in zip(names, values, strict=True)}
+            | {name: f"{value:.{figures}g}" for name, value in zip(names, values, strict=True)}
             for time, *values in zip(self.times, self.forecast, self.low, self.high, strict=True)
         ]
 
@@ -242,9 +246,9 @@ def _asked(reading: Reading) -> Asked:
 
 def _of_reader(path: Path, recipe: Recipe) -> Table:
     """Another table, read as the first one was."""
-    frame = tables.open_table(path, recipe.reading.encoding)
+    sheet = tables.open_table(path, recipe.reading.encoding)
     return tables.series_of(
-        path, frame, recipe.reader.columns, recipe.reader.spacing, skip_bad=bool(recipe.reading.skip_bad)
+        path, sheet, recipe.reader.columns, recipe.reader.spacing, skip_bad=bool(recipe.reading.skip_bad)
     )
 
 
@@ -352,7 +356,7 @@ def _refuse_unknown_future(path: Path, table: Table, laid: Laid, rows: NDArray[n
 def _longer(track: Track, steps: int) -> Track:
     """With so many steps after its end, of which nothing is known."""
 
-    def longer(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def longer(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.pad(values, ((0, steps), (0, 0)), constant_values=np.nan)
 
     return Track(track.name, track.start, longer(track.targets), longer(track.past), longer(track.known))
