@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +66,73 @@ def test_train_and_test_folders_are_taken_as_they_are(tmp_path: Path, digits: Im
     # picture 10 is after picture 9
     own = digits.train.images[digits.train.labels == 0]
     np.testing.assert_array_equal(data.train.images[:12], own[:12] * 15)
+
+
+@pytest.mark.parametrize(("train", "test"), [("Training", "Testing"), ("training_set", "test_set"), ("TRAIN", "Test")])
+def test_the_parts_may_be_called_in_other_ways(tmp_path: Path, digits: ImageData, train: str, test: str) -> None:
+    write(tmp_path / train, digits, count=4)
+    write(tmp_path / test, digits, count=2)
+    data = load(tmp_path)
+    assert data.classes == CLASSES
+    assert (len(data.train), len(data.test), data.split) == (20, 10, f"the folder {test}/")
+
+
+def test_what_lies_beside_the_parts_is_left_aside_and_told(tmp_path: Path, digits: ImageData) -> None:
+    for part, count in (("train", 4), ("val", 3), ("test", 2), ("more", 1)):
+        write(tmp_path / part, digits, count=count)
+    (tmp_path / "notes").mkdir()
+    data = load(tmp_path)
+    assert (len(data.train), len(data.test)) == (20, 10)
+    assert data.split == "the folder test/; left aside: more/, val/"
+
+
+def test_each_folder_is_read_once_wherever_links_lead(tmp_path: Path, digits: ImageData) -> None:
+    write(tmp_path / "pets", digits, ("cats", "dogs"), 5)
+    write(tmp_path / "more", digits, ("three",), 1)
+    cats = tmp_path / "pets" / "cats"
+    for name, to in {"self": ".", "up": "..", "out": "../..", "dogs": "../dogs", "three": "../../more/three"}.items():
+        (cats / name).symlink_to(to)
+    (cats / "three again").symlink_to("three")
+    (tmp_path / "pets" / "self").symlink_to(".")
+    data = load(tmp_path / "pets")
+    assert data.classes == ("cats", "dogs")
+    assert np.bincount([*data.train.labels, *data.test.labels]).tolist() == [6, 5]
+
+
+def test_no_link_leads_from_the_training_part_to_the_test_part(tmp_path: Path, digits: ImageData) -> None:
+    for part, count in (("train", 4), ("test", 2)):
+        write(tmp_path / part, digits, ("cats", "dogs"), count)
+    (tmp_path / "train" / "cats" / "up").symlink_to("../..")
+    (tmp_path / "train" / "cats" / "test").symlink_to("../../test")
+    data = load(tmp_path)
+    assert (len(data.train), len(data.test)) == (8, 4)
+
+
+def test_a_class_folder_whose_name_is_not_utf_8_is_named(tmp_path: Path, digits: ImageData) -> None:
+    write(tmp_path, digits, ("b", "c"))
+    try:
+        (tmp_path / "b").rename(tmp_path / os.fsdecode(b"ma\xe7\xe3"))
+    except OSError:
+        pytest.skip("this system has no such names")
+    with pytest.raises(InputError, match=r"ma\\xe7\\xe3: got a name that is not UTF-8.*Rename the folder"):
+        load(tmp_path)
+
+
+def test_a_class_folder_that_cannot_be_read_is_named(
+    tmp_path: Path, digits: ImageData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, digits)
+    look = Path.iterdir
+
+    def iterdir(path: Path) -> Iterator[Path]:
+        if path.name == "zero":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return look(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    for read in (load, kinds.find):
+        with pytest.raises(InputError, match=r"zero: got Permission denied, wanted a folder that can be read"):
+            read(tmp_path)
 
 
 def test_train_and_test_may_spell_an_accent_in_two_ways(tmp_path: Path, digits: ImageData) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from recorrente.data.image import ImageData, Reader, load, picture
+from recorrente.data.picture import extent, read_grey
 from recorrente.errors import InputError
 
 needs_mnist = pytest.mark.skipif(
@@ -62,6 +64,32 @@ def test_the_models_own_pictures_go_through_unchanged(data: ImageData, reader: R
 
 def test_where_the_ink_lies_is_measured() -> None:
     assert Reader.of(load("digits")).ink == pytest.approx((8, 3.47, 3.54), abs=0.01)
+
+
+ODD_TAGS = {"a unit of 100,000": (0x128, 4, 1, 100_000), "a resolution in letters": (0x11A, 2, 4, 0x00636261)}
+
+
+@pytest.mark.parametrize("odd", ODD_TAGS.values(), ids=ODD_TAGS)
+def test_a_turned_picture_with_an_odd_tag_is_read(tmp_path: Path, odd: tuple[int, int, int, int]) -> None:
+    tags = [(0x112, 3, 1, 6), odd]  # tag, type, count, value; the first is the orientation, a quarter to the right
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
+    lying = np.repeat(np.array([[0, 255]], np.uint8), 16, axis=0).repeat(16, axis=1)  # (16, 32): black, then white
+    exif = b"Exif\0\0II*\0" + struct.pack("<I", 8) + directory
+    Image.fromarray(lying).save(tmp_path / "odd.jpg", exif=exif)
+    seen, size = read_grey(tmp_path / "odd.jpg")
+    assert extent(tmp_path / "odd.jpg") == size == (32, 16)
+    np.testing.assert_allclose(np.asarray(seen, np.float32), lying.T, atol=3)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_are_turned_as_pillow_turns_them(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x112] = orientation
+    Image.fromarray(np.arange(6, dtype=np.uint8).reshape(2, 3)).save(tmp_path / "a.png", exif=exif)
+    wanted = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "a.png")))
+    seen, size = read_grey(tmp_path / "a.png")
+    np.testing.assert_array_equal(np.asarray(seen), wanted)
+    assert size == wanted.shape
 
 
 @needs_mnist

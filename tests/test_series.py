@@ -1,5 +1,6 @@
 """Series of numbers: the ways they are written, what is refused, what is learnt; on generated and on real ones."""
 
+import csv
 import json
 import os
 from itertools import combinations
@@ -72,6 +73,25 @@ def test_archives_are_read(tmp_path, suffix, channels):
         assert data.classes == (("follows", "leads") if suffix == ".ts" else ("1", "2"))
     assert find(folder).kind == "series"
     assert find(folder / f"Waves_TRAIN{suffix}").kind == "series"
+
+
+def test_a_mark_of_the_encoding_is_no_part_of_a_class(tmp_path):
+    folder = archive(tmp_path / "waves", ".txt")
+    for path in folder.iterdir():
+        path.write_text("\n".join(line.strip() for line in path.read_text().splitlines()), encoding="utf-8-sig")
+    assert load(folder).classes == ("1", "2")
+
+
+def test_words_in_another_encoding_and_broken_tables_are_told(tmp_path):
+    (tmp_path / "a.ts").write_text("@data\n1,2:é\n3,4:ã\n1,3:é\n2,4:ã\n", encoding="latin-1")
+    assert load(tmp_path / "a.ts").classes == ("ã", "é")
+    (tmp_path / "a.csv").write_text('x,y\n1,"2\n' + "3,4\n" * 100)  # a quote that is never closed
+    limit = csv.field_size_limit(100)
+    try:
+        with pytest.raises(InputError, match=r"a\.csv: got a broken table \(field larger"):
+            series.read_numbers(tmp_path / "a.csv")
+    finally:
+        csv.field_size_limit(limit)
 
 
 def test_a_single_file_is_split(tmp_path):

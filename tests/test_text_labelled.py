@@ -98,6 +98,44 @@ def test_class_folders_and_a_broken_file(tmp_path):
     assert len(rest.skipped) == 2
 
 
+def test_equal_texts_of_class_folders_stay_on_one_side_where_nothing_says_what_is_tested_on(tmp_path):
+    for part in ("", "train/", "test/"):
+        for label in ("bom", "mau"):
+            folder = tmp_path / ("partes" if part else "todos") / part / label
+            folder.mkdir(parents=True)
+            for k in range(40):
+                (folder / f"{k}.txt").write_text(f"{label}  texto {k % 10}\n")
+    data = load(tmp_path / "todos")
+    assert not set(data.train.texts) & set(data.test.texts)
+    assert (len(data.train), len(data.test)) == (64, 16)
+    assert data.split == "at random, a fifth of each class, equal texts on one side"
+    divided = load(tmp_path / "partes")
+    assert (len(divided.train), len(divided.test), divided.split) == (80, 80, "the folder test/")
+
+
+@pytest.mark.parametrize("sign", ["\f", "\x1c", "\x85", "\u2028"], ids=ascii)
+def test_no_other_sign_than_the_end_of_a_line_ends_it(tmp_path, sign):
+    rows = [f"{label}\t{text}{sign}fim" for text, label in pairs(2)]
+    (tmp_path / "a.txt").write_text("\n".join(rows), encoding="utf-8")
+    data = load(tmp_path / "a.txt", encoding="utf-8")
+    texts = sorted(f"{text}{sign}fim" for text, _ in pairs(2))
+    assert sorted(data.train.texts + data.test.texts) == texts
+    assert sorted(labelled.texts_of(Path("b.txt"), "\n".join(texts), ("bom", "mau"))) == texts
+    for label in ("bom", "mau"):
+        (tmp_path / "listas").mkdir(exist_ok=True)
+        (tmp_path / "listas" / f"{label}.txt").write_text("\n".join(texts[:10]), encoding="utf-8")
+    data = load(tmp_path / "listas", encoding="utf-8")
+    assert len(data.train) + len(data.test) == 20
+
+
+def test_a_named_encoding_may_have_a_mark(tmp_path):
+    rows = ["text,label", *(f'"{text}",{label}' for text, label in pairs())]
+    for encoding, mark in (("utf-8", "utf-8-sig"), ("utf-16-le", "utf-16-le")):
+        (tmp_path / "a.csv").write_text(("" if mark != encoding else "\ufeff") + "\n".join(rows), encoding=mark)
+        data = load(tmp_path / "a.csv", encoding=encoding, text="text", label="label")
+        assert (data.classes, data.column) == (("bom", "mau"), "text")
+
+
 @pytest.mark.parametrize("broken", range(4))
 def test_a_broken_text_has_no_say_in_what_is_tested_on(broken, tmp_path):
     for label, count in (("bom", 12), ("raro", 4)):
@@ -127,7 +165,12 @@ def test_a_file_a_class(tmp_path):
         ),
         ("a.csv", "bom,é belo\nbom,que belo\nbom,um belo\n", "a single class, 'bom'"),
         ("a.csv", "one\ntwo\nthree\n", "a single column"),
-        ("a.csv", 'bom,"never closed\nmau,x\n', "a broken table"),
+        ("a.csv", 'bom,"never closed\nmau,x\n', r"a broken table \(in the row from line 1: unexpected end"),
+        (
+            "a.csv",
+            'text,label\n"fine,\n really",neg\n"Great" movie,pos\n',
+            r"a broken table \(in the row from line 4: .*quotes are doubled: \"\"\"Great\"\" movie\"",
+        ),
         ("a.csv", "a,b\n", "1 rows of 2 columns"),
         ("a.tsv", "\x00\x01", "a binary file"),
     ],

@@ -101,6 +101,28 @@ def test_train_and_test_folders_and_groups_are_kept(tmp_path):
         load(tmp_path / "quem", group="z")
 
 
+def test_what_lies_beside_train_and_test_is_left_aside_and_told(tmp_path):
+    for part, count in (("Training", 4), ("Testing", 2), ("dev", 3)):
+        folder_of(tmp_path / "ditos" / part, count)
+    (tmp_path / "ditos" / "dev" / "gravação 0.txt").unlink()
+    data = load(tmp_path / "ditos")
+    assert (len(data.train), len(data.test), data.split) == (4, 2, "the folder Testing/; left aside: dev/")
+    rows = [f"{path.relative_to(tmp_path)};agudo" for path in sorted(tmp_path.rglob("*.wav"))]
+    for path in tmp_path.rglob("*.txt"):
+        path.unlink()
+    (tmp_path / "ditos" / "lista.csv").write_text(
+        "\n".join(["path;text", *rows]).replace("ditos/", ""), encoding="utf-8"
+    )
+    (tmp_path / "ditos" / "._lista.csv").write_bytes(b"resource fork")
+    table = load(tmp_path / "ditos")
+    assert (len(table.train), len(table.test), table.split) == (4, 2, data.split)
+    folder_of(tmp_path / "ditos", 1)
+    (tmp_path / "ditos" / "lista.csv").unlink()
+    for path in tmp_path.rglob("*.wav"):
+        path.with_suffix(".txt").write_text("agudo")
+    assert load(tmp_path / "ditos").split == "the folder Testing/; left aside: dev/, files beside them"
+
+
 def test_what_lacks_a_transcript_is_named_and_left_out_only_when_asked(tmp_path):
     folder = folder_of(tmp_path / "sons", 8)
     (folder / "gravação 0.txt").unlink()

@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,9 +43,8 @@ def decode_all(
         InputError: files that cannot be decoded, all named; with `skip_bad`, where none is left.
     """
     kept = cache() / "decoded" / f"{_key(paths, how)}.npz"
-    if kept.is_file():
-        with np.load(kept) as arrays:
-            return list(np.split(arrays["whole"], arrays["ends"][:-1])), []
+    if found := _found(kept):
+        return list(found), []
     decoded, skipped = each_good(decode, paths, f"read {what}", progress, skip_bad=skip_bad)
     if all(one is None for one in decoded):
         folder = os.path.commonpath([path.parent for path in paths])
@@ -54,22 +55,33 @@ def decode_all(
     return decoded, skipped
 
 
-def _keep(path: Path, arrays: Sequence[NDArray[Any]]) -> None:
-    """Writes the cache beside its place, and renames."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(f".{os.getpid()}.part")
+def _found(path: Path) -> list[NDArray[Any]]:
+    """The arrays of a cache; nothing where there is none, or none that is whole: it is only made again."""
     try:
-        with beside.open("wb") as file:
-            np.savez(file, whole=np.concatenate(arrays), ends=np.cumsum([len(one) for one in arrays]))
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+        with path.open("rb") as file, np.load(file) as arrays:
+            return np.split(arrays["whole"], arrays["ends"][:-1])
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile):
+        return []
+
+
+def _keep(path: Path, arrays: Sequence[NDArray[Any]]) -> None:
+    """Writes the cache beside its place, and renames; where that cannot be, all is decoded again next time."""
+    beside = path.with_suffix(f".{os.getpid()}.part")
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with beside.open("wb") as file:
+                np.savez(file, whole=np.concatenate(arrays), ends=np.cumsum([len(one) for one in arrays]))
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 def _key(paths: Sequence[Path], how: str) -> str:
     """Of these files as they are now."""
     sums = hashlib.sha256(f"2 {how}".encode())
     for path in paths:
-        state = path.stat()
-        sums.update(f"{path.resolve()} {state.st_size} {state.st_mtime_ns}\n".encode())
+        state = path.stat() if path.exists() else None  # what is not there is named when it is decoded
+        written = f" {state.st_size} {state.st_mtime_ns}\n" if state else " is not there\n"
+        sums.update(os.fsencode(path.resolve()) + written.encode())
     return sums.hexdigest()[:32]

@@ -1,9 +1,10 @@
 """A folder of class folders, with pictures of one's own.
 
     FOLDER/CLASS/*                              a fifth of each class is held out to test on
-    FOLDER/train/CLASS/* and FOLDER/test/CLASS/*
+    FOLDER/train/CLASS/* and FOLDER/test/CLASS/*    or Training/ and Testing/, train_set/ and test_set/
 
 Classes and pictures are taken in natural order (2 before 10), so that the same folder gives the same arrays anywhere.
+Other folders beside `train/` and `test/` are left aside, and told.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import numpy as np
 from recorrente.data.imageset import AT_RANDOM, ImageData, ImageSet, Pictures, hold_out
 from recorrente.data.picture import SUFFIXES, extent, prepare_resize
 from recorrente.data.progress import Progress
+from recorrente.data.source import around, enters, inside
 from recorrente.errors import InputError
 
 __all__ = [
@@ -37,11 +39,15 @@ __all__ = [
     "list_items",
     "load_folder",
     "naming",
+    "of_part",
+    "part_named",
     "refuse_lost",
 ]
 
 HELD_OUT = 0.2
 REPLACE = "Replace or remove what cannot be read"
+PARTS = ("train", "test")
+PART = re.compile(r"(train|test)(?:ing)?(?:[-_ ]?set)?", re.IGNORECASE)
 NAMED = 3
 """What was left out, as far as a refusal names it; the rest is counted."""
 LARGEST_KEPT = 64
@@ -75,16 +81,13 @@ class Listing:
 
     Attributes:
         tested: the places of those that lie in `test/`; None where the folder does not say what is tested on.
+        split: in words, how `divided` chooses the test part.
     """
 
     paths: list[Path]
     labels: list[int]
     tested: frozenset[int] | None = None
-
-    @property
-    def split(self) -> str:
-        """In words, how `divided` chooses the test part."""
-        return AT_RANDOM if self.tested is None else "the folder test/"
+    split: str = AT_RANDOM
 
 
 def load_folder(
@@ -187,16 +190,41 @@ def list_classes(folder: Path, wanted: Wanted) -> tuple[tuple[str, ...], Listing
     """The classes of a folder of class folders, and the files of each.
 
     Raises:
-        InputError: no such files, an empty class folder, a single class, a `train/` without `test/`.
+        InputError: no such files, an empty class folder, a single class, a `train/` without `test/`, a folder that
+            cannot be read, or whose name cannot.
     """
     parts = _parts(folder)
+    places = (folder,) if parts is None else parts
+    met = set().union(*(around(inner) for place in (folder, *places) for inner in (place, *_folders(place))))
     if parts is None:
-        return _list_classes(folder, wanted)
-    classes, train = _list_classes(parts[0], wanted)
-    test = _list_classes(parts[1], wanted, classes)[1]
+        return _list_classes(folder, wanted, met)
+    classes, train = _list_classes(parts[0], wanted, met)
+    test = _list_classes(parts[1], wanted, met, classes)[1]
+    aside = [f"{path.name}/" for path in _folders(folder) if path not in parts and list_items(path, wanted)]
     first = len(train.paths)
     tested = frozenset(range(first, first + len(test.paths)))
-    return classes, Listing(train.paths + test.paths, train.labels + test.labels, tested)
+    return classes, Listing(train.paths + test.paths, train.labels + test.labels, tested, of_part(parts[1].name, aside))
+
+
+def of_part(test: str, aside: Sequence[str]) -> str:
+    """In words, that the folder `test` is tested on, and what lies beside it and `train` and is not read.
+
+    Example:
+        >>> of_part("Testing", ["val/"])
+        'the folder Testing/; left aside: val/'
+    """
+    return f"the folder {test}/" + (f"; left aside: {', '.join(aside)}" if aside else "")
+
+
+def part_named(name: str) -> str:
+    """`train` or `test`, where the name of a folder says that it is such a part; else nothing.
+
+    Example:
+        >>> part_named("Training"), part_named("test_set"), part_named("trains")
+        ('train', 'test', '')
+    """
+    found = PART.fullmatch(name)
+    return found[1].lower() if found else ""
 
 
 def _natural(path: Path) -> tuple[tuple[int, int, str], ...]:
@@ -207,56 +235,74 @@ def _natural(path: Path) -> tuple[tuple[int, int, str], ...]:
     return (*((0, int(piece), "") if piece.isdecimal() else (1, 0, piece) for piece in pieces), (2, 0, name))
 
 
-def _visible(paths: Iterable[Path]) -> list[Path]:
-    """Without what systems leave behind (.DS_Store, __MACOSX, .ipynb_checkpoints), in natural order."""
-    return sorted((path for path in paths if not path.name.startswith((".", "__", "@"))), key=_natural)
-
-
 def _folders(folder: Path) -> list[Path]:
-    return [path for path in _visible(folder.iterdir()) if path.is_dir()]
+    """Those in it, in natural order, but links that lead back to it or out to one that holds it."""
+    back = around(folder)
+    return sorted((path for path in inside(folder)[1] if path.resolve() not in back), key=_natural)
 
 
-def list_items(folder: Path, wanted: Wanted) -> list[Path]:
-    """All items below a folder, at any depth."""
-    found: list[Path] = []
-    for path in _visible(folder.iterdir()):
-        if path.is_dir():
-            found += list_items(path, wanted)
-        elif path.suffix.lower() in wanted.suffixes:
-            found.append(path)
-    return found
+def list_items(folder: Path, wanted: Wanted, met: set[Path] | None = None) -> list[Path]:
+    """All items below a folder, at any depth and behind links, each folder once.
+
+    Args:
+        folder: where to look.
+        wanted: what for.
+        met: folders that are not entered any more; None takes those `around` it.
+    """
+    met = around(folder) if met is None else met
+    files, folders = inside(folder)
+    found = [(path, [path]) for path in files if path.suffix.lower() in wanted.suffixes]
+    ordered = sorted(folders, key=_natural)
+    found += [(path, list_items(path, wanted, met)) for path in ordered if enters(path, met)]
+    return [item for _, items in sorted(found, key=lambda one: _natural(one[0])) for item in items]
 
 
 def list_flat(folder: Path, wanted: Wanted) -> list[Path]:
     """The items that lie in the folder itself, in natural order; none where it has folders with such."""
     if any(list_items(path, wanted) for path in _folders(folder)):
         return []
-    return [path for path in _visible(folder.iterdir()) if path.suffix.lower() in wanted.suffixes]
+    return sorted((path for path in inside(folder)[0] if path.suffix.lower() in wanted.suffixes), key=_natural)
 
 
 def _parts(folder: Path) -> tuple[Path, Path] | None:
     """`train` and `test`, or None where the folder itself holds the classes."""
-    named = {path.name.lower(): path for path in _folders(folder)}
-    if "train" not in named or not _folders(named["train"]):
+    folders = _folders(folder)
+    train, test = (next((path for path in folders if part_named(path.name) == part), None) for part in PARTS)
+    if train is None or not _folders(train):
         return None
-    if "test" not in named:
+    if test is None:
         raise InputError(
             str(folder),
-            came=f"folders {', '.join(named)}",
+            came=f"folders {', '.join(path.name for path in folders)}",
             wanted="train and test, each with a folder for every class",
-            cure=f"Add test/, or give {named['train']} itself to have a fifth of it held out",
+            cure=f"Add test/, or give {train} itself to have a fifth of it held out",
         )
-    return named["train"], named["test"]
+    return train, test
+
+
+def _named(path: Path) -> str:
+    """The name of a class, by that of its folder.
+
+    Raises:
+        InputError: bytes that are no UTF-8, as archives from other systems leave.
+    """
+    try:
+        path.name.encode()
+    except UnicodeEncodeError as error:
+        shown = os.fsencode(path).decode(errors="backslashreplace")
+        came, cure = "a name that is not UTF-8", "Rename the folder"
+        raise InputError(shown, came=came, wanted="the name of a class in UTF-8", cure=cure) from error
+    return unicodedata.normalize("NFC", path.name)
 
 
 def _list_classes(
-    folder: Path, wanted: Wanted, classes: tuple[str, ...] | None = None
+    folder: Path, wanted: Wanted, met: set[Path], classes: tuple[str, ...] | None = None
 ) -> tuple[tuple[str, ...], Listing]:
     """The class folders and their items; with `classes`, no others are allowed."""
     folders = _folders(folder)
     if not folders:
         raise _no_classes(folder, wanted)
-    names = [unicodedata.normalize("NFC", path.name) for path in folders]
+    names = [_named(path) for path in folders]
     if classes is None and len(folders) < 2:
         raise InputError(
             str(folder), came=f"a single class folder, {names[0]}", wanted="two classes or more, a folder for each"
@@ -267,12 +313,12 @@ def _list_classes(
             str(folder),
             came=f"classes {', '.join(strange)}",
             wanted="only those to learn from",
-            cure=f"train/ has {', '.join(classes or ())}",
+            cure=f"Those are {', '.join(classes or ())}",
         )
     listing = Listing([], [])
     order = classes or tuple(names)
     for name, path in zip(names, folders, strict=True):
-        items = list_items(path, wanted)
+        items = list_items(path, wanted, met)
         if not items:
             raise InputError(
                 str(path),
@@ -286,7 +332,7 @@ def _list_classes(
 
 
 def _no_classes(folder: Path, wanted: Wanted) -> InputError:
-    loose = [path for path in folder.iterdir() if path.suffix.lower() in wanted.suffixes]
+    loose = [path for path in inside(folder)[0] if path.suffix.lower() in wanted.suffixes]
     noun, one = wanted.noun, wanted.noun.removesuffix("s")
     return InputError(
         str(folder),
@@ -351,7 +397,7 @@ def each_good(
             if not skip_bad:
                 raise
             name = path.name if names[path.name] == 1 else f"{path.parent.name}/{path.name}"
-            skipped.append(f"{name}: {error.came}")
+            skipped.append(f"{os.fsencode(name).decode(errors='backslashreplace')}: {error.came}")
             return None
 
     return each(attempt, paths, what, progress, cure=f"{REPLACE}, or leave it out with --skip-bad"), sorted(skipped)

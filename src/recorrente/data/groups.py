@@ -32,7 +32,9 @@ def tested(
 ) -> tuple[set[int], str]:
     """The items that are tested on, and in words how they were chosen.
 
-    In this order: the group that is left out, the given ones, a fifth of the groups, a fifth of each class.
+    In this order: the group that is left out, the given ones, a fifth of the groups, a fifth of each class. Where every
+    group is of one class alone, as a patient is ill or well, it is a fifth of the groups of each class; and where a
+    class has a single one of them (`owl/owl-1.wav`), groups tell nothing.
 
     Args:
         groups: of each item; empty where nothing tells.
@@ -59,14 +61,23 @@ def tested(
         return {k for k, group in enumerate(groups) if group == leave_out}, f"the {who} {leave_out}, left out"
     if given is not None:
         return given
-    if len(everyone) >= FEWEST_GROUPS and all(groups):
-        held = held_groups(everyone, HELD_OUT, seed)
+    sets = _of_one_class(groups, labels) or [everyone]
+    lonely = len(sets) > 1 and min(map(len, sets)) < 2
+    if len(everyone) >= FEWEST_GROUPS and all(groups) and not lonely:
+        held = sorted(group for some in sets for group in held_groups(some, HELD_OUT, seed))
         shown = ", ".join(held[:5]) + (" and others" if len(held) > 5 else "")
         return {k for k, group in enumerate(groups) if group in held}, f"by {who}: {shown}"
     _, out = hold_out(np.array(labels), HELD_OUT, seed, classes, of=of)
     few = f", for there are fewer than {FEWEST_GROUPS} {who}s" if len(everyone) < FEWEST_GROUPS else ""
-    why = few or f", for not all {of} tell the {who}"
+    why = few or (f", for not all {of} tell the {who}" if not all(groups) else f", for no {who} is in two classes")
     return set(out.tolist()), AT_RANDOM + (why if everyone else "")
+
+
+def _of_one_class(groups: Sequence[str], labels: Sequence[int]) -> list[list[str]]:
+    """The groups of each class, where none is in two of several classes; nothing elsewhere."""
+    pairs = set(zip(groups, labels, strict=False))
+    sets = [sorted(group for group, of in pairs if of == label) for label in sorted(set(labels))]
+    return sets if len(sets) > 1 and len(pairs) == len(set(groups)) else []
 
 
 def given(listing: Listing, there: Sequence[int]) -> tuple[set[int], str] | None:

@@ -37,6 +37,7 @@ HELD_OUT = 0.2
 TEXT_FILES = Wanted("texts", (".txt",))
 MOST = 0.9
 """The share of a column's cells that make it one of classes."""
+QUOTED = 'A cell with a quote in it is quoted as a whole, and its own quotes are doubled: """Great"" movie"'
 NAMED = 5
 """Bad rows that an error names; the others are counted."""
 
@@ -65,7 +66,7 @@ class LabelledTexts:
     Attributes:
         name: for the report.
         classes: the name of each class number.
-        train, test: no text is in both.
+        train, test: no text is in both, but where the set itself or a folder says what is tested on.
         skipped: what was left out, one line each.
         whole_files: a file is a text; else each of its lines is.
         split: in words, how the test part was chosen.
@@ -183,7 +184,7 @@ def _known(name: str, paths: Sequence[Path]) -> LabelledTexts:
     if name == "names":
         return split(name, _a_file_a_class(paths, None), seed=0)
     if name == "trec":
-        train, test = ([_question(line) for line in read_text(path).splitlines()] for path in paths)
+        train, test = ([_question(line) for line in _lines(read_text(path))] for path in paths)
         classes = tuple(sorted({label for _, label in train}))
         return LabelledTexts(name, classes, _numbered(train, classes), _numbered(test, classes), split=OWN)
     pairs, _, _ = _table(paths[0], read_text(paths[0]), None, None, skip_bad=False)
@@ -201,9 +202,12 @@ def _numbered(pairs: Sequence[tuple[str, str]], classes: Sequence[str]) -> Texts
 
 
 def _a_file_a_class(paths: Sequence[Path], encoding: str | None) -> list[tuple[str, str]]:
-    return [
-        (line.strip(), path.stem) for path in paths for line in read_text(path, encoding).splitlines() if line.strip()
-    ]
+    return [(line.strip(), path.stem) for path in paths for line in _lines(read_text(path, encoding))]
+
+
+def _lines(content: str) -> list[str]:
+    """Those with something in them. A form feed, or another sign at which `str.splitlines` cuts, stands inside one."""
+    return [line for line in content.split("\n") if line.strip()]
 
 
 def _class_folders(folder: Path, encoding: str | None, skip_bad: bool, seed: int, progress: Progress) -> LabelledTexts:
@@ -214,12 +218,19 @@ def _class_folders(folder: Path, encoding: str | None, skip_bad: bool, seed: int
 
     read_all, skipped = each_good(read, listing.paths, "read texts", progress, skip_bad=skip_bad)
     there = [k for k, text in enumerate(read_all) if text is not None]
-    parts = folders.divided(folder, classes, listing, there, skipped, seed=seed, of=TEXT_FILES.noun)
 
     def texts(chosen: Sequence[int]) -> Texts:
         return Texts(tuple(read_all[k] or "" for k in chosen), tuple(listing.labels[k] for k in chosen))
 
-    name, (train, test) = folder.resolve().name, map(texts, parts)
+    name = folder.resolve().name
+    if listing.tested is None:
+        every = texts(there)
+        folders.refuse_lost(folder, classes, listing.labels, every.labels, TEXT_FILES.noun, skipped)
+        with folders.naming(skipped):
+            train, test = divided(every, HELD_OUT, seed, classes)
+        return LabelledTexts(name, classes, train, test, tuple(skipped), whole_files=True)
+    parts = folders.divided(folder, classes, listing, there, skipped, seed=seed, of=TEXT_FILES.noun)
+    train, test = map(texts, parts)
     return LabelledTexts(name, classes, train, test, tuple(skipped), whole_files=True, split=listing.split)
 
 
@@ -275,12 +286,12 @@ def texts_of(path: Path, content: str, classes: Sequence[str], text: str | None 
         wanted = f"a column of texts called {text!r}" if text else "a column of texts and one of classes, as was learnt"
         cure = "Give one text a line in a .txt file, or learn from a table with --text NAME"
         raise InputError(str(path), came=f"columns {', '.join(names)}", wanted=wanted, cure=cure)
-    return [line.strip() for line in content.splitlines() if line.strip()]
+    return [line.strip() for line in _lines(content)]
 
 
 def _table_of(path: Path, content: str) -> list[list[str]]:
     """The rows of a table; nothing where it is none, but lines."""
-    lines = [line for line in content.splitlines() if line.strip()]
+    lines = _lines(content)
     if not lines or (path.suffix.lower() not in TABLES and not all("\t" in line for line in lines)):
         return []
     if any(delimiter in lines[0] for delimiter in DELIMITERS):
@@ -298,7 +309,7 @@ def _share_of(classes: Sequence[str], cells: Sequence[str]) -> float:
 
 def rows_of(path: Path, content: str) -> list[list[str]]:
     """The cells of each row; a file of lines with one tab each is taken as it is, quotes and all."""
-    lines = [line for line in content.splitlines() if line.strip()]
+    lines = _lines(content)
     if path.suffix.lower() != ".csv" and all("\t" in line for line in lines):
         return [line.split("\t", 1) if line.count("\t") == 1 else line.split("\t") for line in lines]
     delimiter = delimiter_of(lines[0])
@@ -306,12 +317,16 @@ def rows_of(path: Path, content: str) -> list[list[str]]:
         cure = "Is it running text? Then give --kind language"
         raise InputError(str(path), came="a single column", wanted="a column of texts and one of classes", cure=cure)
     csv.field_size_limit(1 << 27)
+    reader = csv.reader(io.StringIO(content), delimiter=delimiter, strict=True)
+    rows, begins = [], 1
     try:
-        return [row for row in csv.reader(io.StringIO(content), delimiter=delimiter, strict=True) if any(row)]
+        for row in reader:
+            rows += [row] if any(row) else []
+            begins = reader.line_num + 1
     except csv.Error as error:
-        raise InputError(
-            str(path), came=f"a broken table ({error})", wanted="rows of cells, quoted where need be"
-        ) from error
+        came, wanted = f"a broken table (in the row from line {begins}: {error})", "rows of cells, quoted where need be"
+        raise InputError(str(path), came=came, wanted=wanted, cure=QUOTED) from error
+    return rows
 
 
 def _columns(path: Path, rows: Sequence[Sequence[str]], text: str | None, label: str | None) -> tuple[int, list[int]]:

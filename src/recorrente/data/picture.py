@@ -10,11 +10,12 @@ white (on black where the picture itself is light). Then there are two preparati
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageFilter, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFilter, UnidentifiedImageError
 
 from recorrente.data.imageset import Pictures
 from recorrente.errors import InputError
@@ -27,8 +28,19 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", "
 InkLayout = tuple[int, float, float]
 """The longer side of the ink's bounding box, and the row and column of its centre of mass, in pixels."""
 
-_DAMAGED = (OSError, EOFError, SyntaxError, ValueError, Image.DecompressionBombError)
+_DAMAGED = (OSError, EOFError, SyntaxError, ValueError, TypeError, struct.error, Image.DecompressionBombError)
 """What Pillow raises for files that are cut off, damaged or too large to be meant."""
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture lie as it is seen, by EXIF's orientation; 5 to 8 lie on their side."""
 
 Grey = npt.NDArray[np.float32]
 """`(height, width)`, 0 black to 255 white."""
@@ -54,8 +66,18 @@ def extent(path: Path) -> tuple[int, int]:
 
 
 def _seen(image: Image.Image) -> tuple[int, int]:
-    turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5  # 5 to 8 lie on their side
+    turned = _orientation(image) in (5, 6, 7, 8)
     return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def _orientation(image: Image.Image) -> object:
+    return image.getexif().get(ExifTags.Base.Orientation)
+
+
+def _turned(image: Image.Image) -> Image.Image:
+    """As it is seen. `ImageOps.exif_transpose` also writes all other tags again, and falls over an odd one."""
+    turn = TURNS.get(_orientation(image))  # type: ignore[call-overload]
+    return image if turn is None else image.transpose(turn)
 
 
 def read_grey(path: Path, *, at_least: int | None = None) -> tuple[Image.Image, tuple[int, int]]:
@@ -73,7 +95,7 @@ def read_grey(path: Path, *, at_least: int | None = None) -> tuple[Image.Image, 
             size = _seen(image)
             if at_least is not None:
                 image.draft("L", (at_least, at_least))
-            return _grey(path, ImageOps.exif_transpose(image)), size
+            return _grey(path, _turned(image)), size
         except InputError:
             raise
         except _DAMAGED as error:

@@ -11,6 +11,8 @@ from recorrente.errors import InputError
 __all__ = ["decode", "read_bytes", "read_text"]
 
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+MARK = "\ufeff"
+"""What is left of such a mark where the encoding was named and the mark was not expected."""
 CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1a\x1b"))
 """Bytes that no text holds; a file with them is of another kind."""
 
@@ -33,7 +35,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def decode(content: bytes, name: str, encoding: str | None = None) -> str:
-    r"""Text in Unicode's composed form (NFC) with `\n` at the ends of lines.
+    r"""Text in Unicode's composed form (NFC) with `\n` at the ends of lines, without a mark of its encoding.
 
     Args:
         content: of a file.
@@ -47,7 +49,7 @@ def decode(content: bytes, name: str, encoding: str | None = None) -> str:
         >>> decode("coração".encode("latin-1"), "a.txt") == decode("coração".encode(), "b.txt")
         True
     """
-    text = _decoded(content, name, encoding)
+    text = _decoded(content, name, encoding).removeprefix(MARK)
     text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise InputError(name, came="an empty file", wanted="a file with text in it")

@@ -12,6 +12,7 @@ Lengths are kept. A single file is split, too: where nothing says what to test o
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,8 @@ from recorrente.data.folder import Wanted, divided, each, list_classes
 from recorrente.data.imageset import AT_RANDOM, OWN, hold_out
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
-from recorrente.data.source import locate, of_known
+from recorrente.data.reading import read_text
+from recorrente.data.source import inside, locate, of_known
 from recorrente.errors import InputError
 
 __all__ = ["Series", "SeriesData", "at_steps", "load", "read_numbers"]
@@ -125,7 +127,7 @@ def _refuse(name: str, cases: Sequence[Case], classes: tuple[str, ...]) -> None:
 
 def _pair_in(folder: Path) -> tuple[Path, ...]:
     """The TRAIN and TEST files of a folder; nothing where it has no such files."""
-    found = [path for path in sorted(folder.iterdir()) if path.suffix in ARCHIVED and path.stem.endswith("_TRAIN")]
+    found = [path for path in inside(folder)[0] if path.suffix in ARCHIVED and path.stem.endswith("_TRAIN")]
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
         raise InputError(str(folder), came=f"several sets ({names})", wanted="one of the files itself")
@@ -139,7 +141,7 @@ def _pair_of(path: Path) -> tuple[Path, ...]:
 
 def _cases(path: Path) -> list[Case]:
     """The series of one file of an archive, and the class of each."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = read_text(path).split("\n")
     if path.suffix == ".ts":
         begin = next((k for k, line in enumerate(lines, 1) if line.strip().lower() == "@data"), None)
         if begin is None:
@@ -205,8 +207,11 @@ def read_numbers(path: Path) -> NDArray[np.float32]:
         if array.ndim < 1 or not array.size or not real:
             raise InputError(str(path), came=f"{array.dtype} {array.shape}", wanted="real numbers (T, C)")
         return _finite(str(path), array.reshape(len(array), -1).astype(np.float32))
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
+    try:
+        rows = [row for row in csv.reader(io.StringIO(read_text(path))) if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        wanted = "a step a row, a channel a column"
+        raise InputError(str(path), came=f"a broken table ({error})", wanted=wanted) from error
     if rows and not _is_number(rows[0][-1]):
         rows = rows[1:]
     if not rows:

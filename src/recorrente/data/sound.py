@@ -1,11 +1,12 @@
 """Sound files and the class of each: decoded on all cores, mixed to one channel, at one rate, kept for next time.
 
     FOLDER/CLASS/*.wav                               and .flac, .ogg
-    FOLDER/train/CLASS/* and FOLDER/test/CLASS/*
+    FOLDER/train/CLASS/* and FOLDER/test/CLASS/*     as `data.folder` has it
     FOLDER/CLASS_SPEAKER_NUMBER.wav                  a flat folder whose names tell the class and who speaks
 
 A speaker is either learnt from or tested on, where the names tell one: `CLASS_SPEAKER_NUMBER`, or
-`SPEAKER_nohash_NUMBER` and `SPEAKER-NUMBER` inside class folders. Elsewhere a fifth of each class is held out.
+`SPEAKER_nohash_NUMBER` and `SPEAKER-NUMBER` inside class folders. Elsewhere, and where files are named after their
+class (`owl/owl-1.wav`), a fifth of each class is held out.
 """
 
 from __future__ import annotations
@@ -166,7 +167,9 @@ def _checked(data: SoundData) -> SoundData:
         missing = set(range(len(data.classes))) - set(part.labels)
         if missing and part is data.train:
             lonely = ", ".join(data.classes[k] for k in sorted(missing))
-            raise InputError(data.name, came=f"no sound of {lonely} to {named}", wanted="one or more of each class")
+            came, wanted = f"no sound of {lonely} to {named}", "one or more of each class"
+            cure = f"Tested on is {data.split}. Choose others with --seed or --leave-out, or rename the files"
+            raise InputError(data.name, came=came, wanted=wanted, cure=cure)
         if not len(part):
             raise InputError(data.name, came=f"no sound to {named}", wanted="one or more")
     return data
@@ -215,7 +218,7 @@ def _usual_rate(paths: Sequence[Path]) -> int:
     def known(path: Path) -> int | None:
         try:
             return int(soundfile.info(str(path)).samplerate)
-        except soundfile.LibsndfileError:
+        except (soundfile.LibsndfileError, UnicodeEncodeError):
             return None  # it is read next, and named then
 
     return min(HIGHEST_RATE, next((rate for rate in map(known, paths) if rate), HIGHEST_RATE))
@@ -225,17 +228,22 @@ def decode(path: Path, rate: int) -> NDArray[np.float32]:
     """One sound, its channels mixed, at `rate` samples a second.
 
     Raises:
-        InputError: no sound that can be read, or one without a sample.
+        InputError: no sound that can be read, one without a sample, or with samples that are no numbers.
     """
     soundfile, librosa = needed("soundfile"), needed("librosa")
     if not path.is_file():
         raise InputError(str(path), came="no such file", wanted=f"a sound: {', '.join(SUFFIXES)}")
     try:
         samples, own = soundfile.read(str(path), dtype="float32", always_2d=True)
+    except UnicodeEncodeError as error:
+        came, wanted = "a name that is not UTF-8", "one that the library can open"
+        raise InputError(str(path), came=came, wanted=wanted, cure="Rename the file") from error
     except (soundfile.LibsndfileError, RuntimeError) as error:
         came = f"a file that is no sound ({str(error).split(':')[-1].strip().rstrip('.')})"
         raise InputError(str(path), came=came, wanted=", ".join(SUFFIXES)) from error
     if not len(samples):
         raise InputError(str(path), came="a sound without a sample", wanted="some")
+    if not np.isfinite(samples).all():
+        raise InputError(str(path), came="a sound with samples that are missing or infinite", wanted="numbers")
     wave = samples.mean(axis=1)
     return wave if own == rate else librosa.resample(wave, orig_sr=own, target_sr=rate).astype(np.float32)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from recorrente.data.known import KNOWN, shelf, suggest
 from recorrente.errors import InputError
 
-__all__ = ["TABLES", "as_made", "below", "is_file", "locate", "of_known"]
+__all__ = ["TABLES", "around", "as_made", "below", "enters", "inside", "is_file", "locate", "of_known"]
 
 TABLES = (".csv", ".tsv", ".tab")
 """Names of files of rows and columns end so."""
+LEFT_BEHIND = ("__MACOSX", "__pycache__", "@eaDir")
+"""What systems and programs leave in folders, beside what they hide."""
 
 
 def of_known(source: str | Path) -> bool:
@@ -39,21 +40,55 @@ def locate(source: str | Path) -> Path:
     )
 
 
-def below(folder: Path) -> Iterator[Path]:
-    """The files in it and in its folders, those behind links, too, each folder once; but hidden files."""
-    met = {folder.resolve()}
-    for place, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not _is_met(Path(place, name), met))
-        found = (Path(place, name) for name in sorted(files) if not name.startswith("."))
-        yield from (path for path in found if path.is_file())
+def inside(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The files and the folders in a folder, but what is hidden (.git, ._1.png) or left behind (__MACOSX).
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    files: list[Path] = []
+    folders: list[Path] = []
+    try:
+        for path in sorted(folder.iterdir()):
+            if not path.name.startswith(".") and path.name not in LEFT_BEHIND:
+                (folders if path.is_dir() else files).append(path)
+    except OSError as error:
+        which, came = str(error.filename or folder), error.strerror or str(error)
+        raise InputError(which, came=came, wanted="a folder that can be read") from error
+    return files, folders
 
 
-def _is_met(folder: Path, met: set[Path]) -> bool:
+def around(folder: Path) -> set[Path]:
+    """The folder and all that hold it, as they really are: a link to one of them leads back or out, not further in."""
+    real = folder.resolve()
+    return {real, *real.parents}
+
+
+def enters(folder: Path, met: set[Path]) -> bool:
+    """Whether it was not met before, by this name or another; from now on it was."""
     real = folder.resolve()
     if real in met:
-        return True
+        return False
     met.add(real)
-    return False
+    return True
+
+
+def below(folder: Path, met: set[Path] | None = None) -> Iterator[Path]:
+    """The files in it and in its folders, those behind links, too, each folder once; but nothing hidden.
+
+    Args:
+        folder: where to look.
+        met: folders that are not entered any more; None takes those `around` it.
+
+    Raises:
+        InputError: a folder that cannot be read.
+    """
+    met = around(folder) if met is None else met
+    files, folders = inside(folder)
+    yield from (path for path in files if path.is_file())
+    for inner in folders:
+        if enters(inner, met):
+            yield from below(inner, met)
 
 
 def as_made(source: str | Path, what: str, given: Mapping[str, object]) -> None:

@@ -2,7 +2,7 @@
 
     word<tab>TAG, word TAG       a word on each line; of more columns the first and the last, of CoNLL-U FORM and UPOS
     word_TAG, word/TAG           a word on each line, or a sentence on each line
-    .zip                         of such files
+    .zip                         of such files, called .txt
 
 An empty line ends a sentence. Where there is none for long, a sentence ends at a full stop. A tenth is held out: of the
 files where there are ten or more, so that no article is on both sides, and else of the sentences.
@@ -12,16 +12,17 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
 from recorrente.data.reading import decode, read_bytes
-from recorrente.data.source import below, locate, of_known
+from recorrente.data.source import LEFT_BEHIND, below, locate, of_known
 from recorrente.errors import InputError
 
 __all__ = ["Sentences", "TaggedText", "load"]
@@ -30,6 +31,8 @@ HELD_OUT = 0.1
 FILES_TO_SPLIT_BY = 10
 LONGEST = 100
 """Words of a sentence; a longer one is cut."""
+CLOSED = (RuntimeError, zlib.error, EOFError, OSError)
+"""What is raised for archives with a password, packed in a way that is not known, or damaged inside."""
 ENDS = (".", "!", "?", "...")
 SIGNS = ("_", "/")
 
@@ -115,10 +118,21 @@ def _contents(path: Path) -> list[tuple[str, bytes]]:
         return [(str(path), content)]
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = [name for name in archive.namelist() if name.endswith(".txt")]
-            return [(name, archive.read(name)) for name in names]
+            found = [(name, archive.read(name)) for name in archive.namelist() if _is_text(name)]
     except zipfile.BadZipFile as error:
         raise InputError(str(path), came=f"a broken archive ({error})", wanted="a zip of text files") from error
+    except CLOSED as error:
+        came, cure = f"an archive that cannot be unpacked ({error})", "Unpack it, and give the folder"
+        raise InputError(str(path), came=came, wanted="a zip of text files", cure=cure) from error
+    if not found:
+        raise InputError(str(path), came="an archive without .txt files", wanted="a zip of text files")
+    return found
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name in an archive is that of a text, and not what is hidden or left behind."""
+    parts = PurePosixPath(name).parts
+    return name.lower().endswith(".txt") and not any(one.startswith(".") or one in LEFT_BEHIND for one in parts)
 
 
 def _parse(text: str) -> tuple[list[Sentence], list[str]]:

@@ -1,7 +1,7 @@
 """Sequences with a transcript each: what was said, as text, and the symbols that it is made of.
 
     FOLDER/**/a.wav and a.txt beside it              a transcript a file
-    FOLDER/train/... and FOLDER/test/...             the same, with a part that is tested on
+    FOLDER/train/... and FOLDER/test/...             the same, with a part that is tested on; others are left aside
     FILE.csv                                         a table of paths and transcripts; the paths as seen from its folder
     FOLDER with files and one table in it            the same
 
@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from recorrente.data import groups
 from recorrente.data.batch import NO_TARGET
-from recorrente.data.folder import Wanted, list_items
+from recorrente.data.folder import Wanted, list_items, of_part, part_named
 from recorrente.data.labelled import rows_of
 from recorrente.data.reading import read_text
-from recorrente.data.source import TABLES
+from recorrente.data.source import TABLES, inside
 from recorrente.errors import InputError
 
 __all__ = [
@@ -182,11 +182,19 @@ def slots_of(texts: Sequence[str], units: Units) -> tuple[tuple[int, ...], ...]:
 
 @dataclass(frozen=True)
 class Listed:
-    """Files, the transcript of each, which are in a part `test`, and what was left out."""
+    """Files and the transcript of each.
+
+    Attributes:
+        paths, texts: in the same order.
+        tested: the places of those in a part `test`; None where the folder is not divided so.
+        split: in words, how that part was chosen; empty where there is none.
+        skipped: what was left out, one line each.
+    """
 
     paths: list[Path]
     texts: list[str]
     tested: set[int] | None
+    split: str
     skipped: list[str]
 
 
@@ -198,6 +206,7 @@ def list_transcribed(source: Path, wanted: Wanted, *, encoding: str | None, skip
     """
     table = source if source.is_file() else _table_in(source, wanted)
     found = _of_table(table, wanted, encoding) if table else _beside(source, wanted, encoding)
+    found, split = _in_parts(source, found)
     good = [(path, text) for path, text, why in found if not why]
     bad = [f"{path.name}: {why}" for path, _, why in found if why]
     if (bad and not skip_bad) or not good:
@@ -206,11 +215,26 @@ def list_transcribed(source: Path, wanted: Wanted, *, encoding: str | None, skip
         cure = "Mend them, or leave them out with --skip-bad" if good else ""
         raise InputError(str(source), came=came, wanted=f"{wanted.noun} with a transcript each", cure=cure)
     paths, texts = [path for path, _ in good], [text for _, text in good]
-    return Listed(paths, texts, _in_test(source, paths), bad)
+    tested = {k for k, path in enumerate(paths) if part_named(_top(source, path)) == "test"} if split else None
+    return Listed(paths, texts, tested, split, bad)
 
 
-def _beside(folder: Path, wanted: Wanted, encoding: str | None) -> list[tuple[Path, str, str]]:
-    """Each file, its transcript, and what is wrong with it."""
+Found = list[tuple[Path, str, str]]
+"""Of each file: where it is, its transcript, and what is wrong with it."""
+
+
+def _in_parts(source: Path, found: Found) -> tuple[Found, str]:
+    """Those in `train` and `test`, and in words how they are divided; all of them and nothing where they are not."""
+    tops = [_top(source, path) for path, _, _ in found]
+    named = {top: part_named(top) for top in tops}
+    if not {"train", "test"} <= set(named.values()):
+        return found, ""
+    aside = sorted(f"{top}/" if top else "files beside them" for top, part in named.items() if not part)
+    test = "/, ".join(sorted(top for top, part in named.items() if part == "test"))
+    return [one for one, top in zip(found, tops, strict=True) if named[top]], of_part(test, aside)
+
+
+def _beside(folder: Path, wanted: Wanted, encoding: str | None) -> Found:
     found = []
     for path in list_items(folder, wanted):
         told = next((one for one in (path.with_suffix(".txt"), path.with_suffix(".TXT")) if one.is_file()), None)
@@ -232,13 +256,13 @@ def _checked(text: str) -> tuple[str, str]:
 
 def _table_in(folder: Path, wanted: Wanted) -> Path | None:
     """The only table of a folder where no file has a transcript beside it."""
-    tables = [path for path in folder.iterdir() if path.suffix.lower() in TABLES]
+    tables = [path for path in inside(folder)[0] if path.suffix.lower() in TABLES]
     if len(tables) != 1 or any(path.with_suffix(".txt").is_file() for path in list_items(folder, wanted)):
         return None
     return tables[0]
 
 
-def _of_table(table: Path, wanted: Wanted, encoding: str | None) -> list[tuple[Path, str, str]]:
+def _of_table(table: Path, wanted: Wanted, encoding: str | None) -> Found:
     rows = rows_of(table, read_text(table, encoding))
 
     def is_path(cell: str) -> bool:
@@ -258,12 +282,10 @@ def _of_table(table: Path, wanted: Wanted, encoding: str | None) -> list[tuple[P
     return found
 
 
-def _in_test(source: Path, paths: Sequence[Path]) -> set[int] | None:
-    """Which lie in `test`, where a folder is divided so; None where it is not."""
-    if not source.is_dir():
-        return None
-    tops = [path.relative_to(source).parts[0].lower() for path in paths if path.is_relative_to(source)]
-    return {k for k, top in enumerate(tops) if top == "test"} if set(tops) == {"train", "test"} else None
+def _top(source: Path, path: Path) -> str:
+    """The folder of `source` that a file lies in; nothing where it lies in none."""
+    inner = path.relative_to(source).parts[:-1] if path.is_relative_to(source) else ()
+    return inner[0] if inner else ""
 
 
 def divided(
@@ -302,7 +324,7 @@ def divided(
         raise InputError("group", came=f"{group!r}, which is not in {lost}", wanted="a pattern that each file fits")
     given = None
     if listed.tested is not None:
-        given = {at for at, k in enumerate(there) if k in listed.tested}, "the folder test/"
+        given = {at for at, k in enumerate(there) if k in listed.tested}, listed.split
     if len(every) < 2:
         raise InputError(str(source), came=f"{len(every)} transcripts", wanted="two or more")
     tested, split = groups.tested(
