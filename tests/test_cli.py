@@ -20,10 +20,15 @@ from safetensors.torch import load_file
 from sklearn.datasets import load_digits
 
 import recorrente
-from recorrente import kinds
+from recorrente import kinds, recipe
+from recorrente.data import image
+from recorrente.data.catalogue import KNOWN
+from recorrente.data.known import files, whereabouts
+from recorrente.data.progress import silent
 from recorrente.data.source import below
 from recorrente.errors import InputError
 from recorrente.kinds.base import OF_SOME
+from recorrente.kinds.language import LENGTHS
 
 COMMANDS = ("train", "evaluate", "predict", "generate", "inspect", "data", "info")
 
@@ -421,3 +426,211 @@ def test_every_shape_of_network_predicts_what_it_was_scored_on(tmp_path, more):
     with np.load(tmp_path / "run" / "observations.npz") as seen:
         assert seen["steps_probabilities"][-1].argmax() == seen["steps_label"]
     assert trained.evaluate()["accuracy"] == trained.run.read_json("metrics.json")["accuracy"]
+
+
+def pictures(folder: Path, part: image.ImageSet, brightest: int = 255) -> Path:
+    """Pictures of digits in class folders, in files of 0 to `brightest`."""
+    for number, (pixels, label) in enumerate(zip(part.images, part.labels.tolist(), strict=True)):
+        path = folder / str(label) / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((pixels * (brightest / 16)).round().astype(np.uint8)).save(path)
+    return folder
+
+
+def test_other_pictures_are_scored_as_predict_reads_them(command, run_folder, tmp_path):
+    """The test part once more, as files of 0 to 255, where 0 to 16 was learnt; what nobody divided is tested whole."""
+    data, wanted = image.load("digits"), json.loads((run_folder / "metrics.json").read_text())
+    pictures(tmp_path / "mine", data.test)
+    outcome = command("evaluate", run_folder, "mine", "--json")
+    scores = json.loads(outcome.stdout)
+    assert (scores["accuracy"], scores["test_size"]) == (pytest.approx(wanted["accuracy"], abs=0.02), 360)
+    assert scores["split"] == "all of it, for nothing there says which part to test on"
+    assert "test part: all of it" in command("evaluate", run_folder, "mine").stderr
+    pictures(tmp_path / "parts" / "test", data.test.subset(slice(0, 50)))
+    pictures(tmp_path / "parts" / "train", data.train.subset(slice(0, 100)))
+    scores = recorrente.load(run_folder).evaluate(tmp_path / "parts")
+    assert (scores["test_size"], scores["split"]) == (50, "the folder test/")
+
+
+def test_a_set_of_arrays_is_brought_to_the_brightness_that_was_learnt_or_refused(tmp_path):
+    digits = image.load("digits")
+    folder = pictures(tmp_path / "bright", digits.train.subset(slice(0, 300)))
+    shape, plan = recorrente.Shape(hidden=8), recorrente.Plan(epochs=1)
+    trained = recorrente.train(folder, out=tmp_path / "run", shape=shape, plan=plan)
+    read = trained.kind.again(trained.recipe, "digits", silent)
+    assert (read.maximum, read.test.images.max(), read.split) == (255, 255, digits.split)
+    assert np.array_equal(read.test.images, (digits.test.images * (255 / 16)).round())
+    assert trained.evaluate("digits")["test_size"] == len(digits.test)
+    with pytest.raises(InputError, match="data: got pictures of 28x28 pixels, wanted 8x8, as was learnt"):
+        trained.evaluate(idx_folder(tmp_path / "idx"))
+
+
+def idx_folder(folder: Path) -> Path:
+    """Four IDX files of two black pictures each."""
+    folder.mkdir()
+    for part in ("train", "t10k"):
+        box = b"".join(size.to_bytes(4, "big") for size in (2, 28, 28))
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(b"\x00\x00\x08\x03" + box + bytes(2 * 28 * 28))
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(b"\x00\x00\x08\x01\x00\x00\x00\x02\x00\x01")
+    return folder
+
+
+def test_texts_and_tagged_words_that_nobody_divided_are_scored_whole(tmp_path):
+    texts = "".join(
+        f"{'so glad of' if k % 2 else 'no more of'} visit {k},{'good' if k % 2 else 'bad'}\n" for k in range(20)
+    )
+    words = "".join(f"the\tDET\ncat\tNOUN\n{verb}\tVERB\n\n" for verb in ("sleeps", "runs", "eats", "sees") * 5)
+    for name, content, count in (("a.csv", f"note,mood\n{texts}", 20), ("a.conllu", words, 60)):
+        for place in ("learnt", "other"):
+            (tmp_path / place).mkdir(exist_ok=True)
+            (tmp_path / place / name).write_text(content)
+        kind = kinds.find(tmp_path / "learnt" / name).kind
+        shape = recipe.default_shape(kind=kind, hidden=4, embedding=4)
+        plan = recipe.default_plan(name, kind=kind, epochs=1)
+        out = tmp_path / f"run of {name}"
+        trained = recorrente.train(tmp_path / "learnt" / name, out=out, shape=shape, plan=plan)
+        scores = trained.evaluate(tmp_path / "other" / name)
+        assert (scores["test_size"], scores["split"].startswith("all of it")) == (count, True)
+        assert trained.evaluate()["test_size"] < count
+
+
+def test_series_of_other_channels_are_refused(tmp_path):
+    for name, channels in (("two", 2), ("three", 3)):
+        for label, k in ((label, k) for label in "ab" for k in range(5)):
+            (tmp_path / name / label).mkdir(parents=True, exist_ok=True)
+            np.save(tmp_path / name / label / f"{k}.npy", np.random.default_rng(k).normal(size=(9, channels)))
+    plan, shape = recorrente.Plan(epochs=1), recorrente.Shape(hidden=4)
+    trained = recorrente.train(tmp_path / "two", kind="series", out=tmp_path / "run", plan=plan, shape=shape)
+    with pytest.raises(InputError, match="data: got 3 channels, wanted 2, as was learnt"):
+        trained.evaluate(tmp_path / "three")
+    assert trained.evaluate(tmp_path / "two")["test_size"] == 2  # the training's own keeps its parts
+
+
+@pytest.fixture
+def run_of_files(tmp_path):
+    """A short training on pictures that a test may change."""
+    folder = pictures(tmp_path / "mine", image.load("digits").train.subset(slice(0, 300)))
+    recorrente.train(folder, out=tmp_path / "run", shape=recorrente.Shape(hidden=8), plan=recorrente.Plan(epochs=1))
+    return folder, tmp_path / "run"
+
+
+def test_a_class_that_was_renamed_or_added_is_refused_everywhere(run_of_files, command_here):
+    folder, run = run_of_files
+    (folder / "7").rename(folder / "sete")
+    for words in (("train", "--resume", run), ("inspect", run), ("evaluate", run)):
+        refused(command_here(*words), 1, "data: got the classes 0, 1, 2, 3, 4, 5, 6, 8, 9, sete, wanted 0, 1, 2")
+    (folder / "sete").rename(folder / "7")
+    shutil.copytree(folder / "7", folder / "dez")
+    for words in (("train", "--resume", run), ("inspect", run)):
+        refused(command_here(*words), 1, "data: got the classes", "dez")
+
+
+def test_data_that_changed_is_not_gone_on_with_and_its_scores_say_so(run_of_files, command_here):
+    folder, run = run_of_files
+    assert "changed" not in recorrente.load(run).evaluate()
+    assert command_here("train", "--resume", run).returncode == 0
+    sorted((folder / "3").iterdir())[0].unlink()
+    refused(command_here("train", "--resume", run), 1, str(folder), "data that has changed since (train, test)")
+    outcome = command_here("evaluate", run)
+    assert "what is tested on now may have been learnt" in outcome.stderr
+    assert "may have been learnt" in json.loads(command_here("evaluate", run, "--json").stdout)["changed"]
+    assert "changed" not in recorrente.load(run).evaluate(pictures(folder.parent / "other", image.load("digits").test))
+    config = json.loads((run / "config.json").read_text())
+    del config["data"]["marks"]  # as older versions wrote it
+    (run / "config.json").write_text(json.dumps(config))
+    assert "changed" not in recorrente.load(run).evaluate()
+    assert command_here("train", "--resume", run).returncode == 0
+
+
+def test_text_and_tables_that_changed_are_noticed(tmp_path):
+    text, table = tmp_path / "novel.txt", tmp_path / "sales.csv"
+    text.write_text("It was a dark and stormy night. " * 40)
+    table.write_text("\n".join(["day,sold", *(f"2026-0{1 + k // 28}-{1 + k % 28:02},{k % 7}" for k in range(140))]))
+    for path, hidden in ((text, 8), (table, 4)):
+        shape = recipe.default_shape(kind=kinds.find(path).kind, hidden=hidden, embedding=4)
+        plan = recipe.default_plan(str(path), epochs=1, batch=8)
+        trained = recorrente.train(path, out=tmp_path / f"run of {path.name}", shape=shape, plan=plan)
+        assert "changed" not in trained.evaluate()
+        path.write_text(path.read_text().rpartition("\n" if path is table else " It")[0])
+        assert "may have been learnt" in trained.evaluate()["changed"]
+        with pytest.raises(InputError, match=r"data that has changed since \("):
+            recipe.resume(trained.run.folder)
+
+
+def test_a_credit_rule_that_does_not_suit_the_cell_is_refused_before_a_run_is_replaced(
+    command_here, run_folder, tmp_path
+):
+    shutil.copytree(run_folder, tmp_path / "run")
+    words = ("train", "digits", "--cell", "gru_norm", "--credit", "rtrl", "--epochs", "1", "--hidden", "8")
+    refused(command_here(*words, "--out", "run", "--overwrite"), 2, "--credit: got", "not pointwise")
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == (run_folder / "model.safetensors").read_bytes()
+    refused(command_here(*words), 2, "--credit: got")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def while_data_is_read(monkeypatch, happens) -> None:
+    load = image.load
+    monkeypatch.setattr(image, "load", lambda *given, **how: happens() or load(*given, **how))
+
+
+def test_an_unnamed_run_gives_way_to_one_that_began_while_its_data_was_read(command_here, tmp_path, monkeypatch):
+    def begin() -> None:
+        (tmp_path / "runs" / "digits-gru").mkdir(parents=True)
+        (tmp_path / "runs" / "digits-gru" / "config.json").write_text("{}")
+
+    while_data_is_read(monkeypatch, begin)
+    outcome = command_here("train", "digits", "--epochs", "1", "--hidden", "8")
+    assert outcome.returncode == 0, outcome.stderr
+    assert str(tmp_path / "runs" / "digits-gru-2" / "report.html") in outcome.stdout
+
+
+def test_a_folder_that_is_taken_is_refused_before_the_data_is_read(command_here, tmp_path, monkeypatch):
+    read = []
+    while_data_is_read(monkeypatch, lambda: read.append(1))
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
+    refused(command_here("train", "digits", "--out", "thesis"), 1, "thesis: got a folder that is not empty")
+    refused(command_here("train", "digits", "--out", "thesis", "--overwrite"), 1, "not a run folder")
+    assert not read
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_data_is_read_does_not_send_to_the_run_that_was_to_be_replaced(
+    command_here, run_folder, tmp_path, monkeypatch
+):
+    shutil.copytree(run_folder, tmp_path / "old")
+    while_data_is_read(monkeypatch, interrupt)
+    outcome = command_here("train", "digits", "--out", "old", "--overwrite")
+    assert (outcome.returncode, outcome.stderr.splitlines()[-1]) == (1, "recorrente: interrupted")
+    assert (tmp_path / "old" / "checkpoint.pt").exists()
+
+
+def test_commands_to_copy_are_quoted(command_here, tmp_path, monkeypatch):
+    monkeypatch.setattr("recorrente.report.write", lambda folder: interrupt())
+    outcome = command_here("train", "digits", "--epochs", "1", "--hidden", "8", "--out", "a run")
+    assert "go on with: recorrente train --resume 'a run'" in outcome.stderr
+    (tmp_path / "a run" / "model.safetensors").unlink()
+    refused(command_here("evaluate", "a run"), 1, "recorrente train --resume 'a run'")
+
+
+def test_the_data_is_no_option(command_here):
+    outcome = command_here("train", "t.csv", "--kind", "probe")
+    refused(outcome, 1, "recorrente: data: got 't.csv', wanted one of")
+    assert "--data" not in outcome.stderr
+
+
+def test_a_known_text_is_read_as_often_wherever_it_lies(tmp_path, monkeypatch):
+    assert set(LENGTHS) == {name for name, known in KNOWN.items() if known.kind == "language"}
+    for shelf in (str(tmp_path), os.environ.get("RECORRENTE_DATA", "")):
+        monkeypatch.setenv("RECORRENTE_DATA", shelf)
+        assert [recipe.default_plan(name).epochs for name in ("machado", "shakespeare")] == [3, 8]
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+def test_the_lengths_of_known_texts_are_those_of_their_files(name):
+    if whereabouts(KNOWN[name]) == "no":
+        pytest.skip(f"{name} is not on this machine")
+    assert LENGTHS[name] == sum(path.stat().st_size for path in files(KNOWN[name]))

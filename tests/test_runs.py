@@ -3,12 +3,16 @@
 import errno
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from recorrente.errors import RunError
 from recorrente.runs import FORMAT, Run, write_bytes, write_text
+
+OURS = {"recorrente": "0"}
+"""What every training says in its config."""
 
 
 def names(folder: Path) -> list[str]:
@@ -73,7 +77,7 @@ def test_a_read_only_file_system_is_named(tmp_path, monkeypatch):
 
 
 def test_a_run_that_is_there_is_never_overwritten_unasked(tmp_path):
-    Run.create(tmp_path / "run", {"a": 1}).write_json("metrics.json", {})
+    Run.create(tmp_path / "run", OURS | {"a": 1}).write_json("metrics.json", {})
     with pytest.raises(RunError, match=r"not empty.*--overwrite"):
         Run.create(tmp_path / "run", {"a": 2})
     assert Run.open(tmp_path / "run").config["a"] == 1
@@ -90,6 +94,36 @@ def test_what_is_not_a_run_folder_is_not_overwritten_even_when_asked(tmp_path):
     with pytest.raises(RunError, match="not a run folder"):
         Run.create(tmp_path / "thesis" / "chapter.txt", {}, overwrite=True)
     assert (tmp_path / "thesis" / "chapter.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("config", ['{"format": 1}', '{"recorrente": "0"}', '{"model_type": "bert"}', "[1]", "{"])
+def test_a_config_of_another_program_does_not_make_a_run_folder(tmp_path, config):
+    (tmp_path / "config.json").write_text(config)
+    (tmp_path / "pytorch_model.bin").write_text("weeks of training")
+    with pytest.raises(RunError, match="not a run folder"):
+        Run.create(tmp_path, OURS, overwrite=True)
+    assert names(tmp_path) == ["config.json", "pytorch_model.bin"]
+
+
+def test_what_a_run_did_not_write_stays_when_it_is_overwritten(tmp_path):
+    Run.create(tmp_path, OURS)
+    ours = ["checkpoint.pt", "figures/curves.png", "model.safetensors", ".history.csv.77.part", "gradient.csv"]
+    theirs = ["notes.txt", "thesis/checkpoint.pt", "figures/drawn by hand.svg"]
+    for name in ours + theirs:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("old")
+    Run.create(tmp_path, OURS | {"a": 2}, overwrite=True)
+    there = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert there == {"config.json", *theirs}
+    assert Run.open(tmp_path).config["a"] == 2
+
+
+def test_unnamed_runs_that_begin_together_have_a_folder_each(tmp_path):
+    first = tmp_path / "runs" / "sales.csv-gru"
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda k: Run.create_unnamed(first, {"k": k}), range(24)))
+    assert {run.folder for run in made} == {first, *(first.with_name(f"{first.name}-{k}") for k in range(2, 25))}
+    assert all(Run.open(run.folder).config["k"] == k for k, run in enumerate(made))
 
 
 def test_an_empty_folder_may_become_a_run(tmp_path):

@@ -13,6 +13,7 @@ from recorrente.data.mel import Mel, augmented
 from recorrente.data.progress import silent
 from recorrente.errors import InputError
 from recorrente.kinds import find
+from recorrente.recipe import Reading
 
 soundfile = pytest.importorskip("soundfile")
 RATE = 8000
@@ -89,6 +90,89 @@ def test_names_tell_class_and_speaker(tmp_path):
     assert set(load(tmp_path, leave_out="caio").test.speakers) == {"caio"}
     with pytest.raises(InputError, match="leave_out: got 'zeno', wanted one of ana, bia"):
         load(tmp_path, leave_out="zeno")
+
+
+ANIMALS = ("boi", "cão", "gato", "owl", "rã")
+
+
+def test_files_named_after_their_class_tell_no_speaker(tmp_path):
+    for label in ANIMALS:
+        for number in range(5):
+            write(tmp_path / "sons" / label / f"{label[0]}{len(label)}-{number}.wav", tone(300))
+    data = load(tmp_path / "sons")
+    assert [data.train.labels.count(k) for k in range(5)] == [4] * 5
+    assert data.split == "at random, a fifth of each class, for no speaker is in two classes"
+
+
+def test_speakers_of_one_class_each_are_tested_on_in_every_class(tmp_path):
+    """As those who are ill and those who are not: none may be on both sides, nor all of a class on one."""
+    for label, who in (("doente", ("ana", "bia", "caio")), ("são", ("davi", "eva"))):
+        for speaker in who:
+            for number in range(2):
+                write(tmp_path / "vozes" / label / f"{speaker}-{number}.wav", tone(300))
+    for seed in range(5):
+        data = load(tmp_path / "vozes", seed=seed)
+        assert not set(data.train.speakers) & set(data.test.speakers)
+        assert set(data.train.labels) == set(data.test.labels) == {0, 1}
+        assert data.split.startswith("by speaker: ")
+
+
+def test_a_class_that_is_all_left_out_is_told_what_to_do(tmp_path):
+    for label in ANIMALS:
+        for number in range(3):
+            write(tmp_path / "sons" / label / f"{label[0]}{len(label)}-{number}.wav", tone(300))
+    with pytest.raises(InputError, match=r"no sound of owl to learn .*Tested on is the speaker o3, left out\. Choose"):
+        load(tmp_path / "sons", leave_out="o3")
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_samples_that_are_no_numbers_are_refused(tmp_path, odd):
+    folder = classes(tmp_path / "sons", 5)
+    wave = tone(300)
+    wave[7] = odd
+    soundfile.write(folder / "grave" / "estranho.wav", wave, RATE, subtype="FLOAT")
+    with pytest.raises(InputError, match=r"estranho\.wav: got a sound with samples that are missing or infinite"):
+        load(folder, rate=RATE // 2)
+    data = load(folder, rate=RATE // 2, skip_bad=True)
+    assert (len(data.train) + len(data.test), len(data.skipped)) == (10, 1)
+
+
+def test_names_that_lead_nowhere_or_are_not_utf_8_are_told(tmp_path):
+    folder = classes(tmp_path / "sons", 5)
+    (folder / "grave" / "a.wav").symlink_to("nowhere.wav")
+    with pytest.raises(InputError, match=r"a\.wav: got no such file"):
+        load(folder)
+    try:
+        (folder / "grave" / "som 0.wav").rename(folder / "grave" / os.fsdecode(b"b\xe7.wav"))
+    except OSError:
+        pytest.skip("this system has no such names")
+    assert load(folder, skip_bad=True).skipped == ("a.wav: no such file", "b\\xe7.wav: a name that is not UTF-8")
+
+
+@pytest.mark.parametrize("cut", [0, 100, -10])
+def test_a_cache_that_is_not_whole_is_made_again(tmp_path, cut):
+    folder = classes(tmp_path / "sons", 3)
+    first = load(folder)
+    (kept,) = (tmp_path / "cache").rglob("*.npz")
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:cut])
+    second = load(folder)
+    assert all(np.array_equal(a, b) for a, b in zip(first.train.waves, second.train.waves, strict=True))
+    assert kept.stat().st_size == len(whole)
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    folder = classes(tmp_path / "sons", 3)
+    assert len(load(folder).train) == 4
+    (tmp_path / "cache").unlink()
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    assert len(load(folder).train) == 4
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 
 def test_broken_files_are_named_and_left_out_only_when_asked(tmp_path):
@@ -183,3 +267,52 @@ def test_the_spoken_digits_are_split_as_their_authors_do():
 def test_too_few_or_too_many_samples_a_second_are_refused(tmp_path, rate):
     with pytest.raises(InputError, match=f"rate: got {rate}, wanted 100 to 192000 samples a second"):
         sound.rate_of([tmp_path / "none.wav"], rate)
+
+
+def slower(folder: Path, at: int = 2 * RATE) -> Path:
+    """The same sounds recorded at another rate."""
+    for path in list(folder.rglob("*.wav")):
+        wave, rate = soundfile.read(path, dtype="float32")
+        write(path, np.repeat(wave, at // rate), at)
+    return folder
+
+
+def test_sounds_of_another_rate_are_scored_as_predict_reads_them(tmp_path):
+    """All of them, where nothing says which to test on; nobody has to be among them who was left out of training."""
+    folder = tmp_path / "sons"
+    for who in ("ana", "bia", "caio"):
+        for label, pitch in (("grave", 300), ("agudo", 1500)):
+            for number in range(4):
+                write(folder / f"{label}_{who}_{number}.wav", tone(pitch + 20 * number, 0.1))
+    plan, shape = Plan(epochs=6, batch=4, learning_rate=5e-3), Shape("gru", hidden=8, layers=1)
+    reading = Reading(leave_out="bia")
+    trained = recorrente.train(folder, plan=plan, shape=shape, reading=reading, out=tmp_path / "run")
+    other = slower(classes(tmp_path / "outros", 5))
+    (other / "agudo é alto").rename(other / "agudo")
+    again = recorrente.load(tmp_path / "run")
+    data = again.kind.again(again.recipe, str(other), silent)
+    assert (data.rate, len(data.test)) == (RATE, 10)
+    scores = again.evaluate(other)
+    said = again.predict(sorted(other.rglob("*.wav")))
+    right = [one.label == one.path.parent.name for one in said]
+    assert scores["accuracy"] == pytest.approx(np.mean(right))
+    assert scores["split"].startswith("all of it")
+    assert trained.evaluate()["split"] == "the speaker bia, left out"
+    classes(tmp_path / "partes" / "train", 3)
+    classes(tmp_path / "partes" / "test", 2)
+    for part in ("train", "test"):
+        (tmp_path / "partes" / part / "agudo é alto").rename(tmp_path / "partes" / part / "agudo")
+    assert again.evaluate(tmp_path / "partes")["test_size"] == 4
+
+
+def test_transcribed_sounds_of_another_rate_are_scored_as_predict_reads_them(tmp_path):
+    for place, count in (("ditos", 12), ("outros", 5)):
+        for k in range(count):
+            path = write(tmp_path / place / f"{k}.wav", tone(300 + 40 * k, 1.0))
+            path.with_suffix(".txt").write_text("um dois" if k % 2 else "dois")
+    slower(tmp_path / "outros")
+    plan, shape = Plan(epochs=1, batch=4), Shape("gru", hidden=6, layers=1)
+    trained = recorrente.train(tmp_path / "ditos", plan=plan, shape=shape, out=tmp_path / "run")
+    data = trained.kind.again(trained.recipe, str(tmp_path / "outros"), silent)
+    assert (data.how, len(data.test), {len(one) for one in data.test.sequences}) == (RATE, 5, {RATE})
+    assert trained.evaluate(tmp_path / "outros")["test_size"] == 5

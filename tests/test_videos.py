@@ -327,6 +327,41 @@ def test_ways_to_move_are_told_apart(tmp_path):
             again.predict([path])
 
 
+def test_clips_of_another_size_are_scored_as_predict_reads_them(tmp_path):
+    folder = classes(tmp_path / "vídeos", 4)
+    plan, shape = Plan(epochs=1, batch=8), Shape("gru", hidden=6, layers=1, embedding=8)
+    reading = Reading(size=SIZE, frames=9, group=r"vídeo (\d)", leave_out="3")
+    trained = recorrente.train(folder, plan=plan, shape=shape, reading=reading, out=tmp_path / "run")
+    other = tmp_path / "outros"
+    for name in ("para a direita", "à esquerda"):
+        for k in range(3):
+            write(other / name / f"a{k}.mp4", moving(20, 32, 48, right=name != "à esquerda"), 25)
+    data = trained.kind.again(trained.recipe, str(other), silent)
+    assert data.sampling == Sampling(SIZE, most=9)
+    scores = trained.evaluate(other)
+    assert (scores["test_size"], scores["split"].startswith("all of it")) == (6, True)
+    assert trained.evaluate(folder)["split"] == "the group 3, left out"
+    for name in ("para a direita", "à esquerda"):
+        (tmp_path / "grey" / name).mkdir(parents=True)
+        for k in range(2):
+            np.save(tmp_path / "grey" / name / f"{k}.npy", np.zeros((3, *SIZE), np.uint8))
+    with pytest.raises(InputError, match="data: got clips of 16x12 pixels of 1 colours, wanted 16x12 of 3"):
+        trained.evaluate(tmp_path / "grey")
+
+
+def test_clips_with_transcripts_of_another_size_are_scored_as_predict_reads_them(tmp_path):
+    for place, (H, W), count in (("ditos", (24, 32), 10), ("outros", (32, 48), 4)):
+        for k in range(count):
+            path = write(tmp_path / place / f"{k}.mp4", moving(30, H, W, right=bool(k % 2)), 25)
+            path.with_suffix(".txt").write_text("dois" if k % 2 else "um")
+    plan, shape = Plan(epochs=1, batch=4), Shape("gru", hidden=6, layers=1, embedding=8)
+    reading = Reading(size=SIZE)
+    trained = recorrente.train(tmp_path / "ditos", plan=plan, shape=shape, reading=reading, out=tmp_path / "run")
+    data = trained.kind.again(trained.recipe, str(tmp_path / "outros"), silent)
+    assert data.how == Sampling(SIZE, rate=25.0, most=250)
+    assert trained.evaluate(tmp_path / "outros")["test_size"] == 4
+
+
 @needs("nagoya")
 def test_thermal_actions_are_split_by_who_acts():
     data = load("nagoya")

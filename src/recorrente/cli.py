@@ -10,6 +10,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -53,7 +54,8 @@ def main() -> None:
     try:
         app()
     except InputError as error:
-        options = signature(train).parameters.keys() - set(sys.argv)  # a folder may be called as an option is
+        options = signature(train).parameters.keys() - {"call", "data"}  # these are none
+        options -= set(sys.argv)  # a folder may be called as an option is
         if sys.argv[1:2] == ["train"] and error.argument in options:
             _fail(f"--{str(error).replace('_', '-', error.argument.count('_'))}\nTry: recorrente train --help", code=2)
         _fail(str(error))
@@ -356,12 +358,11 @@ def train(
     )
     check_used(chosen, _given(embedding=embedding, tied=tied, window=window, shift=shift))
     task = chosen.task(_given(steps=steps, loss=loss, label_smoothing=label_smoothing))
-    folder = out or recipe.new_folder(data, cell)
     print(f"{data}: {found.kind} ({found.why})", file=sys.stderr)
-    with Display(sys.stderr, plan.epochs, **_told_of(task, shape)) as display, _interruptible(folder):
+    with Display(sys.stderr, plan.epochs, **_told_of(task, shape)) as display, _interruptible() as begun:
         trained = recipe.train(
             data,
-            out=folder,
+            out=out,
             kind=found.kind,
             reading=reading,
             shape=shape,
@@ -373,6 +374,7 @@ def train(
             progress=display.wait,
             tell=display.tell,
             watch_gradient=watch_gradient and display.gradient,
+            made=begun.append,
         )
     _tell_run(trained)
 
@@ -385,7 +387,7 @@ def evaluate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score a trained network on a test set."""
+    """Score a trained network on a test set, read as it was taught to read."""
     from recorrente import recipe
 
     trained = recipe.load(run)
@@ -393,6 +395,9 @@ def evaluate(
     if as_json:
         print(json.dumps(scores, indent=2, ensure_ascii=False))
         return
+    for name, words in (("split", "test part: "), ("changed", "")):
+        if name in scores:
+            print(words + scores.pop(name), file=sys.stderr)
     print(trained.kind.summary(scores).replace("test accuracy", "accuracy").replace("  (", "  test size ("))
     if "per_class" in scores:
         columns = ("class", "precision", "recall", "f1", "support")
@@ -546,13 +551,21 @@ def _size(text: str | None) -> tuple[int, int] | None:
 
 
 @contextmanager
-def _interruptible(folder: Path) -> Iterator[None]:
-    """Ctrl-C ends a training in a sentence that says how to go on with it."""
+def _interruptible(*begun: Path) -> Iterator[list[Path]]:
+    """Ctrl-C ends a training in a sentence that says how to go on with it.
+
+    Args:
+        begun: its run folder, where there is one already; else it is to be added once it is made. A folder that is
+            about to be overwritten is another training's until then.
+    """
+    folders = [*begun]
     try:
-        yield
+        yield folders
     except KeyboardInterrupt:
-        resumable = (folder / "checkpoint.pt").exists()
-        _fail(f"interrupted; go on with: recorrente train --resume {folder}" if resumable else "interrupted")
+        for folder in folders:
+            if (folder / "checkpoint.pt").exists():
+                _fail(f"interrupted; go on with: recorrente train --resume {shlex.quote(str(folder))}")
+        _fail("interrupted")
 
 
 def _tell_run(trained: Trained) -> None:

@@ -11,7 +11,6 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 
 from recorrente import inspection, kinds, report, training
+from recorrente.credit import named
 from recorrente.data import image
 from recorrente.data.folder import naming
 from recorrente.data.progress import Progress, silent
@@ -26,8 +26,9 @@ from recorrente.data.source import of_known
 from recorrente.errors import InputError, RunError
 from recorrente.exchange import weights
 from recorrente.kinds.base import Kind, Prediction, Reading, Recipe, Results
+from recorrente.kinds.marks import TESTED, changed, marks
 from recorrente.layers import Network
-from recorrente.runs import Run, write_bytes, write_text
+from recorrente.runs import Run, refuse_taken, write_bytes, write_text
 from recorrente.shape import Shape
 from recorrente.tasks.classify import Classify
 from recorrente.training import Feed, Plan, Task, Watcher
@@ -47,7 +48,6 @@ __all__ = [
     "image",
     "inspect",
     "load",
-    "new_folder",
     "of_run",
     "resume",
     "train",
@@ -89,16 +89,24 @@ class Trained:
     def evaluate(self, data: str | Path | None = None) -> dict[str, Any]:
         """Scores on the test part of `data`; by default on that of the data set that the model was trained on.
 
-        What a training with `skip_bad` leaves out is left out here too, and named in `skipped`.
+        Other data is read as the network was taught to read: brought to its rate or size, whatever that of the files.
+        Of classified items and transcripts that nobody divided into parts all are scored. `split` says in words what
+        was tested on, where a kind tells. What a training with `skip_bad` leaves out is left out here too, and named
+        in `skipped`.
+
+        The training's own data may not be what it was. Then the test part is drawn anew, and what is in it may have
+        been learnt: `changed` says so.
+
+        Raises:
+            InputError: data that the network cannot read, or of other classes.
         """
-        source = self.recipe.source if data is None else str(data)
-        loaded = self.kind.again(self.recipe, source, silent)
-        classes = self.kind.classes(loaded)
-        if classes != self.recipe.classes:
-            raise InputError("data", came=f"the classes {', '.join(classes)}", wanted=", ".join(self.recipe.classes))
+        source = self.recipe.source if data is None else _source(data)
+        loaded = _again(self.recipe, source, silent)
+        beside: dict[str, Any] = {name: getattr(loaded, name, None) for name in ("split", "skipped")}
+        if source == self.recipe.source and changed(self.recipe.marks, loaded, TESTED):
+            beside["changed"] = "the data is not what it was: what is tested on now may have been learnt"
         scores = self.kind.scores(self.recipe, self.network, loaded)
-        skipped = list(getattr(loaded, "skipped", ()))
-        return {**scores, "skipped": skipped} if skipped else scores
+        return scores | {name: list(told) if name == "skipped" else told for name, told in beside.items() if told}
 
     def generate(
         self, prompt: str = "", *, length: int = 500, temperature: float = 0.8, top_k: int = 0, seed: int = 0
@@ -153,6 +161,7 @@ def train(
     progress: Progress = silent,
     tell: Callable[[str], None] | None = None,
     watch_gradient: Told | bool = False,
+    made: Callable[[Path], None] | None = None,
 ) -> Trained:
     """Trains a recurrent network and leaves a run folder with a report.
 
@@ -164,13 +173,14 @@ def train(
         reading: how the data is read, where that is not left to the kind.
         shape, task, plan: the network, the loss, how to train.
         device: where torch computes.
-        overwrite: replace a run folder that is there.
+        overwrite: replace a run that is there; what else lies in its folder stays.
         watcher: told of the training.
         progress: told of the wait before it: downloads, files that are read.
         tell: told, a line at a time, what was found in the data and mended, where a kind has such notes, and how
             much is learnt from and tested on.
         watch_gradient: look at the gradient through time now and then, see `recorrente.watch`, and keep it in
             `gradient.csv`; a function is called with its medians `(L, T)`.
+        made: told of the run folder as soon as it is this training's.
 
     Raises:
         InputError, RunError: data that cannot be read, a folder that cannot be written.
@@ -183,6 +193,8 @@ def train(
         ['history.csv', 'predictions.csv']
     """
     _check_device(device)
+    if out is not None:
+        refuse_taken(out, overwrite=overwrite)
     reading = reading or Reading()
     chosen: Kind = kinds.of_name(kinds.find(data, reading.said, kind).kind)
     reading = reading.settled(data, chosen.name)
@@ -193,14 +205,19 @@ def train(
     if tell:
         for line in (*getattr(loaded, "notes", ()), *filter(None, [chosen.parts(loaded)])):
             tell(line)
-    source = str(Path(data).resolve()) if Path(data).exists() and not of_known(data) else str(data)
     reader = chosen.reader(loaded, reading, plan)
-    recipe = Recipe(source, chosen.name, chosen.classes(loaded), reader, shape, task, plan, reading)
+    recipe = Recipe(
+        _source(data), chosen.name, chosen.classes(loaded), reader, shape, task, plan, reading, marks(loaded)
+    )
     with naming(getattr(loaded, "skipped", ())):
         feed = chosen.feed(recipe, loaded)  # it refuses what is too little, before a folder is made or replaced
     network = _network(recipe)  # the same: it may be too large
-    folder = new_folder(data, shape.cell) if out is None else out
-    run = Run.create(folder, recipe.to_config(chosen.task_config(task)), overwrite=overwrite)
+    _check_credit(network, plan)
+    config = recipe.to_config(chosen.task_config(task))
+    unnamed = Path("runs") / f"{Path(data).resolve().name}-{shape.cell}"
+    run = Run.create_unnamed(unnamed, config) if out is None else Run.create(out, config, overwrite=overwrite)
+    if made:
+        made(run.folder)
     return _follow(recipe, network, loaded, feed, run, device, watcher, watch_gradient)
 
 
@@ -212,12 +229,19 @@ def resume(
     progress: Progress = silent,
     watch_gradient: Told | bool = False,
 ) -> Trained:
-    """Goes on with an interrupted training, and ends where it would have ended."""
+    """Goes on with an interrupted training, and ends where it would have ended.
+
+    Raises:
+        InputError, RunError: as `load`; and data that is not what the training began with.
+    """
     _check_device(device)
     run, recipe = Run.open(folder), of_run(folder)
-    kind = _kind(recipe)
-    data = kind.again(recipe, recipe.source, progress)
-    return _follow(recipe, _network(recipe), data, kind.feed(recipe, data), run, device, watcher, watch_gradient)
+    data = _again(recipe, recipe.source, progress)
+    if parts := changed(recipe.marks, data):
+        came, wanted = f"data that has changed since ({', '.join(parts)})", "what the training began with"
+        raise RunError(recipe.source, came=came, wanted=wanted, cure="Bring it back as it was, or train anew")
+    feed = _kind(recipe).feed(recipe, data)
+    return _follow(recipe, _network(recipe), data, feed, run, device, watcher, watch_gradient)
 
 
 def of_run(folder: str | Path) -> Recipe:
@@ -235,7 +259,7 @@ def load(folder: str | Path) -> Trained:
     run, recipe = Run.open(folder), of_run(folder)
     path = run / "model.safetensors"
     if not path.exists() and (run / "checkpoint.pt").exists():
-        cure = f"Go on with it: recorrente train --resume {folder}"
+        cure = f"Go on with it: recorrente train --resume {shlex.quote(str(folder))}"
         raise RunError(str(folder), came="a training that did not end", wanted="a finished run", cure=cure)
     network = _network(recipe)
     _fill(network, weights.from_bytes(run.read_bytes(path.name), str(path)), run.folder, recipe.source)
@@ -251,7 +275,7 @@ def inspect(folder: str | Path) -> dict[str, Any]:
     """
     trained = load(folder)
     recipe = trained.recipe
-    feed = trained.kind.feed(recipe, trained.kind.again(recipe, recipe.source, silent))
+    feed = trained.kind.feed(recipe, _again(recipe, recipe.source, silent))
     some = next(iter(feed.validation())).of_one_length(INSPECTED)
     return inspection.inspect(trained.network, recipe.task, some)
 
@@ -263,11 +287,22 @@ def draw_inspection(folder: str | Path, told: dict[str, Any]) -> Path:
     return report.write(run.folder)
 
 
-def new_folder(data: str | Path, cell: str) -> Path:
-    """`runs/DATA-CELL`, or the first of `-2`, `-3`, ... that is free."""
-    first = Path("runs") / f"{Path(data).resolve().name}-{cell}"
-    later = (first.with_name(f"{first.name}-{number}") for number in count(2))
-    return first if not first.exists() else next(folder for folder in later if not folder.exists())
+def _source(data: str | Path) -> str:
+    """What a config names data by: the name of a known set, or a path that holds wherever one stands."""
+    return str(Path(data).resolve()) if Path(data).exists() and not of_known(data) else str(data)
+
+
+def _again(recipe: Recipe, source: str, progress: Progress) -> Any:
+    """A set as the trained network reads it.
+
+    Raises:
+        InputError: one of other classes: the network knows them by their numbers alone.
+    """
+    kind = _kind(recipe)
+    loaded = kind.again(recipe, source, progress)
+    if (classes := kind.classes(loaded)) != recipe.classes:
+        raise InputError("data", came=f"the classes {', '.join(classes)}", wanted=", ".join(recipe.classes))
+    return loaded
 
 
 def _kind(recipe: Recipe) -> Kind:
@@ -293,6 +328,7 @@ def _from_config(config: dict[str, Any], folder: Path) -> Recipe:
             task=kind.task(task),
             plan=Plan(**config["training"]),
             reading=Reading(**reading),
+            marks=dict(data.get("marks", {})),
         )
     except KeyError as error:
         source = config.get("data", {}).get("source")
@@ -337,6 +373,17 @@ def _network(recipe: Recipe) -> Network:
             largest = max(("hidden", "embedding"), key=lambda name: getattr(recipe.shape, name))
             came, wanted = f"{getattr(recipe.shape, largest):,}", "a network that the memory holds"
             raise InputError(largest, came=came, wanted=wanted) from error
+
+
+def _check_credit(network: Network, plan: Plan) -> None:
+    """Refuses a rule that does not suit the cell: a step of one row is made by it, before a folder is touched."""
+    layer: Any = network.recurrence
+    own, layer.credit = layer.credit, named(plan.credit)
+    try:
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            layer(torch.zeros(1, 1, layer.input_size))
+    finally:
+        layer.credit = own
 
 
 def _check_device(device: str) -> None:

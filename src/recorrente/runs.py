@@ -3,10 +3,13 @@
     config.json         what was asked for; its `format` tells which version of this file can read it
     model.safetensors   the weights
     history.csv         one row an epoch
+    gradient.csv        the gradient through time, where it was watched
     metrics.json        scores on the test set
     predictions.csv     one row a test item
+    samples.txt         what a model of running text wrote
     observations.npz    what the pictures are made from
-    figures/, report.html
+    inspection.json     what `recorrente inspect` told last
+    figures/*.png, report.html
     checkpoint.pt       what `--resume` goes on from
 
 Knows files. What the numbers in them mean is `training`'s, `evaluation`'s and `recipe`'s matter.
@@ -19,17 +22,34 @@ import errno
 import io
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
 from recorrente.errors import RunError
 
-__all__ = ["FORMAT", "Run", "layer_names", "write_bytes", "write_text"]
+__all__ = ["FORMAT", "Run", "layer_names", "refuse_taken", "write_bytes", "write_text"]
 
 FORMAT = 1
 """The version of the run folder that this library writes; it reads this one and older ones."""
+
+WRITTEN = (
+    "model.safetensors",
+    "history.csv",
+    "gradient.csv",
+    "metrics.json",
+    "predictions.csv",
+    "samples.txt",
+    "observations.npz",
+    "inspection.json",
+    "figures/*.png",
+    "report.html",
+    "checkpoint.pt",
+    ".*.part",
+    "figures/.*.part",
+)
+"""What a run leaves in its folder beside `config.json`; the last are files that something broke off."""
 
 
 class Run:
@@ -42,16 +62,31 @@ class Run:
     def create(cls, folder: str | Path, config: Mapping[str, Any], *, overwrite: bool = False) -> Run:
         """Makes the folder and writes `config.json` into it.
 
+        Of a run that is overwritten its own files go; what else lies in its folder stays.
+
         Raises:
             RunError: the folder is there already (unless `overwrite` and it is a run folder), or cannot be written.
         """
         folder = Path(folder)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            _clear(folder, overwrite)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unwritable(folder, error) from error
+        refuse_taken(folder, overwrite=overwrite)
+        if not _make(folder):
+            _clear(folder)
+        return cls._begun(folder, config)
+
+    @classmethod
+    def create_unnamed(cls, first: str | Path, config: Mapping[str, Any]) -> Run:
+        """`create` in `first`, or in the first of `-2`, `-3`, ... that is free; runs that begin together do not meet.
+
+        Raises:
+            RunError: no folder can be made there.
+        """
+        folder, numbers = Path(first), count(2)
+        while not _make(folder):
+            folder = folder.with_name(f"{Path(first).name}-{next(numbers)}")
+        return cls._begun(folder, config)
+
+    @classmethod
+    def _begun(cls, folder: Path, config: Mapping[str, Any]) -> Run:
         run = cls(folder, {"format": FORMAT, **config})
         run.write_json("config.json", run.config)
         return run
@@ -101,6 +136,22 @@ class Run:
     def read_bytes(self, name: str) -> bytes:
         """Reads one file of the folder, or raises RunError."""
         return _read(self / name)
+
+
+def refuse_taken(folder: str | Path, *, overwrite: bool = False) -> None:
+    """Refuses a place where no run can be made; nothing is touched.
+
+    Raises:
+        RunError: it is not empty, and either not to be overwritten or no run folder.
+    """
+    folder = Path(folder)
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not overwrite:
+        cure = "Choose another, or add --overwrite; an interrupted training goes on with --resume"
+        raise RunError(str(folder), came="a folder that is not empty", wanted="a new folder", cure=cure)
+    if not _is_run(folder):
+        raise RunError(str(folder), came="something that is not a run folder", wanted="a run folder to overwrite")
 
 
 def layer_names(layers: int, bidirectional: bool) -> list[str]:
@@ -168,10 +219,30 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _clear(folder: Path, overwrite: bool) -> None:
-    if not overwrite:
-        cure = "Choose another, or add --overwrite; an interrupted training goes on with --resume"
-        raise RunError(str(folder), came="a folder that is not empty", wanted="a new folder", cure=cure)
-    if not (folder / "config.json").is_file():
-        raise RunError(str(folder), came="something that is not a run folder", wanted="a run folder to overwrite")
-    shutil.rmtree(folder)
+def _is_run(folder: Path) -> bool:
+    """Whether its `config.json` is a training's: other programs write files of that name, too."""
+    try:
+        config = _read_json(folder / "config.json")
+    except RunError:
+        return False
+    return isinstance(config.get("format"), int) and "recorrente" in config
+
+
+def _make(folder: Path) -> bool:
+    """Makes a folder; whether it was not there yet. Of several that try at once, one has made it."""
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    return True
+
+
+def _clear(folder: Path) -> None:
+    """Removes what a run wrote, but for `config.json`, which is replaced; what somebody else put there stays."""
+    try:
+        for path in [path for pattern in WRITTEN for path in folder.glob(pattern)]:
+            path.unlink()
+    except OSError as error:
+        raise _unwritable(folder, error) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -45,6 +46,9 @@ class Audio(Ragged):
             seed=plan.seed,
             progress=progress,
         )
+
+    def as_learnt(self, reading: Reading, reader: Mel, source: str | Path) -> Reading:
+        return replace(reading, rate=reader.rate)
 
     def reader(self, data: SoundData, reading: Reading, plan: Plan) -> Mel:
         return Mel.of(data.train.waves, data.rate)

@@ -110,6 +110,7 @@ class Recipe:
         reader: how the data becomes numbers.
         shape, task, plan: the network, the loss, how to train.
         reading: what was said of how the data is read, and what is usual for a known set.
+        marks: digests of what is learnt from and tested on, see `kinds.marks`; none in runs of older versions.
     """
 
     source: str
@@ -120,6 +121,7 @@ class Recipe:
     task: Any
     plan: Plan
     reading: Reading = field(default_factory=Reading)
+    marks: Mapping[str, str] = field(default_factory=dict)
 
     def to_config(self, task: Mapping[str, Any]) -> dict[str, Any]:
         """A nested dictionary of plain values; `task` tells of the task."""
@@ -132,6 +134,7 @@ class Recipe:
                 "classes": list(self.classes),
                 "reader": self.reader.to_config(),
                 "reading": said,
+                "marks": dict(self.marks),
             },
             "network": asdict(self.shape),
             "task": dict(task),
@@ -224,7 +227,10 @@ class Kind(Protocol):
     def task(self, config: Mapping[str, Any]) -> Task: ...
     def task_config(self, task: Task) -> dict[str, Any]: ...
     def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> Any: ...
-    def again(self, recipe: Recipe, source: str | Path, progress: Progress) -> Any: ...
+    def again(self, recipe: Recipe, source: str | Path, progress: Progress) -> Any:
+        """The data of the training anew; or other data, as the trained model reads it, and is tested on it."""
+        ...
+
     def classes(self, data: Any) -> tuple[str, ...]: ...
     def parts(self, data: Any) -> str:
         """How much is learnt from and tested on, and how the test part was chosen; empty where it is made anew."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
@@ -20,6 +20,7 @@ from recorrente.data import ragged
 from recorrente.data.batch import Batch
 from recorrente.data.imageset import hold_out
 from recorrente.data.progress import Progress
+from recorrente.data.source import of_known
 from recorrente.errors import InputError
 from recorrente.evaluation import Predictions
 from recorrente.kinds.base import Prediction, Reading, Recipe, Results
@@ -28,9 +29,12 @@ from recorrente.shape import Shape
 from recorrente.tasks.classify import Classify
 from recorrente.training import Feed, Plan
 
-__all__ = ["Classified", "Ragged"]
+__all__ = ["WHOLE", "Classified", "Ragged"]
 
 LEFT_OUT_TOLD = 3
+DRAWN = ("at random", "by ")
+"""How the words of a split begin where nobody but we said what to test on."""
+WHOLE = "all of it, for nothing there says which part to test on"
 
 
 class Classified(ABC):
@@ -106,7 +110,17 @@ class Classified(ABC):
         return {"name": "classify", **asdict(task)}
 
     def again(self, recipe: Recipe, source: str | Path, progress: Progress) -> Any:
-        return self.load(source, recipe.reading, recipe.plan, progress)
+        if str(source) == recipe.source:
+            return self.load(source, recipe.reading, recipe.plan, progress)
+        reading = replace(recipe.reading, leave_out=None, group=None)  # others are seen and heard there
+        data = self.load(source, self.as_learnt(reading, recipe.reader, source), recipe.plan, progress)
+        if of_known(source) or not data.split.startswith(DRAWN):
+            return data
+        return replace(data, test=_joined(data.train, data.test), split=WHOLE)
+
+    def as_learnt(self, reading: Reading, reader: Any, source: str | Path) -> Reading:
+        """How another set is read for a trained network, by its reader: as `predict` reads a file."""
+        return reading
 
     def classes(self, data: Any) -> tuple[str, ...]:
         return data.classes
@@ -162,6 +176,11 @@ class Classified(ABC):
         if skipped := metrics.get("skipped", []):
             lines.append(f"left out: {len(skipped)} ({'; '.join(skipped[:LEFT_OUT_TOLD])})")
         return "\n".join(lines)
+
+
+def _joined(one: Any, other: Any) -> Any:
+    """Two parts of a set as one: a dataclass of tuples, an item in each."""
+    return type(one)(*(getattr(one, field.name) + getattr(other, field.name) for field in fields(one)))
 
 
 class Ragged(Classified):

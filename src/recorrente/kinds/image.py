@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -12,14 +13,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recorrente import baselines
-from recorrente.data import image
+from recorrente.data import idx, image
 from recorrente.data.batch import Batch
 from recorrente.data.catalogue import KNOWN
+from recorrente.data.folder import PICTURES, each_good, list_classes
 from recorrente.data.image import ImageData, ImageSet, Reader
 from recorrente.data.progress import Progress
+from recorrente.data.source import locate, of_known
+from recorrente.errors import InputError
 from recorrente.evaluation import Predictions
 from recorrente.kinds.base import Prediction, Reading, Recipe
-from recorrente.kinds.classified import Classified
+from recorrente.kinds.classified import WHOLE, Classified
 from recorrente.layers import Network
 from recorrente.observation import observe
 from recorrente.shape import Shape
@@ -59,9 +63,14 @@ class Image(Classified):
         return image.load(source, size=reading.size, skip_bad=skip_bad, seed=plan.seed, progress=progress)
 
     def again(self, recipe: Recipe, source: str | Path, progress: Progress) -> ImageData:
+        """As it was learnt; pictures of another folder one by one as `predict` reads them."""
         reader: Reader = recipe.reader
         size, skip_bad = (reader.height, reader.width), bool(recipe.reading.skip_bad)
-        return image.load(source, size=size, skip_bad=skip_bad, seed=recipe.plan.seed, progress=progress)
+        other = str(source) != recipe.source
+        if other and not of_known(source) and (path := locate(source)).is_dir() and idx.find(path) is None:
+            return _one_by_one(path, reader, skip_bad, progress)
+        data = image.load(source, size=size, skip_bad=skip_bad, seed=recipe.plan.seed, progress=progress)
+        return _brought_to(reader, data) if other else data
 
     def reader(self, data: ImageData, reading: Reading, plan: Plan) -> Reader:
         known = KNOWN.get(data.name)
@@ -113,6 +122,44 @@ class Image(Classified):
         pictures, words = zip(*(image.picture(path, recipe.reader) for path in paths), strict=True)
         unlabelled = ImageSet(np.stack(pictures), np.zeros(len(pictures), np.int64))
         return self.told_of(recipe, network, unlabelled, paths, words)
+
+
+def _one_by_one(folder: Path, reader: Reader, skip_bad: bool, progress: Progress) -> ImageData:
+    """The pictures of class folders, each made as one that a person gives; nothing is learnt from any of them."""
+    classes, listing = list_classes(folder, PICTURES)
+    pictures, skipped = each_good(
+        lambda path: image.picture(path, reader)[0], listing.paths, "read pictures", progress, skip_bad=skip_bad
+    )
+    there = [k for k, picture in enumerate(pictures) if picture is not None]
+    if not there:
+        raise InputError(str(folder), came=f"no picture that can be read ({skipped[0]})", wanted="one or more")
+    labels = np.array(listing.labels, np.int64)[there]
+    every = ImageSet(np.stack([pictures[k] for k in there]), labels)  # type: ignore[misc]
+    tested = np.array([listing.tested is None or k in listing.tested for k in there])
+    split = WHOLE if listing.tested is None else listing.split
+    name, preparation = folder.resolve().name, reader.preparation
+    return ImageData(
+        name, classes, every, every.subset(tested), reader.maximum, preparation, tuple(skipped), split=split
+    )
+
+
+def _brought_to(reader: Reader, data: ImageData) -> ImageData:
+    """A set that is no folder of files, its brightness in the reader's unit.
+
+    Raises:
+        InputError: pictures of another size.
+    """
+    if data.size != (reader.height, reader.width):
+        (H, W), wanted = data.size, f"{reader.width}x{reader.height}, as was learnt"
+        cure = "Pictures in class folders are brought to that size"
+        raise InputError("data", came=f"pictures of {W}x{H} pixels", wanted=wanted, cure=cure)
+
+    def part(images: ImageSet) -> ImageSet:
+        return ImageSet((images.images * (reader.maximum / data.maximum)).round().astype(np.uint8), images.labels)
+
+    if data.maximum == reader.maximum:
+        return data
+    return replace(data, train=part(data.train), test=part(data.test), maximum=reader.maximum)
 
 
 def _pixels(images: NDArray[np.uint8]) -> NDArray[np.float32]:

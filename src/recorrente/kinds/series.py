@@ -112,6 +112,12 @@ class Series(Ragged):
         reading.only(self.name)
         return series.load(source, seed=plan.seed, progress=progress)
 
+    def again(self, recipe: Recipe, source: str | Path, progress: Progress) -> SeriesData:
+        data: SeriesData = super().again(recipe, source, progress)
+        if data.channels != (learnt := recipe.reader.channels):
+            raise InputError("data", came=f"{data.channels} channels", wanted=f"{learnt}, as was learnt")
+        return data
+
     def reader(self, data: SeriesData, reading: Reading, plan: Plan) -> Any:
         return Scaled.of(data.train.values)
 

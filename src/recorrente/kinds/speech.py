@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from recorrente.data import ragged, sound, speech
 from recorrente.data.mel import Mel, augmented
 from recorrente.data.progress import Progress
+from recorrente.data.source import of_known
 from recorrente.data.transcripts import Transcribed, TranscribedData
 from recorrente.kinds.base import Reading, Recipe
 from recorrente.kinds.transcribed import TranscribedKind, Transcriber
@@ -49,6 +51,10 @@ class Speech(TranscribedKind):
             seed=plan.seed,
             progress=progress,
         )
+
+    def as_learnt(self, reading: Reading, reader: Transcriber, source: str | Path) -> Reading:
+        encoding = None if of_known(source) else reading.encoding
+        return replace(reading, rate=reader.steps.rate, units=reader.units.name, encoding=encoding)
 
     def steps_in(self, sequence: NDArray[Any], how: Any) -> int:
         return 1 + int(len(sequence) / how / HOP)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,14 +16,16 @@ from recorrente import baselines
 from recorrente.data import clip, frames, groups, ragged, video
 from recorrente.data.frames import Frames
 from recorrente.data.progress import Progress
+from recorrente.data.source import of_known
 from recorrente.data.video import Clips, VideoData
+from recorrente.errors import InputError
 from recorrente.evaluation import Predictions, gradient_norms, step_by_step
 from recorrente.kinds.base import Prediction, Reading, Recipe
 from recorrente.kinds.classified import Ragged
 from recorrente.layers import Network
 from recorrente.training import Plan
 
-__all__ = ["Video"]
+__all__ = ["Video", "check_clip", "sampled_as"]
 
 SHOWN, GRADIENT_BATCH, LINEAR_SIDE = 3, 16, 32
 
@@ -56,6 +59,14 @@ class Video(Ragged):
             seed=plan.seed,
             progress=progress,
         )
+
+    def as_learnt(self, reading: Reading, reader: Frames, source: str | Path) -> Reading:
+        return sampled_as(reader, reading, source)
+
+    def again(self, recipe: Recipe, source: str | Path, progress: Progress) -> VideoData:
+        data: VideoData = super().again(recipe, source, progress)
+        check_clip(data.test.frames[0], recipe.reader)
+        return data
 
     def reader(self, data: VideoData, reading: Reading, plan: Plan) -> Frames:
         return Frames.of(data.train.frames, data.sampling)
@@ -128,6 +139,27 @@ class Video(Ragged):
         T = Counter(map(len, train.frames)).most_common(1)[0][0]
         chosen = [k for k, one in enumerate(train.frames) if len(one) >= T][:GRADIENT_BATCH]
         return ragged.one([recipe.reader(train.frames[k][:T]) for k in chosen], [train.labels[k] for k in chosen])
+
+
+def sampled_as(reader: Frames, reading: Reading, source: str | Path) -> Reading:
+    """How clips of another set become frames such as were learnt; those of a known set are frames already."""
+    if of_known(source):
+        return replace(reading, size=None, frame_rate=None, frames=None, encoding=None)
+    own = reader.sampling
+    return replace(reading, size=own.size, frame_rate=own.rate, frames=own.most)
+
+
+def check_clip(frames: NDArray[Any], reader: Frames) -> None:
+    """Refuses a set by one of its clips `(T, H, W, C)`, all of which are alike.
+
+    Raises:
+        InputError: another size or other colours than were learnt.
+    """
+    _, H, W, C = frames.shape
+    height, width = reader.sampling.size
+    if (height, width) != (H, W) or reader.colours != C:
+        wanted = f"{width}x{height} of {reader.colours}, as was learnt"
+        raise InputError("data", came=f"clips of {W}x{H} pixels of {C} colours", wanted=wanted)
 
 
 def _resampled(steps: NDArray[np.float32], count: int = 8) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from recorrente.data.progress import Progress
 from recorrente.data.transcripts import Transcribed, TranscribedData
 from recorrente.kinds.base import Reading, Recipe
 from recorrente.kinds.transcribed import TranscribedKind, Transcriber
+from recorrente.kinds.video import check_clip, sampled_as
 from recorrente.layers import Network
 from recorrente.training import Plan
 
@@ -53,6 +55,14 @@ class VisualSpeech(TranscribedKind):
             seed=plan.seed,
             progress=progress,
         )
+
+    def as_learnt(self, reading: Reading, reader: Transcriber, source: str | Path) -> Reading:
+        return sampled_as(reader.steps, replace(reading, units=reader.units.name), source)
+
+    def again(self, recipe: Recipe, source: str | Path, progress: Progress) -> TranscribedData:
+        data: TranscribedData = super().again(recipe, source, progress)
+        check_clip(data.test.sequences[0], recipe.reader.steps)
+        return data
 
     def steps_in(self, sequence: NDArray[Any], how: Any) -> int:
         return len(sequence)

@@ -1,0 +1,66 @@
+"""Marks by which it is seen whether data is still what a network learnt from and was tested on.
+
+Knows dataclasses of arrays, numbers and words; what they mean, each kind knows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import fields, is_dataclass
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+__all__ = ["TESTED", "changed", "marks"]
+
+PARTS = ("train", "validation", "test", "train_text", "held_out_text", "table.tracks")
+"""Where data has its parts; running text as it reads, and of a table, which is cut by time, all series."""
+TESTED = ("test", "held_out_text", "table.tracks")
+"""Those that hold what is tested on."""
+
+
+def marks(data: Any) -> dict[str, str]:
+    """A digest of the contents of each part, by its name; none of data that is made where it is read.
+
+    Example:
+        >>> from recorrente.data import image
+        >>> sorted(marks(image.load("digits")))
+        ['test', 'train']
+    """
+    return {name: _digest(part) for name in PARTS if (part := _part(data, name)) is not None}
+
+
+def changed(before: Mapping[str, str], data: Any, parts: Collection[str] = PARTS) -> list[str]:
+    """Which of the parts are not what they were; none where nobody marked them."""
+    return [name for name in parts if name in before and before[name] != _digest(_part(data, name))]
+
+
+def _part(data: Any, name: str) -> Any:
+    try:
+        return attrgetter(name)(data)
+    except AttributeError:
+        return None
+
+
+def _digest(part: Any) -> str:
+    sums = hashlib.blake2b(digest_size=16)
+    _add(sums, part)
+    return sums.hexdigest()
+
+
+def _add(sums: hashlib.blake2b, part: Any) -> None:
+    """Adds a part with its types and sizes, so that no two parts are told alike."""
+    if isinstance(part, np.ndarray):
+        sums.update(f"array {part.dtype.str} {part.shape}\n".encode())
+        sums.update(part.tobytes())
+    elif is_dataclass(part):
+        for one in fields(part):
+            _add(sums, getattr(part, one.name))
+    elif isinstance(part, tuple | list) and not all(isinstance(one, str | int) for one in part):
+        sums.update(f"{len(part)} items\n".encode())
+        for one in part:
+            _add(sums, one)
+    else:
+        sums.update(f"{part!r}\n".encode())
