@@ -194,6 +194,16 @@ def test_float64_is_float64_throughout() -> None:
     np.testing.assert_allclose(came, h, atol=1e-14)
 
 
+@pytest.mark.skipif(BACKEND == "jax", reason="JAX has float64 only where it was told so before it started")
+@pytest.mark.parametrize("name", NAMES)
+def test_integers_are_computed_in_the_policys_float64(name: str) -> None:
+    """Whole numbers below 2**24 are the same in float32: only the arithmetic differs."""
+    layer = pair(name, {"dtype": "float64"})[1]
+    x = np.random.default_rng(0).integers(-3, 4, (B, T, C))
+    came, wanted = (as_array(layer(keras.ops.convert_to_tensor(x, dtype))) for dtype in ("int32", "float64"))
+    np.testing.assert_allclose(came, wanted, atol=1e-15)
+
+
 @pytest.mark.skipif(BACKEND != "torch", reason="the others refuse a second derivative")
 @pytest.mark.parametrize("reset_after", [True, False])
 @pytest.mark.parametrize("name", NAMES)
@@ -244,6 +254,30 @@ def test_what_keras_broadcasts_is_what_it_stands_for(name: str) -> None:
     ):
         came, wanted = ours(some_x(), **one), theirs(some_x(), **whole)
         np.testing.assert_allclose(as_array(came), as_array(wanted), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="the others know the rows of every array")
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("rows", [1, B])
+def test_one_row_stands_for_all_where_nobody_knew_how_many_come(name: str, rows: int) -> None:
+    """Batches unknown when traced, of the state and of the mask; Keras' own loop takes no mask of one row."""
+    import tensorflow as tf
+
+    def run(layer: Any, x: Any, state: list[Any], mask: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(state)
+            y = layer(x, initial_state=state, mask=mask, training=True)
+            loss = tf.reduce_sum(y**2)
+        return y, tape.gradient(loss, state)
+
+    open_ = [(None, T, C), [(None, H)] * len(states(name)), (None, T)]
+    told = [tf.TensorSpec(open_[0]), [tf.TensorSpec(shape) for shape in open_[1]], tf.TensorSpec(open_[2], tf.bool)]
+    theirs, ours = pair(name, {"return_sequences": True, "recurrent_dropout": 0.4, "dropout": 0.2})
+    first, mask = [tf.constant(state[:rows]) for state in states(name).values()], MASKS["holes"][:rows]
+    came = tf.function(lambda *given: run(ours, *given), input_signature=told, autograph=False)(some_x(), first, mask)
+    wanted = run(theirs, tf.constant(some_x()), first, mask.repeat(B // rows, 0))
+    for one, other in zip([came[0], *came[1]], [wanted[0], *wanted[1]], strict=True):
+        np.testing.assert_allclose(as_array(one), as_array(other), rtol=2e-5, atol=1e-5)
 
 
 @pytest.mark.skipif(BACKEND == "jax", reason="its own loop takes no state of one row")

@@ -14,6 +14,7 @@ from torch import nn
 import recorrente
 import recorrente.keras as rk
 from recorrente.errors import InputError
+from recorrente.keras.exchange import Last, Sequences
 from recorrente.layers import Network
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*unclosed.*:ResourceWarning")
@@ -362,6 +363,21 @@ def test_tensorflows_operations_refuse_what_does_not_fit() -> None:
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
+def test_tensorflows_operations_say_that_memory_ran_out() -> None:
+    """Of an input without features, so that y alone is large, 2**52 bytes; there is room for the next output."""
+    import tensorflow as tf
+
+    from recorrente.keras.on_tensorflow import OPERATIONS
+
+    shapes = {"weight_ih": (1, 0), "weight_hh": (1, 1), "bias_ih": (0,), "bias_hh": (0,), "h0": (1, 1), "c0": (0,)}
+    given = {name: np.zeros(shape, "float32") for name, shape in (shapes | {"drop": (0,)}).items()}
+    given |= {"x": tf.zeros((1, 2**50, 0)), "lengths": np.zeros(1, "int64")}
+    about = {"cell": 0, "reverse": False, "threads": 1, "gates": [], "units": 0}
+    with pytest.raises(tf.errors.ResourceExhaustedError, match="OOM"):
+        OPERATIONS.recorrente_forward(**given, **about, saving=False)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
 def test_a_saved_model_of_tensorflow_answers_elsewhere(tmp_path: Path) -> None:
     """In a process that has no more of the model than its folder, once recorrente.keras is imported there."""
     read = [keras.layers.Embedding(20, 4, mask_zero=True), keras.layers.Bidirectional(rk.GRU(5, return_sequences=True))]
@@ -378,6 +394,28 @@ def test_a_saved_model_of_tensorflow_answers_elsewhere(tmp_path: Path) -> None:
     came = process(code)
     assert came.returncode == 0, came.stderr
     np.testing.assert_allclose(np.load(tmp_path / "said.npy"), wanted, atol=1e-6)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
+@pytest.mark.filterwarnings("ignore:(?s).*tf.lite.Interpreter is deprecated:UserWarning")
+def test_a_restored_model_goes_to_litert(tmp_path: Path) -> None:
+    """As the guide says; unrolled, for the loop itself asks the interpreter for TensorFlow's operations."""
+    import tensorflow as tf
+
+    if not hasattr(tf.lite, "Interpreter"):
+        pytest.skip("this TensorFlow has no interpreter")
+    path = str(tmp_path / "model.tflite")
+    model = keras.Sequential([keras.Input((4, 3), batch_size=1), rk.GRU(5, unroll=True), keras.layers.Dense(2)])
+    x = np.random.default_rng(6).standard_normal((1, 4, 3)).astype("float32")
+    wanted = said(model, x)
+    with pytest.raises(Exception, match="RecorrenteForward"):
+        model.export(path, format="litert", verbose=False)
+    rk.restore(model).export(path, format="litert", verbose=False)
+    runner = tf.lite.Interpreter(model_path=path)
+    runner.allocate_tensors()
+    runner.set_tensor(runner.get_input_details()[0]["index"], x)
+    runner.invoke()
+    np.testing.assert_allclose(runner.get_tensor(runner.get_output_details()[0]["index"]), wanted, atol=1e-6)
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
@@ -422,12 +460,33 @@ def small(layer: Any, *others: Any) -> Any:
             ),
             "two layers of one kind",
         ),
+        (lambda: "x", r"model: got a builtins\.str, wanted a layer"),
+        (lambda: nn.Linear(2, 3), r"model: got a torch\..*Linear, wanted a layer"),
+        (lambda: small(keras.layers.ReLU(max_value=6.0)), "max_value=None"),
+        (lambda: small(keras.layers.Softmax(axis=1)), "axis=-1"),
+        (lambda: small(keras.layers.Activation("gelu")), "relu, tanh, sigmoid or softmax"),
     ],
     ids=lambda case: case if isinstance(case, str) else "",
 )
 def test_what_would_be_another_network_in_torch_is_refused(model: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         rk.to_torch(model())
+
+
+def twice(layer: nn.Module) -> nn.Module:
+    return nn.Sequential(nn.Linear(3, 3), layer, nn.Linear(3, 3), layer)
+
+
+def tied() -> nn.Module:
+    module = nn.Sequential(nn.Embedding(9, 3), nn.Linear(3, 9))
+    module[1].weight = module[0].weight
+    return module
+
+
+def half_frozen() -> nn.Module:
+    module = nn.GRU(3, 4)
+    module.bias_hh_l0.requires_grad_(False)
+    return module
 
 
 @pytest.mark.parametrize(
@@ -441,12 +500,128 @@ def test_what_would_be_another_network_in_torch_is_refused(model: Any, said: str
         (lambda: recorrente.RNN(5, 5, credit=recorrente.credit.Truncated(3)), "credit=Truncated"),
         (lambda: Network(recorrente.GRU(3, 5), nn.Linear(15, 2), pooled=True), "pooled=True"),
         (lambda: nn.Sequential(nn.Dropout(0.5)), "no layer with weights"),
+        (lambda: nn.Sequential(nn.Tanh()), "no layer with weights"),
+        (lambda: twice(nn.Linear(3, 3)), "a Linear whose weight stands in the module twice"),
+        (lambda: twice(Sequences(recorrente.GRU(3, 3, batch_first=True))), "weight_ih_l0 stands in the module twice"),
+        (tied, "a Linear whose weight stands in the module twice"),
+        (lambda: nn.Embedding(9, 3, max_norm=1.0), r"max_norm=1\.0"),
+        (lambda: nn.Embedding.from_pretrained(torch.ones(9, 3), max_norm=1.0), r"max_norm=1\.0"),
+        (lambda: nn.Embedding(9, 3, padding_idx=0), "padding_idx=0, wanted padding_idx=None. Set it"),
+        (lambda: nn.Embedding(9, 3, scale_grad_by_freq=True), "scale_grad_by_freq=True"),
+        (half_frozen, "a GRU of which one bias is frozen"),
+        (lambda: Last(nn.LSTM(3, 4, batch_first=True, bidirectional=True)), "a layer that reads both ways"),
+        (lambda: nn.Linear(3, 4, device="meta"), "weight without numbers"),
+        (lambda: nn.LazyLinear(4), "weight without numbers"),
+        (lambda: nn.Linear(3, 4, dtype=torch.complex64), "weight of torch.complex64"),
+        (lambda: "x", r"module: got a builtins\.str, wanted a torch\.nn\.Module"),
+        (lambda: nn.Sequential(nn.Linear(3, 4), nn.Softmax(dim=1)), r"Softmax\(dim=-1\)"),
+        (lambda: nn.Sequential(nn.Linear(3, 4), nn.GELU()), "ReLU, Tanh, Sigmoid, Softmax"),
     ],
     ids=lambda case: case if isinstance(case, str) else "",
 )
 def test_what_would_be_another_network_in_keras_is_refused(module: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         rk.from_torch(module())
+
+
+def test_what_stands_twice_without_weights_stands_twice_in_keras() -> None:
+    layers = rk.from_torch(twice(nn.Dropout(0.4))).layers
+    assert [type(layer).__name__ for layer in layers] == ["Dense", "Dropout", "Dense", "Dropout"]
+    module, x = twice(nn.Tanh()), np.random.default_rng(3).standard_normal((2, 3)).astype("float32")
+    wanted = module(torch.from_numpy(x)).detach().numpy()
+    np.testing.assert_allclose(said(rk.from_torch(module), x), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh, nn.Sigmoid, lambda: nn.Softmax(dim=-1), nn.Identity])
+def test_activations_go_both_ways(activation: Any) -> None:
+    rows = Sequences(recorrente.GRU(4, 5, batch_first=True))
+    module = nn.Sequential(nn.Linear(3, 4), activation(), rows, activation())
+    x = np.random.default_rng(3).standard_normal((2, 7, 3)).astype("float32")
+    wanted = module(torch.from_numpy(x)).detach().numpy()
+    model = rk.from_torch(module)
+    np.testing.assert_allclose(said(model, x), wanted, atol=1e-6)
+    back = rk.to_torch(model)
+    np.testing.assert_allclose(back(torch.from_numpy(x)).detach().numpy(), wanted, atol=1e-6)
+    kept = [type(one) for one in back if not isinstance(one, nn.Linear | Sequences)]
+    assert kept == ([] if activation is nn.Identity else [type(activation())] * 2)
+
+
+@pytest.mark.parametrize(
+    ("layer", "kind"),
+    [
+        (lambda: keras.layers.Activation("linear"), nn.Identity),
+        (lambda: keras.layers.Identity(), nn.Identity),
+        (lambda: keras.layers.Activation(keras.ops.relu), nn.ReLU),
+        (lambda: keras.layers.ReLU(), nn.ReLU),
+        (lambda: keras.layers.Softmax(), nn.Softmax),
+        (lambda: keras.layers.Activation("softmax"), nn.Softmax),
+    ],
+)
+def test_layers_that_are_an_activation_go_to_torch(layer: Any, kind: type[nn.Module]) -> None:
+    model = small(rk.LSTM(4, return_sequences=True), layer())
+    x = np.random.default_rng(3).standard_normal((2, 7, 3)).astype("float32")
+    module = rk.to_torch(model)
+    assert type(module[1]) is kind
+    np.testing.assert_allclose(module(torch.from_numpy(x)).detach().numpy(), said(model, x), atol=1e-6)
+
+
+def test_frozen_is_frozen_in_keras(tmp_path: Path) -> None:
+    """A whole layer, a weight of one, one direction of two, one of the biases that Keras adds; and in a file, too."""
+    parts = [nn.LSTM(3, 4, batch_first=True), nn.GRU(4, 2, bidirectional=True), nn.RNN(4, 2), nn.Linear(2, 2)]
+    parts[0].requires_grad_(False)
+    for name, parameter in parts[1].named_parameters():
+        parameter.requires_grad_(not name.endswith("reverse"))
+    parts[2].bias_ih_l0.requires_grad_(False)
+    parts[3].weight.requires_grad_(False)
+    model = rk.from_torch(nn.Sequential(*parts))
+    lstm, both, simple, dense = model.layers
+    ways = [both.forward_layer.trainable, both.backward_layer.trainable]
+    assert [lstm.trainable, *ways, simple.trainable] == [False, True, False, True]
+    assert [len(one.trainable_weights) for one in (lstm, both, simple, dense)] == [0, 3, 3, 1]
+    assert dense.trainable_weights == [dense.bias]
+    assert len(model.trainable_weights) == 7
+    model.save(tmp_path / "model.keras")
+    assert not keras.saving.load_model(tmp_path / "model.keras").layers[0].trainable_weights
+
+
+def test_frozen_is_frozen_in_torch() -> None:
+    both = keras.layers.Bidirectional(rk.GRU(2, return_sequences=True))
+    model = small(rk.LSTM(4, return_sequences=True, trainable=False), both, rk.SimpleRNN(3), keras.layers.Dense(2))
+    both.backward_layer.trainable = False
+    model.layers[2].cell.kernel.trainable = False
+    model.layers[3].bias.trainable = False
+    lstm, gru, simple, dense = (
+        {name.removeprefix("layer."): parameter.requires_grad for name, parameter in part.named_parameters()}
+        for part in rk.to_torch(model)
+    )
+    assert not any(lstm.values())
+    assert gru == {name: not name.endswith("reverse") for name in gru}
+    assert simple == {name: name != "weight_ih_l0" for name in simple}
+    assert dense == {"weight": True, "bias": False}
+    model.trainable = False
+    assert not any(parameter.requires_grad for parameter in rk.to_torch(model).parameters())
+    assert rk.to_torch(small(keras.layers.Dense(2)))[0].weight.requires_grad
+
+
+def test_a_frozen_embedding_may_have_what_is_of_training_alone() -> None:
+    module = nn.Embedding(20, 3, padding_idx=0, scale_grad_by_freq=True)
+    module.weight.requires_grad_(False)
+    words = WORDS[:, 1]
+    model = rk.from_torch(module)
+    np.testing.assert_array_equal(said(model, words), module(torch.from_numpy(words)).numpy())
+    assert not model.trainable_weights
+    assert not rk.to_torch(model)[0].weight.requires_grad
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precisions_come_in_float32(dtype: torch.dtype) -> None:
+    parts = [nn.Embedding(20, 3), nn.LSTM(3, 4, batch_first=True), nn.GRU(4, 4, batch_first=True), nn.Linear(4, 2)]
+    module = nn.Sequential(*parts).to(dtype)
+    model = rk.from_torch(module)
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    module = module.float()
+    wanted = module[3](module[2](module[1](module[0](torch.from_numpy(WORDS)))[0])[0])
+    np.testing.assert_allclose(said(model), wanted.detach().numpy(), atol=1e-6)
 
 
 def test_the_last_output_alone_comes_back() -> None:
@@ -488,6 +663,17 @@ def test_float64_goes_both_ways() -> None:
     back = rk.to_torch(model)(torch.from_numpy(x)).detach().numpy()
     for came in (said(model, x), back) if BACKEND == "tensorflow" else (back,):  # torch's Dense of Keras' is of float32
         np.testing.assert_allclose(came, wanted, atol=1e-14)
+
+
+@pytest.mark.skipif(BACKEND == "jax", reason="JAX has float64 only where it was told so before it started")
+def test_what_stands_between_float64_layers_is_of_float64() -> None:
+    rows = Sequences(nn.GRU(4, 4, num_layers=2, dropout=0.2, batch_first=True))
+    module = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Dropout(0.2), rows, nn.Identity()).double()
+    x = np.random.default_rng(9).standard_normal((2, 7, 3))
+    model = rk.from_torch(module)
+    assert {layer.compute_dtype for layer in model.layers} == {"float64"}
+    if BACKEND == "tensorflow":  # torch's Dense of Keras' is of float32
+        np.testing.assert_allclose(said(model, x), module.eval()(torch.from_numpy(x)).detach().numpy(), atol=1e-14)
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="of JAX")

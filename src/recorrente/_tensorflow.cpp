@@ -63,8 +63,9 @@ class Run {
     return all;
   }
 
-  // Null where there are no elements, or no memory.
+  // Null where there are no elements, or no memory, or something went wrong before: TensorFlow would write over what that was.
   void* make(int output, int dtype, const std::vector<std::int64_t>& dims) {
+    if (!good()) return nullptr;
     std::size_t bytes = dtype == kUint8 ? 1 : dtype == kFloat ? 4 : 8;
     for (const std::int64_t d : dims) bytes *= d;
     const Tensor made(tf().AllocateOutput(context_, output, dtype, dims.data(), static_cast<int>(dims.size()), bytes, outcome_.get()));

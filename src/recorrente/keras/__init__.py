@@ -16,8 +16,10 @@ except ImportError as error:
 if int(keras.__version__.split(".")[0]) < 3:
     raise InputError("recorrente.keras", came=f"Keras {keras.__version__}", wanted="Keras 3", cure="Upgrade it.")
 
-from recorrente.keras.exchange import from_keras2, from_run, from_torch, to_torch
+from recorrente.keras.inward import from_run, from_torch
+from recorrente.keras.keras2 import from_keras2
 from recorrente.keras.layers import GRU, LSTM, SimpleRNN
+from recorrente.keras.outward import to_torch
 from recorrente.keras.swap import accelerate, explain, restore
 
 __all__ = [

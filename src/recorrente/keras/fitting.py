@@ -40,8 +40,11 @@ def whole_mask(x: Any, mask: Any) -> Any:
 
 
 def for_each_row(array: Any, x: Any) -> Any:
-    """`(B, N)` of an array that may come as `(1, N)`."""
-    if array.shape[0] != 1 or x.shape[0] == 1:
+    """`(B, N)` of an array that may come as `(1, N)`, which TensorFlow perhaps learns when it runs.
+
+    Its operation hands on what is whole then as it is, without a copy.
+    """
+    if array.shape[0] not in (1, None) or x.shape[0] == 1:
         return array
     return ops.broadcast_to(array, (ops.shape(x)[0], ops.shape(array)[1]))
 

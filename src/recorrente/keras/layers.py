@@ -77,7 +77,7 @@ class OnCore:
         states = fitting.whole_states(self.cell, sequences, states)
         if self.stateful and _backend.STATES_ARE_OVERWRITTEN:
             states = [ops.copy(state) for state in states]
-        dtype = _computed_in(sequences)
+        dtype = _computed_in(self.cell, sequences)
         weights = _backend.weights(self.cell, dtype)
         x, weights = self._dropped(sequences, weights) if training else (sequences, weights)
         drop = self._recurrent_mask(x, states[0]) if training else None
@@ -106,7 +106,7 @@ class OnCore:
         if not isinstance(drawn, list):
             return x * drawn[:, None, :], weights
         parts = [x * one[:, None, :] for one in order.by_gate(self.cell, drawn)]
-        weights = order.weights(self.cell, _computed_in(x))
+        weights = order.weights(self.cell, _computed_in(self.cell, x))
         return ops.concatenate(parts, axis=-1), weights._replace(weight_ih=order.apart(weights.weight_ih, len(parts)))
 
     def _recurrent_mask(self, x: Any, h: Any) -> Any:
@@ -139,10 +139,10 @@ class OnCore:
         return last, last
 
 
-def _computed_in(x: Any) -> str:
-    """The dtype of the arithmetic: that of the policy, and float32 where that is a half precision."""
-    dtype = keras.backend.standardize_dtype(x.dtype)
-    return dtype if dtype in ("float32", "float64") else "float32"
+def _computed_in(cell: Any, x: Any) -> str:
+    """The dtype of the arithmetic: float64 where the policy or x is, integers too, and float32 for all else."""
+    dtypes = cell.compute_dtype, keras.backend.standardize_dtype(x.dtype)
+    return "float64" if "float64" in dtypes else "float32"
 
 
 def _refuse_other_backend(x: Any) -> None:

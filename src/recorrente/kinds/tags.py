@@ -168,7 +168,7 @@ class Tags(Ragged):
 def _items(one: str | Path, recipe: Recipe) -> list[tuple[tuple[str, ...], Path | None]]:
     path = Path(one)
     found = isinstance(one, Path) or is_file(one)
-    lines = read_text(path, recipe.reading.encoding).splitlines() if found else [str(one)]
+    lines = read_text(path, recipe.reading.encoding).split("\n") if found else [str(one)]
     sentences = [tuple(split_words(line)) for line in lines]
     if not any(sentences):
         raise InputError("text", came=repr(str(one)), wanted="a text with a word in it")
