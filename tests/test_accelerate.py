@@ -126,6 +126,14 @@ def test_importing_the_files_does_not_hide_the_functions():
     assert recorrente.explain is recorrente.paths.explain
 
 
+def test_explain_says_of_a_layer_in_a_model_what_it_says_of_it_alone():
+    layer, x = recorrente.LSTM(4, 64, proj_size=32), torch.randn(1, 3, 4)
+    for grad in (True, False):
+        with torch.set_grad_enabled(grad):
+            (alone,), (inside,) = (recorrente.explain(of, x).layers for of in (layer, nn.Sequential(layer)))
+        assert alone.path == inside.path == ("native" if grad else "torch")
+
+
 def test_explain_leaves_the_model_as_it_was():
     stream = recorrente.Stateful(recorrente.GRU(3, 4, zoneout=0.5))
     model, x = nn.Sequential(nn.BatchNorm1d(3), stream), torch.randn(5, 3)
@@ -133,6 +141,9 @@ def test_explain_leaves_the_model_as_it_was():
     assert [way.path for way in recorrente.explain(model, x).layers] == ["native"]
     assert stream.state is None
     assert torch.equal(torch.get_rng_state(), random)
+    y = model.eval()(x)
+    recorrente.explain(model, x)  # which changes no buffer that the graph of y holds
+    y.sum().backward()
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 

@@ -134,12 +134,12 @@ def test_a_gradient_under_vmap_is_torchs(name):
     assert_same(*found)
 
 
-@pytest.mark.parametrize("rule", [Checkpointed(3), Recompute()])
-def test_many_gradients_at_once_through_segments_are_refused(rule):
+@pytest.mark.parametrize("rule", [Checkpointed(3), Recompute(), Rtrl()])
+def test_many_gradients_at_once_through_a_rule_are_refused(rule):
     x = some(T, B, C).requires_grad_()
     for cell in (cells.GRU(), cells.Elman(torch.sin)):
         y, _ = Recurrent(cell, C, H, credit=rule).double()(x)
-        with pytest.raises(InputError, match="is_grads_batched: got True, through Checkpointed"):
+        with pytest.raises(InputError, match=r"is_grads_batched: got True, or vmap, through (Checkpointed|Rtrl)"):
             torch.autograd.grad(y, x, torch.stack([torch.ones_like(y)] * 2), is_grads_batched=True)
 
 
@@ -160,6 +160,8 @@ def test_a_layer_is_one_node_for_torch_fx():
     graph = torch.fx.symbolic_trace(model)
     assert [node.target for node in graph.graph.nodes if node.op == "call_module"] == ["first", "second"]
     assert torch.equal(graph(x, lengths), model(x, lengths))
+    with pytest.raises(InputError, match=r"root: got GRU\(6, 5\), wanted a model around it"):
+        torch.fx.symbolic_trace(recorrente.GRU(C, H))
     plain = torch.fx.symbolic_trace(nn.Sequential(recorrente.RNN(C, H)))
     assert torch.equal(plain(x)[0], plain.get_submodule("0")(x)[0])
 

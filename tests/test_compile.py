@@ -96,6 +96,14 @@ def test_two_sweeps_that_a_compiler_makes_one_go_back_each_as_if_alone(kind):
     assert_close(dict(enumerate(came)), dict(enumerate(right)))
 
 
+def test_a_stream_is_compiled_whole():
+    torch._dynamo.reset()
+    plain, stream = (recorrente.Stateful(recorrente.GRU(4, 5)) for _ in range(2))
+    stream.load_state_dict(plain.state_dict())
+    compiled, x = torch.compile(stream, fullgraph=True, backend="aot_eager"), torch.randn(6, 3, 4)
+    assert all(torch.equal(compiled(part), plain(part)) for part in x.split(2))
+
+
 @pytest.mark.skipif(" " in torch.__file__, reason="inductor's linker command splits torch's own path at its spaces")
 def test_compile_with_inductor():
     """The default backend, forward and backward, once: its compiler is slow."""

@@ -115,7 +115,8 @@ def test_a_shape_starts_as_it_says():
 @pytest.mark.parametrize("start", [initial.orthogonal, initial.identity])
 def test_where_there_is_no_state_matrix_nothing_is_written_in_vain(start):
     normed = nn.utils.parametrizations.weight_norm(nn.GRU(3, 4), "weight_hh_l0")
-    for layer in (nn.Sequential(nn.GRU(3, 4)), normed):
+    half = nn.utils.parametrizations.weight_norm(nn.GRU(3, 4, 2), "weight_hh_l0")
+    for layer in (nn.Sequential(nn.GRU(3, 4)), normed, half):
         with pytest.raises(InputError, match=r"layer: got .* wanted a recurrent layer with weight_hh of its own"):
             start(layer)
 

@@ -308,6 +308,7 @@ def test_a_few_steps_under_a_projection_go_to_torch():
         x = torch.randn(1, 2, C)
         assert all(torch.equal(one, two) for one, two in zip(flat(ours(x)), flat(torchs(x)), strict=True))
         assert ours.path(torch.randn(2, 1, C))[0] == "native"
+        assert ours(torch.zeros(0, 2, C))[0].shape == (0, 2, 32)  # which torch refuses
     assert ours.path(torch.randn(1, 2, C))[0] == "native"  # one that learns
 
 

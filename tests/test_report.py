@@ -173,4 +173,4 @@ def test_pictures_that_were_left_out_are_listed(copy, skipped):
     if skipped:
         (copy / "metrics.json").write_text(json.dumps(metrics | {"skipped": skipped}))
     told = [text for text in Page(report.write(copy)).text if "could not be read" in text]
-    assert told == [f"{len(skipped)} pictures could not be read: {one}" for one in skipped]
+    assert told == [f"{len(skipped)} that could not be read: {one}" for one in skipped]

@@ -86,6 +86,7 @@ bool fits(const View& v, const View& like, std::int64_t T, std::int64_t B, std::
 
 // Places in `Inputs` and in `Way` of native.py.
 constexpr int kX = 0, kWeightIh = 1, kWeightHh = 2, kBiasIh = 3, kBiasHh = 4, kH0 = 5, kC0 = 6, kFirst = 7;
+constexpr int kMark = 1;  // MARK there
 constexpr int kLengths = 0, kMasks = 1, kCell = 5, kReverse = 6;  // masks: up to the cell
 
 struct Inputs {
@@ -185,8 +186,7 @@ nb::object plain_forward(nb::tuple inputs, nb::tuple way, bool saving, int threa
   nb::object made_y = make(&y, like, p.dtype, p.T, p.B, p.H), made_h = make(&h_n, like, p.dtype, p.B, p.H);
   nb::object made_c = has_c(p.cell) ? make(&c_n, like, p.dtype, p.B, p.H) : nb::none();
   nb::object made_saved = nb::none();
-  // One byte more, which is not the core's: null means something to it, and the operator marks there that it was used up.
-  if (saving) made_saved = nb::cast(take(saved_bytes(p) + 1)), call.saved = address_of(made_saved);
+  if (saving) made_saved = nb::cast(take(saved_bytes(p) + kMark)), call.saved = address_of(made_saved);
   call.weights = in.weights(), call.x = in.of[kX].sequence(), call.h0 = in.of[kH0].state(), call.c0 = in.of[kC0].state();
   call.y = {y, p.B * p.H, p.H}, call.h_n = {h_n, p.H}, call.c_n = {c_n, p.H};
   run(call);

@@ -159,12 +159,14 @@ def _open_reset(layer: nn.Module) -> None:
 
 def _squares(layer: nn.Module) -> list[Tensor]:
     """W_hh of each gate, of all layers and directions: `(H, H)`, or `(H, P)` under a projection."""
-    found = [gate for weight in _named(layer, "weight_hh") for gate in weight.split(layer.hidden_size)]
-    if not found:
+    found = list(_named(layer, "weight_hh"))
+    if not found or any(
+        "weight_hh" in name and not name.startswith("weight_hh") for name, _ in layer.named_parameters()
+    ):
         cure = "Give the layer itself, before its weights are parametrized"
         came = f"a {type(layer).__name__} without"
         raise InputError("layer", came=came, wanted="a recurrent layer with weight_hh of its own", cure=cure)
-    return found
+    return [gate for weight in found for gate in weight.split(layer.hidden_size)]
 
 
 def _named(layer: nn.Module, start: str) -> Iterator[Tensor]:

@@ -258,7 +258,10 @@ class _Layer(nn.Module):
         """One node for this layer in a graph that torch.fx records, as torch has for its own."""
         said = {name: value for name, value in how.items() if value is not None and value is not False}
         given = (x,) if state is None else (x, state)
-        return x.tracer.create_proxy("call_module", x.tracer.path_of_module(self), given, said)  # type: ignore[attr-defined]
+        tracer: Any = x.tracer
+        if tracer.root is self:
+            raise InputError("root", came=repr(self), wanted="a model around it: torch.nn.Sequential(layer), say")
+        return tracer.create_proxy("call_module", tracer.path_of_module(self), given, said)
 
     def _refuse(self, x: Tensor) -> None:
         """Refuses an `x` that does not fit the parameters."""
@@ -301,7 +304,8 @@ def _lengths(lengths: Tensor | Sequence[int], T: int, B: int) -> Tensor:
 
 def _as_integers(lengths: Any) -> Tensor:
     try:
-        return torch.tensor(lengths, device="cpu")  # a copy: who changes an array before backward changes nothing here
+        made = torch.as_tensor(lengths, device="cpu")
+        return made.clone() if hasattr(lengths, "__array_interface__") else made  # which may be changed before backward
     except (TypeError, ValueError, RuntimeError):
         raise InputError("lengths", came=repr(lengths), wanted="integers, one a row") from None
 
@@ -427,8 +431,10 @@ class TorchLayer(_Layer):
         return ("torch" if tracing() and torch_can() else "reference"), special
 
     def _steps(self, x: Tensor) -> int | None:
-        """T, or of a packed input those of all rows; None where a compiler is not to ask."""
-        return None if torch.compiler.is_compiling() else x.shape[1 if self.batch_first and x.dim() == 3 else 0]
+        """T, or of a packed input those of all rows; None where nobody is to ask, or there are none, as torch wants."""
+        if torch.compiler.is_compiling() or tracing() or not x.dim():
+            return None
+        return x.shape[1 if self.batch_first and x.dim() == 3 else 0] or None
 
     def forward(
         self,

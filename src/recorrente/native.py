@@ -162,7 +162,8 @@ N_INPUTS, N_WAY = len(Inputs._fields), len(Way._fields)
 OWN, RESTARTS = slice(7, 11), slice(11, 13)  # of Inputs: a cell's weights beside torch's, and what it restarts from
 FEWEST = 7  # of Inputs, which are all that most sweeps have
 NOTHING = torch.empty(0, dtype=torch.uint8, device="cpu")  # what is saved for no backward pass
-FRESH, USED = 0, 1  # the last of the bytes that the operator saves, before a backward pass and after it
+MARK = 1  # byte more than the core asks for, so that there is one: null means something to it
+FRESH, USED = 0, 1  # what the operator writes there, before a backward pass and after it
 
 
 def given(x: Tensor, state: State, weights: Weights, along: Along) -> Inputs:
@@ -477,7 +478,7 @@ def forward(
     if y is None:
         y = unwritten((T, B, H), x)
     h_n, c_n = x.new_empty((B, H)), x.new_empty((B, H)) if way.cell in _WITH_C else None
-    saved = buffer(problem.saved_bytes() + 1) if saving else NOTHING  # see _tensors.cpp
+    saved = buffer(problem.saved_bytes() + MARK) if saving else NOTHING
     out = [*_sequence(y), *_state(h_n), *_state(c_n), _pointer(saved)]
     call: list[Any] = [*pointers, *out, _further(inputs, way, replay=replay)]
     _core.forward(problem, *call)
@@ -670,7 +671,7 @@ def _taken(saved: Tensor) -> Tensor | None:
     A compiler makes one sweep of two that read the same, whose backward passes then meet here.
     """
     saved = unshared(saved)
-    if int(saved[-1]) != FRESH:
+    if int(saved[-1]) == USED:
         return None
     saved[-1] = USED
     return saved
@@ -690,7 +691,7 @@ def _bytes_saved(cell: int, x: Tensor, H: int) -> Any:
         return library.get_ctx().new_dynamic_size()
     except DynamicOutputShapeException:
         T, B, C = x.shape
-        return _core.Problem(cell, DTYPES[x.dtype], T, B, C, H).saved_bytes() + 1
+        return _core.Problem(cell, DTYPES[x.dtype], T, B, C, H).saved_bytes() + MARK
 
 
 def _sweep_backward_shapes(*arguments: Any) -> list[Tensor]:

@@ -62,7 +62,7 @@ class Noise:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickle and copy: where there is none, `QUIET` itself, which layers know at a glance."""
-        return _again, (self.input_dropout, self.recurrent_dropout, self.zoneout, self.weight_dropout)
+        return _again, (type(self), self.input_dropout, self.recurrent_dropout, self.zoneout, self.weight_dropout)
 
     def __repr__(self) -> str:
         said = {name: value for name, value in vars(self).items() if value}
@@ -112,8 +112,8 @@ QUIET = Noise()
 """None of it."""
 
 
-def _again(*chances: Any) -> Noise:
-    made = Noise(*chances)
+def _again(kind: type[Noise], *chances: Any) -> Noise:
+    made = kind(*chances)
     return QUIET if made == QUIET else made
 
 

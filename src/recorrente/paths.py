@@ -98,18 +98,20 @@ def explain(module: nn.Module, *inputs: Any, **keywords: Any) -> Explanation:
 
 @contextmanager
 def _unchanged(module: nn.Module) -> Iterator[None]:
-    """Afterwards buffers, kept states and torch's random numbers are as they were."""
-    buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
+    """Runs on copies of the buffers; afterwards they, kept states and the CPU's random numbers are as they were."""
+    buffers = [(part, dict(part._buffers)) for part in module.modules()]
     states = [(part, part.state) for part in module.modules() if isinstance(part, Stateful)]
     try:
+        for part, own in buffers:
+            part._buffers.update({name: None if one is None else one.detach().clone() for name, one in own.items()})
         with torch.random.fork_rng(devices=[]):
             yield
     finally:
-        with torch.no_grad():
-            for buffer, before in buffers:
-                buffer.copy_(before)
-        for part, state in states:
-            part.state = state
+        for part, own in buffers:
+            part._buffers.clear()
+            part._buffers.update(own)
+        for kept, state in states:
+            kept.state = state
 
 
 def _where(name: str, layer: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any], grad: bool) -> Where:
@@ -117,7 +119,8 @@ def _where(name: str, layer: nn.Module, inputs: tuple[Any, ...], keywords: dict[
     if not isinstance(given, Tensor | PackedSequence):
         raise InputError("inputs", came=repr(given)[:60], wanted="what the layer would be called with: an input first")
     x = given.data if isinstance(given, PackedSequence) else given
-    path, reason = _path(layer, x, **{name: keywords.get(name) is not None for name in ("lengths", "reset")})
+    with torch.set_grad_enabled(grad):
+        path, reason = _path(layer, x, **{name: keywords.get(name) is not None for name in ("lengths", "reset")})
     if path == "native":
         saves = grad and any(tensor.requires_grad for tensor in (x, *layer.parameters()))
         reason = "saves for the backward pass" if saves else "saves nothing, for no gradient can come"

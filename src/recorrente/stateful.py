@@ -45,7 +45,8 @@ class Stateful(nn.Module):
         Raises:
             InputError: another number of rows than the state has.
         """
-        self._leave_inference_mode()
+        if not torch.compiler.is_compiling():
+            self._leave_inference_mode()
         kept, rows = self._parts(), self._rows(x)
         has = kept[0].shape[1] if kept and kept[0].dim() == 3 else None
         if kept and rows != has:
@@ -102,7 +103,7 @@ class Stateful(nn.Module):
     def _leave_inference_mode(self) -> None:
         """What was kept there may be no part of a graph: a copy may."""
         kept = self._parts()
-        if not torch.is_inference_mode_enabled() and any(part.is_inference() for part in kept):
+        if kept and kept[0].is_inference() and not torch.is_inference_mode_enabled():
             self._replace(tuple(part.clone() for part in kept))
 
     def _replace(self, parts: State) -> None:

@@ -19,7 +19,7 @@ from recorrente.notation import State, Weights
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["Along", "Credit", "Sweep", "cut", "mixed", "reference", "said", "shares"]
+__all__ = ["Along", "Credit", "Masks", "Sweep", "along_of", "cut", "masks_of", "mixed", "reference", "said", "shares"]
 
 
 class Along(TypedDict, total=False):

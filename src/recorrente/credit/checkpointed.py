@@ -17,6 +17,7 @@ from torch.utils.weak import TensorWeakRef
 from recorrente import native
 from recorrente.cells import Cell
 from recorrente.compiling import keep_apart
+from recorrente.credit.once import refuse_beyond
 from recorrente.errors import InputError
 from recorrente.memory import unwritten, unwritten_like
 from recorrente.notation import State, Weights
@@ -231,7 +232,7 @@ class _OnCore(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor | None, *dstate: Tensor | None) -> tuple[Any, ...]:
-        _refuse_beyond((dy, *dstate))
+        refuse_beyond((dy, *dstate), "Checkpointed or Recompute")
         (code, reverse, n, parts, count), (*saved,) = ctx.call, ctx.saved_tensors
         inputs, states = native.N_INPUTS, native.N_INPUTS + parts
         whole, kept, masks = native.Inputs(*saved[:inputs]), saved[inputs:states], saved[states : states + count]
@@ -290,15 +291,6 @@ def _piece(
     return whole._replace(x=whole.x[first:end], h0=kept[0][i], c0=c0), native.way(code, cut(along, first, end))
 
 
-def _refuse_beyond(gradients: Sequence[Tensor | None]) -> None:
-    if not native.beyond(gradients):
-        return
-    again = torch.is_grad_enabled()
-    name, cure = "create_graph" if again else "is_grads_batched", "Full() can be differentiated again"
-    came = "True, through Checkpointed or Recompute"
-    raise InputError(name, came=came, wanted="False", cure=cure if again else "Full() takes many gradients at once")
-
-
 class _Function(torch.autograd.Function):
     """`Segments` as one node of autograd. Its inputs after the first: x, the weights, the state, the restart if any."""
 
@@ -322,7 +314,7 @@ class _Function(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor | None, *dstate: Tensor | None) -> tuple[Any, ...]:
-        _refuse_beyond((dy, *dstate))
+        refuse_beyond((dy, *dstate), "Checkpointed or Recompute")
         masks, (x, *rest) = ctx.saved_tensors[: ctx.count], ctx.saved_tensors[ctx.count :]
         run, S = replace(ctx.run, along=along_of(masks, ctx.run.along["reverse"])), len(dstate)
         same, parts = rest[:-S], rest[-S:]  # what every segment reads: the weights and the restart

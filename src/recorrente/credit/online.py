@@ -17,6 +17,7 @@ from torch.nn.functional import linear
 
 from recorrente.cells import Cell
 from recorrente.compiling import keep_apart
+from recorrente.credit.once import refuse_beyond
 from recorrente.credit.order import turned, turned_along
 from recorrente.errors import InputError
 from recorrente.native import transform
@@ -234,12 +235,12 @@ class Learner:
         nothing = self.rule.nothing(self.cell, x, self.state)
         self.influence = torch.where(reset.view(-1, *[1] * (nothing.dim() - 1)), nothing, self.influence)
 
-    def stay(self, rows: Tensor, state: State, influence: Tensor | None) -> None:
+    def _stay(self, rows: Tensor, state: State, influence: Tensor | None) -> None:
         """Puts rows back to where they were before the step: past its end nothing of a row may grow."""
-        if influence is None or self.influence is None:
-            return
-        self.state = tuple(torch.where(rows[:, None], old, new) for old, new in zip(state, self.state, strict=True))
-        self.influence = torch.where(rows.view(-1, *[1] * (influence.dim() - 1)), influence, self.influence)
+        assert self.influence is not None
+        old = torch.zeros_like(self.influence) if influence is None else influence
+        self.state = tuple(torch.where(rows[:, None], was, new) for was, new in zip(state, self.state, strict=True))
+        self.influence = torch.where(rows.view(-1, *[1] * (old.dim() - 1)), old, self.influence)
 
     def gradient(self, dh: Tensor, *rest: Tensor) -> Weights:
         """The share of this step in the weights' gradient, from dL/dh of it (and dL/dc, if the loss has one)."""
@@ -282,9 +283,7 @@ class _Function(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, dy: Tensor, *dstate: Tensor) -> tuple[Tensor | None, ...]:
         rule, cell, reverse, count = ctx.call
-        if torch.is_grad_enabled():
-            cure = "Full() can be differentiated again"
-            raise InputError("create_graph", came=f"True, through {rule!r}", wanted="False", cure=cure)
+        refuse_beyond((dy, *dstate), repr(rule))
         masks, tensors = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
         x, weights, state, restart = _parted(cell, tensors)
         along, lengths = along_of(masks, reverse, restart), masks[0]
@@ -310,16 +309,17 @@ def _forward_in_time(
     T, B, _ = x.shape
     lengths, reset, zone, drop = along.get("lengths"), along.get("reset"), along.get("zone"), along.get("drop")
     ends = torch.full((B,), T, device=x.device) if lengths is None else lengths.to(x.device)
+    shortest = int(ends.min()) if B else T
     dx, total = torch.zeros_like(x), [None if part is None else torch.zeros_like(part) for part in learner.weights]
     start = [torch.where(ends[:, None] == 0, d, 0) for d in dstate]
     restart = [torch.zeros_like(d) for d in dstate]
     for t in range(T):
         going, ending = (ends > t)[:, None], (ends == t + 1)[:, None]
         staying = None if zone is None else tuple(None if z is None else z[t] for z in zone)
-        before = learner.state, learner.influence
+        before = (learner.state, learner.influence) if t >= shortest else None
         learner.step(torch.where(going, x[t], 0), reset=None if reset is None else reset[t], drop=drop, zone=staying)
-        if lengths is not None:
-            learner.stay(ends <= t, *before)
+        if before is not None:
+            learner._stay(ends <= t, *before)
         d = [torch.where(ending, part, 0) for part in dstate]
         d[0] = d[0] + torch.where(going, dy[t], 0)
         dweights, dbegin = learner.both_gradients(tuple(d))

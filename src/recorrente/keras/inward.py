@@ -30,10 +30,9 @@ def from_torch(module: nn.Module) -> keras.Sequential:
     """A network of torch's as a built Keras model with copies of its weights.
 
     Knows RNN, GRU, LSTM, Linear, Embedding, Dropout, ReLU, Tanh, Sigmoid, Softmax and Identity, a Sequential of those,
-    what `to_torch` gives, and our `Network`.
-    Every layer of a stack becomes a Keras layer of its own, both directions a `Bidirectional`; they are ours. Recurrent
-    layers give the outputs of all steps; a `Network` gives, as its `last` does, the head's output after the last one.
-    Rates of dropout come along.
+    what `to_torch` gives, and our `Network`. Every layer of a stack becomes a Keras layer of its own, both
+    directions a `Bidirectional`; they are ours. Recurrent layers give the outputs of all steps; a `Network` gives,
+    as its `last` does, the head's output after the last one. Rates of dropout come along.
 
     Raises:
         InputError: a module that Keras' layers cannot be.
@@ -75,9 +74,9 @@ def _refuse_shared(modules: list[nn.Module]) -> None:
     seen: set[int] = set()
     for module in modules:
         for name, parameter in module.named_parameters(remove_duplicate=False):
-            if id(parameter) in seen:
+            if parameter.requires_grad and id(parameter) in seen:
                 came = f"a {type(module).__name__} whose {name} stands in the module twice"
-                cure = "copy.deepcopy(layer) makes a layer of its own, which learns by itself."
+                cure = "copy.deepcopy(layer) learns by itself; freeze it where only answers are wanted."
                 raise InputError("module", came=came, wanted="each weight once", cure=cure)
             seen.add(id(parameter))
 

@@ -140,7 +140,7 @@ class OnCore:
 
 
 def _computed_in(cell: Any, x: Any) -> str:
-    """The dtype of the arithmetic: float64 where the policy or x is, integers too, and float32 for all else."""
+    """The dtype of the arithmetic: float64 where the policy or x is, else float32; integers go by the policy."""
     dtypes = cell.compute_dtype, keras.backend.standardize_dtype(x.dtype)
     return "float64" if "float64" in dtypes else "float32"
 

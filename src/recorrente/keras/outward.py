@@ -53,9 +53,8 @@ def _module(model: Any) -> nn.Module:
     """What a layer or a Sequential becomes, the frozen variables in it frozen."""
     if isinstance(model, keras.Sequential):
         return nn.Sequential(*[to_torch(layer) for layer in model.layers])
-    for kind, made in _WITHOUT_WEIGHTS.items():
-        if isinstance(model, kind):
-            return made(model)
+    if made := _WITHOUT_WEIGHTS.get(type(model)):  # not what is made of one: SpatialDropout1D drops otherwise
+        return made(model)
     if not model.built:
         raise InputError(model.name, came="a layer that is not built", wanted="one with weights", cure="Call it once.")
     if isinstance(model, keras.layers.Dense):
