@@ -29,6 +29,7 @@ from recorrente.data.source import below
 from recorrente.errors import InputError
 from recorrente.kinds.base import OF_SOME
 from recorrente.kinds.language import LENGTHS
+from recorrente.runs import WRITTEN
 
 COMMANDS = ("train", "evaluate", "predict", "generate", "inspect", "data", "info")
 
@@ -452,6 +453,40 @@ def test_other_pictures_are_scored_as_predict_reads_them(command, run_folder, tm
     assert (scores["test_size"], scores["split"]) == (50, "the folder test/")
 
 
+def test_pictures_that_only_lie_elsewhere_now_are_tested_in_the_part_that_they_had(tmp_path):
+    folder = pictures(tmp_path / "mine", image.load("digits").train.subset(slice(0, 300)))
+    trained = recorrente.train(
+        folder, out=tmp_path / "run", shape=recorrente.Shape(hidden=8), plan=recorrente.Plan(epochs=1)
+    )
+    scores = trained.evaluate()
+    folder.rename(tmp_path / "moved")
+    assert recorrente.load(tmp_path / "run").evaluate(tmp_path / "moved") == scores
+    assert scores["test_size"] == 60
+
+
+def test_a_run_whose_gated_cell_was_given_an_activation_is_read(run_folder, tmp_path):
+    run = Path(shutil.copytree(run_folder, tmp_path / "run"))
+    config = json.loads((run / "config.json").read_text())
+    config["network"] |= {"cell": "gru", "activation": "relu"}
+    (run / "config.json").write_text(json.dumps(config))
+    assert recorrente.recipe.of_run(run).shape == recorrente.Shape(**{**config["network"], "activation": "tanh"})
+
+
+def test_all_that_a_run_writes_goes_when_it_is_overwritten(tmp_path):
+    run = tmp_path / "run"
+    recorrente.train(
+        "digits",
+        out=run,
+        shape=recorrente.Shape(hidden=8),
+        plan=recorrente.Plan(epochs=1),
+        watch_gradient=True,
+    )
+    recorrente.recipe.draw_inspection(run, recorrente.recipe.inspect(run))
+    left = {path for path in run.rglob("*") if path.is_file()}
+    assert {"gradient.csv", "inspection.json", "report.html"} <= {path.name for path in left}
+    assert left == {path for pattern in (*WRITTEN, "config.json") for path in run.glob(pattern)}
+
+
 def test_a_set_of_arrays_is_brought_to_the_brightness_that_was_learnt_or_refused(tmp_path):
     digits = image.load("digits")
     folder = pictures(tmp_path / "bright", digits.train.subset(slice(0, 300)))
@@ -481,9 +516,9 @@ def test_texts_and_tagged_words_that_nobody_divided_are_scored_whole(tmp_path):
     )
     words = "".join(f"the\tDET\ncat\tNOUN\n{verb}\tVERB\n\n" for verb in ("sleeps", "runs", "eats", "sees") * 5)
     for name, content, count in (("a.csv", f"note,mood\n{texts}", 20), ("a.conllu", words, 60)):
-        for place in ("learnt", "other"):
+        for place, thing in (("learnt", "cat"), ("other", "dog")):
             (tmp_path / place).mkdir(exist_ok=True)
-            (tmp_path / place / name).write_text(content)
+            (tmp_path / place / name).write_text(content.replace("cat", thing).replace("visit", f"{thing} visit"))
         kind = kinds.find(tmp_path / "learnt" / name).kind
         shape = recipe.default_shape(kind=kind, hidden=4, embedding=4)
         plan = recipe.default_plan(name, kind=kind, epochs=1)

@@ -1,6 +1,7 @@
 """Tables of numbers over time: what is found by looking, what is mended and told, what is refused."""
 
-from datetime import datetime, timedelta
+import re
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -197,6 +198,16 @@ def test_an_hour_that_is_there_twice_makes_no_series(tmp_path, column):
     assert [len(track) for track in table.tracks] == [336]
 
 
+def test_a_shop_that_came_later_is_a_series_though_few_times_are_there_twice(tmp_path):
+    days = [str(date(2024, 1, 1) + timedelta(days=k)) for k in range(300)]
+    lines = [f"{day},Centro,{k % 7}" for k, day in enumerate(days)] + [
+        f"{day},Lapa,{k}" for k, day in enumerate(days[-20:])
+    ]
+    table = read(csv(tmp_path, ["day,shop,sold", *lines]), Asked())
+    assert table.columns.groups == ("shop",)
+    assert [len(track) for track in table.tracks] == [300, 20]
+
+
 def test_more_shops_than_a_network_is_told_as_words_are_series(tmp_path):
     shops = [f"Loja do Bairro {k}" for k in range(30)]
     lines = [f"2024-01-{day + 1:02},{shop},{day * k % 7}" for day in range(20) for k, shop in enumerate(shops)]
@@ -310,6 +321,14 @@ def test_a_number_of_the_other_mark_is_bad(tmp_path):
     with pytest.raises(InputError, match=r"row 4, sold: '3\.5'"):
         read(path, Asked())
     assert np.isnan(read(path, Asked(skip_bad=True)).tracks[0].targets[2, 0])
+
+
+@pytest.mark.parametrize("cell", ["n.d.", "..", "3, est."])
+def test_a_cell_that_is_no_number_but_has_a_mark_is_bad(tmp_path, cell):
+    path = of_days(tmp_path, ["1,5", cell, *(f"{k},5" for k in range(22))])
+    with pytest.raises(InputError, match=rf"row 3, sold: '{re.escape(cell)}'"):
+        read(path, Asked())
+    assert np.isnan(read(path, Asked(skip_bad=True)).tracks[0].targets[1, 0])
 
 
 def test_another_table_is_read_with_the_mark_that_was_learnt(tmp_path):

@@ -316,7 +316,9 @@ def _from_config(config: dict[str, Any], folder: Path) -> Recipe:
         data, task = config["data"], dict(config["task"])
         task.pop("name")
         kind: Kind = kinds.of_name(data["kind"])
-        reading = dict(data.get("reading", {}))
+        reading, network = dict(data.get("reading", {})), dict(config["network"])
+        if network.get("cell") != "elman":
+            network.pop("activation", None)  # older versions kept one that the cell has not
         if reading.get("size"):
             reading["size"] = tuple(reading["size"])
         return Recipe(
@@ -324,7 +326,7 @@ def _from_config(config: dict[str, Any], folder: Path) -> Recipe:
             kind=kind.name,
             classes=tuple(data["classes"]),
             reader=kind.reader_from(data["reader"]),
-            shape=Shape(**config["network"]),
+            shape=Shape(**network),
             task=kind.task(task),
             plan=Plan(**config["training"]),
             reading=Reading(**reading),

@@ -29,7 +29,7 @@ from typing import IO, Any
 
 from recorrente.errors import RunError
 
-__all__ = ["FORMAT", "Run", "layer_names", "refuse_taken", "write_bytes", "write_text"]
+__all__ = ["FORMAT", "WRITTEN", "Run", "layer_names", "refuse_taken", "write_bytes", "write_text"]
 
 FORMAT = 1
 """The version of the run folder that this library writes; it reads this one and older ones."""

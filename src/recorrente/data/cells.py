@@ -102,7 +102,7 @@ class Numerals:
         """
         if learnt:
             return learnt if others in ("", learnt) else ""
-        said = others or ("." if delimiter == "," in self.either else "")
+        said = others or ("." if delimiter == "," and "," in self.either else "")
         alone = not self.whole and len(self.either) == 1
         if said and (alone or said not in self.either):
             return said

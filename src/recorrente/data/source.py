@@ -12,7 +12,9 @@ __all__ = ["TABLES", "around", "as_made", "below", "enters", "inside", "is_file"
 
 TABLES = (".csv", ".tsv", ".tab")
 """Names of files of rows and columns end so."""
-LEFT_BEHIND = ("__MACOSX", "__pycache__", "@eaDir")
+HIDDEN = (".", "@")
+"""How names begin that are hidden, on a disk in the network, too."""
+LEFT_BEHIND = ("__MACOSX", "__pycache__")
 """What systems and programs leave in folders, beside what they hide."""
 
 
@@ -41,7 +43,7 @@ def locate(source: str | Path) -> Path:
 
 
 def inside(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The files and the folders in a folder, but what is hidden (.git, ._1.png) or left behind (__MACOSX).
+    """The files and the folders in a folder, but what is hidden (.git, ._1.png, @eaDir) or left behind (__MACOSX).
 
     Raises:
         InputError: it cannot be read.
@@ -50,7 +52,7 @@ def inside(folder: Path) -> tuple[list[Path], list[Path]]:
     folders: list[Path] = []
     try:
         for path in sorted(folder.iterdir()):
-            if not path.name.startswith(".") and path.name not in LEFT_BEHIND:
+            if not path.name.startswith(HIDDEN) and path.name not in LEFT_BEHIND:
                 (folders if path.is_dir() else files).append(path)
     except OSError as error:
         which, came = str(error.filename or folder), error.strerror or str(error)

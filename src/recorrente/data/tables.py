@@ -305,8 +305,10 @@ def _plain(sheet: Sheet, learnt: Mapping[str, str]) -> Plain:
 
 def _told(cells: pl.Series, made: pl.Series, mark: str, *, certain: bool) -> str:
     """What the first cell was taken for that has a mark between thousands, or may have one."""
+    import polars as pl
+
     marks = OTHER[mark] if certain else "".join(OTHER)
-    at = (cells.str.contains(f"[{marks}]") & made.is_not_null()).arg_true()
+    at = (cells.str.contains(f"[{marks}]") & made.cast(pl.Float64, strict=False).is_not_null()).arg_true()
     return f"{cells[at[0]]} is {float(made[at[0]]):.15g}" if len(at) else ""
 
 
@@ -435,9 +437,13 @@ def _parts(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _groups(frame: pl.DataFrame, times: Times, free: Sequence[str]) -> tuple[str, ...]:
-    """The fewest columns of names that keep equal times apart; none where few times are equal, or nothing does."""
+    """The fewest columns of names that keep equal times apart; none where nothing does.
+
+    Where few times are equal, that may be a fault of theirs, and series are only what has no holes.
+    """
     there = int((~times.bad).sum())
-    if there - len(np.unique(times.values[~times.bad])) <= FEW_TWICE * there:
+    twice = there - len(np.unique(times.values[~times.bad]))
+    if not twice:
         return ()
     candidates = [
         name
@@ -453,9 +459,20 @@ def _groups(frame: pl.DataFrame, times: Times, free: Sequence[str]) -> tuple[str
     different = frame.select(candidates).filter(_series(~times.bad))
     for many in (1, 2):
         for names in combinations(candidates, many):
-            if keyed.select([*names, "_place"]).n_unique() == len(different):
+            if keyed.select([*names, "_place"]).n_unique() == len(different) and (
+                twice > FEW_TWICE * there or _without_holes(keyed, names)
+            ):
                 return names
     return ()
+
+
+def _without_holes(keyed: pl.DataFrame, names: Sequence[str]) -> bool:
+    """Whether each of the series that these columns name has several rows, and nearly every step between them."""
+    import polars as pl
+
+    place, step = pl.col("_place"), int(np.diff(np.unique(keyed["_place"].to_numpy())).min())
+    series = keyed.group_by(names).agg(rows=place.n_unique(), steps=(place.max() - place.min()) / step + 1)
+    return bool(((series["rows"] > 1) & (series["rows"] >= READABLE * series["steps"])).all())
 
 
 def _series(values: NDArray[Any]) -> pl.Series:

@@ -24,6 +24,7 @@ from recorrente.data.source import of_known
 from recorrente.errors import InputError
 from recorrente.evaluation import Predictions
 from recorrente.kinds.base import Prediction, Reading, Recipe, Results
+from recorrente.kinds.marks import same
 from recorrente.layers import Network
 from recorrente.shape import Shape
 from recorrente.tasks.classify import Classify
@@ -114,7 +115,7 @@ class Classified(ABC):
             return self.load(source, recipe.reading, recipe.plan, progress)
         reading = replace(recipe.reading, leave_out=None, group=None)  # others are seen and heard there
         data = self.load(source, self.as_learnt(reading, recipe.reader, source), recipe.plan, progress)
-        if of_known(source) or not data.split.startswith(DRAWN):
+        if of_known(source) or not data.split.startswith(DRAWN) or same(recipe.marks, data):
             return data
         return replace(data, test=_joined(data.train, data.test), split=WHOLE)
 

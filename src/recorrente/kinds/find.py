@@ -46,7 +46,7 @@ NAMED = 4
 """Columns that are named; the others are counted."""
 PROSE = 3
 """Words of a cell, on the average, from which a column is one of texts."""
-LEVELS = 20
+NAMES = 20
 """A column with no more different cells has names of series or of kinds, where they come again and again."""
 DAY = r"(\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.](\d{1,2}[-/.])?\d{2,4}|[A-Za-z]{3,9}[ -]\d{4})"
 DATE = re.compile(DAY + r"([ T]\d{1,2}:\d{2}.*)?")
@@ -344,7 +344,7 @@ def _words(cells: list[str]) -> float:
 
 def _come_again(cells: list[str]) -> bool:
     """Whether the cells are a few names: those of shops, say, where every text has other words."""
-    return len(set(cells)) <= max(len(cells) / 3, min(LEVELS, len(cells) / 2))
+    return len(set(cells)) <= max(len(cells) / 3, min(NAMES, len(cells) / 2))
 
 
 def _named(names: list[str]) -> str:

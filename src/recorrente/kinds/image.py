@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -24,6 +24,7 @@ from recorrente.errors import InputError
 from recorrente.evaluation import Predictions
 from recorrente.kinds.base import Prediction, Reading, Recipe
 from recorrente.kinds.classified import WHOLE, Classified
+from recorrente.kinds.marks import same
 from recorrente.layers import Network
 from recorrente.observation import observe
 from recorrente.shape import Shape
@@ -67,10 +68,13 @@ class Image(Classified):
         reader: Reader = recipe.reader
         size, skip_bad = (reader.height, reader.width), bool(recipe.reading.skip_bad)
         other = str(source) != recipe.source
+
+        def load() -> ImageData:
+            return image.load(source, size=size, skip_bad=skip_bad, seed=recipe.plan.seed, progress=progress)
+
         if other and not of_known(source) and (path := locate(source)).is_dir() and idx.find(path) is None:
-            return _one_by_one(path, reader, skip_bad, progress)
-        data = image.load(source, size=size, skip_bad=skip_bad, seed=recipe.plan.seed, progress=progress)
-        return _brought_to(reader, data) if other else data
+            return _moved(recipe.marks, load) or _one_by_one(path, reader, skip_bad, progress)
+        return _brought_to(reader, load()) if other else load()
 
     def reader(self, data: ImageData, reading: Reading, plan: Plan) -> Reader:
         known = KNOWN.get(data.name)
@@ -122,6 +126,15 @@ class Image(Classified):
         pictures, words = zip(*(image.picture(path, recipe.reader) for path in paths), strict=True)
         unlabelled = ImageSet(np.stack(pictures), np.zeros(len(pictures), np.int64))
         return self.told_of(recipe, network, unlabelled, paths, words)
+
+
+def _moved(marks: Mapping[str, str], load: Callable[[], ImageData]) -> ImageData | None:
+    """The training's own pictures, where they only lie elsewhere now, in the parts that they had."""
+    try:
+        data = load()
+    except InputError:
+        return None
+    return data if same(marks, data) else None
 
 
 def _one_by_one(folder: Path, reader: Reader, skip_bad: bool, progress: Progress) -> ImageData:
