@@ -14,7 +14,7 @@ template <class Cell, class T>
 struct ForwardMemory {
   ForwardMemory(const Problem& p, bool saving, Arena& arena)
       : layout(p), team(choose_team(p, Cell::kGates, !Layout<Cell, T>::kByRows, kForwardRows)), steps(p, team.parts(), arena), norms(layout, arena),
-        unpacked(comes_unpacked(p, layout.far())), panels(make_panels(arena)) {
+        unpacked(comes_unpacked(p)), panels(make_panels(arena)) {
     tile_ticks = steps_at_once(Steps::lanes(p) / team.parts());
     input_bias = arena.take<T>(layout.units * Cell::kGates);
     constants = arena.take<T>(layout.units);

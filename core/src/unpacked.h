@@ -10,7 +10,7 @@ namespace recorrente::RECORRENTE_SIMD {
 constexpr int kRowsOfStripe = 4, kRowsOfBlock = 2;
 
 // Whether weights are better read as they come. More rows, or another step, would turn every square again.
-inline bool comes_unpacked(const Problem& p, bool far) { return p.T == 1 && p.C > 0 && p.B <= (far ? kRowsOfStripe : kRowsOfBlock); }
+inline bool comes_unpacked(const Problem& p) { return p.T == 1 && p.C > 0 && p.B <= kRowsOfStripe; }
 inline bool goes_back_unpacked(const Problem& p) { return p.T == 1 && p.B <= kRowsOfStripe; }
 
 // Some gates' rows of torch's matrix.
@@ -98,7 +98,7 @@ void multiply_few(std::int64_t n, const T* const* a, T* const* out, const Stripe
   multiply_stripes<T, R>(a, out, stripe, columns);
 }
 
-// A block of U vectors of units. From afar stripe by stripe: more rows of weights at once come more slowly.
+// A block of U vectors of units. More rows, or from afar, stripe by stripe: more rows of weights at once come more slowly.
 template <class T, int G, int U>
 void multiply_block(std::int64_t n, const T* const* a, T* const* out, std::int64_t first, const Matrix<T, G>& matrix, const Product<T>& m) {
   constexpr int L = kLanes<T>, W = G * U;
@@ -110,7 +110,7 @@ void multiply_block(std::int64_t n, const T* const* a, T* const* out, std::int64
       stripe[g * U + u] = {weight, std::min<std::int64_t>(matrix.H - unit, L), m.offset + unit + g * m.gate_stride,
                            m.start ? m.start + first * G + (g * U + u) * L : nullptr};
     }
-  if (!m.far) return multiply_few<T, kRowsOfBlock>(n, a, out, stripe, matrix.columns);
+  if (!m.far && n <= kRowsOfBlock) return multiply_few<T, kRowsOfBlock>(n, a, out, stripe, matrix.columns);
   for (const Stripe<T>& one : stripe) multiply_few<T, kRowsOfStripe>(n, a, out, {one}, matrix.columns);
 }
 
