@@ -154,6 +154,10 @@ def test_series_are_told_apart_by_their_order_in_time(tmp_path):
     again = recorrente.load(tmp_path / "run")
     np.save(tmp_path / "new.npy", wave(1, np.random.default_rng(5)))
     assert again.predict([tmp_path / "new.npy"])[0].label == "follows"
+    with (tmp_path / "several.npy").open("wb") as file:
+        np.savez(file, a=np.zeros(5))
+    with pytest.raises(InputError, match=r"several\.npy: got no array .* wanted a \.npy file of numbers"):
+        again.predict([tmp_path / "several.npy"])
     np.save(tmp_path / "odd.npy", np.zeros((5, 3)))
     with pytest.raises(InputError, match="3 channels, wanted 2"):
         again.predict([tmp_path / "odd.npy"])

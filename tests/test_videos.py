@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import recorrente
-from recorrente import Plan, Shape
+from recorrente import Plan, Shape, kinds, recipe
 from recorrente.data import clip, clips, frames, video
 from recorrente.data.clip import Sampling
 from recorrente.data.clipsets import GRID_WORDS
@@ -181,6 +181,20 @@ def test_a_group_is_learnt_from_or_tested_on(tmp_path, place, how):
     for pattern, wanted in (("zz", "which is not in"), ("(", "a regular expression")):
         with pytest.raises(InputError, match=f"group: got .*{wanted}"):
             load(folder, group=pattern)
+
+
+def test_no_class_goes_whole_where_groups_are_validated_on(tmp_path):
+    for label, people in (("a", range(1, 9)), ("b", range(9, 12))):
+        for who in people:
+            path = tmp_path / "clips" / label / f"person{who:02}_run_d1.npy"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, np.zeros((4, 8, 8), np.uint8))
+    data, kind = load(tmp_path / "clips"), kinds.of_name("video")
+    for seed in range(8):
+        plan = recipe.default_plan("clips", "gru", kind="video", validation=0.3, seed=seed)
+        learnt, held = kind.divide(plan, data)
+        assert set(learnt.labels) == {0, 1}
+        assert len(learnt) + len(held) == len(data.train)
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".mp4"])

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recorrente.data.reading import read_array
 from recorrente.errors import InputError
 
 __all__ = ["ARRAYS", "SUFFIXES", "Sampling", "decode", "extent", "needed", "opened"]
@@ -109,10 +110,7 @@ def extent(path: Path) -> tuple[int, int] | None:
 
 def _array(path: Path) -> NDArray[Any]:
     """Frames of a `.npy` file, `(T, H, W, C)`."""
-    try:
-        frames = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(str(path), came=f"no array ({error})", wanted="a .npy file of frames") from error
+    frames = read_array(path, "frames")
     if frames.ndim not in (3, 4) or not frames.size or frames.dtype.kind not in "uif":
         raise InputError(str(path), came=f"{frames.dtype} {frames.shape}", wanted="frames (T, H, W) or (T, H, W, C)")
     frames = frames if frames.ndim == 4 else frames[..., None]

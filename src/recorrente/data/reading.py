@@ -1,14 +1,18 @@
-"""Bytes become text: which encoding they are in, one form for letters with accents, one for the ends of lines."""
+"""Files become text: which encoding they are in, one form for letters and for ends of lines. Or an array."""
 
 from __future__ import annotations
 
 import codecs
 import unicodedata
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from recorrente.errors import InputError
 
-__all__ = ["decode", "read_bytes", "read_text"]
+__all__ = ["decode", "read_array", "read_bytes", "read_text"]
 
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 MARK = "\ufeff"
@@ -32,6 +36,19 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InputError(str(path), came=error.strerror or str(error), wanted="a file that can be read") from error
+
+
+def read_array(path: Path, wanted: str) -> NDArray[Any]:
+    """The array of a `.npy` file; what else numpy would open under that name is none.
+
+    Raises:
+        InputError: no such file; `wanted` says what should be in it.
+    """
+    try:
+        with path.open("rb") as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(str(path), came=f"no array ({error})", wanted=f"a .npy file of {wanted}") from error
 
 
 def decode(content: bytes, name: str, encoding: str | None = None) -> str:

@@ -24,7 +24,7 @@ from recorrente.data.folder import Wanted, divided, each, list_classes
 from recorrente.data.imageset import AT_RANDOM, OWN, hold_out
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
-from recorrente.data.reading import read_text
+from recorrente.data.reading import read_array, read_text
 from recorrente.data.source import inside, locate, of_known
 from recorrente.errors import InputError
 
@@ -199,10 +199,7 @@ def read_numbers(path: Path) -> NDArray[np.float32]:
         InputError: no numbers, or none at all.
     """
     if path.suffix.lower() == ".npy":
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
-            raise InputError(str(path), came=f"no array ({error})", wanted="a .npy file of numbers") from error
+        array = read_array(path, "numbers")
         real = np.issubdtype(array.dtype, np.integer) or np.issubdtype(array.dtype, np.floating)
         if array.ndim < 1 or not array.size or not real:
             raise InputError(str(path), came=f"{array.dtype} {array.shape}", wanted="real numbers (T, C)")

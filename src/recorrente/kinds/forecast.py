@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, log10
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -82,12 +81,10 @@ class Said:
     interval: float
 
     def rows(self) -> list[dict[str, str]]:
-        """A row a step, by column; six figures of each number, and more where the interval would not be seen."""
+        """A row a step, by column."""
         names = ("forecast", "low", "high")
         series = {"series": self.series} if self.series else {}
-        each = zip(self.forecast, self.low, self.high, strict=True)
-        hidden = max((abs(middle) / (high - low) for middle, low, high in each if high > low), default=1)
-        figures = min(max(6, 4 + ceil(log10(max(hidden, 1)))), 17)
+        figures = outcome.figures(self.forecast, self.low, self.high)
         return [
             {"time": time, **series, "column": self.target}
             | {name: f"{value:.{figures}g}" for name, value in zip(names, values, strict=True)}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil, log10
 from typing import Any, cast
 
 import numpy as np
@@ -246,15 +247,28 @@ def _flat(laid: Laid, rows: NDArray[np.int64]) -> tuple[Values, Values]:
     return torch.cat([window, level, covariates], dim=1).numpy(), batch.target.T.numpy()
 
 
+def figures(middle: Sequence[float], low: Sequence[float], high: Sequence[float]) -> int:
+    """How many figures of each number are written: six, and more where the interval would not be seen.
+
+    Example:
+        >>> figures([20.5], [19.0], [22.0]), figures([1700000000.0], [1699999998.0], [1700000002.0])
+        (6, 13)
+    """
+    each = zip(middle, low, high, strict=True)
+    hidden = max((abs(one) / (most - least) for one, least, most in each if most > least), default=1)
+    return max(6, 4 + ceil(log10(min(hidden, 1e13)))) if hidden > 1 else 6  # where all went astray it is no number
+
+
 def table(outcome: Outcome) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
     """`predictions.csv`: the windows that do not overlap, step by step, in the unit of their column."""
     own, reader = outcome.take(_apart(outcome)), outcome.laid.reader
     told = [own.in_unit(one) for one in (own.truth, own.median, own.said[..., 0], own.said[..., -1])]
+    shown = figures(*(one.ravel().tolist() for one in told[1:]))
     rows: list[tuple[object, ...]] = []
     for k, (o, d) in enumerate(own.rows):
         series = reader.series[own.laid.series[o]]
         for step in range(reader.horizon):
-            numbers = [f"{one[k, step]:.6g}" for one in told]
+            numbers = [f"{one[k, step]:.{shown}g}" for one in told]
             rows.append((len(rows), own.time(k, step), series, reader.columns.targets[d], *numbers))
     return ("index", "time", "series", "column", "target", "prediction", "low", "high"), rows
 

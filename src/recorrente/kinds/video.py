@@ -86,6 +86,8 @@ class Video(Ragged):
         held = groups.held_groups(everyone, plan.validation, plan.seed)
         inside = [k for k, group in enumerate(data.train.groups) if group in held]
         outside = [k for k, group in enumerate(data.train.groups) if group not in held]
+        if {data.train.labels[k] for k in outside} != set(data.train.labels):  # no class may go whole
+            return super().divide(plan, data)
         return data.train.subset(outside), data.train.subset(inside)
 
     def encode(self, recipe: Recipe, part: Clips) -> tuple[tuple[NDArray[Any], ...], tuple[int, ...]]:
