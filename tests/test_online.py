@@ -285,6 +285,8 @@ def test_a_row_that_has_ended_does_not_grow(rule):
     layer, x = recorrente.RNN(3, 4, nonlinearity="relu", credit=rule), torch.rand(300, 2, 3)
     with torch.no_grad():
         layer.weight_hh_l0.copy_(2 * torch.eye(4))
+        for weight in (layer.weight_ih_l0, layer.bias_ih_l0, layer.bias_hh_l0):
+            weight.fill_(0.1)  # so that every unit would grow
     layer(x, lengths=[3, 5])[0].sum().backward()
     found = layer.weight_hh_l0.grad.clone()
     layer.zero_grad()
