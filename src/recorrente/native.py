@@ -27,7 +27,7 @@ from recorrente.memory import BUILT, buffer, unwritten, unwritten_like
 from recorrente.notation import State, Weights
 from recorrente.projection import folded
 from recorrente.projection import lack as lack_of_projection
-from recorrente.sweep import Along, reference
+from recorrente.sweep import Along, along_of, reference
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -594,14 +594,12 @@ def _ends(outs: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> tuple[t
 
 
 def _along(inputs: Inputs, way: Way, state: State) -> Along:
-    """What `given` and `_way` were made from."""
-    zone = (way.zone_h, way.zone_c)[: len(state)]
+    """What `given` and `way` were made from."""
     restart = tuple(
         torch.zeros_like(like) if part is None else part
         for part, like in zip((inputs.restart_h, inputs.restart_c), state, strict=False)
     )
-    along: Along = {"reverse": way.reverse, "lengths": way.lengths, "reset": way.reset, "drop": way.drop}
-    return {**along, "zone": None if zone == (None,) * len(state) else zone, "restart": restart}
+    return along_of(way[:5][: 3 + len(state)], way.reverse, restart)  # a zone for each part of the state
 
 
 class _Differentiable(torch.autograd.Function):

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorrente.data import folder as folders
-from recorrente.data.cells import DELIMITERS, delimiter_of
+from recorrente.data.cells import delimiter_of
 from recorrente.data.folder import Wanted, each_good, list_classes, list_flat
 from recorrente.data.imageset import AT_RANDOM, OWN, hold_out
 from recorrente.data.known import KNOWN, files
@@ -294,7 +294,7 @@ def _table_of(path: Path, content: str) -> list[list[str]]:
     lines = _lines(content)
     if not lines or (path.suffix.lower() not in TABLES and not all("\t" in line for line in lines)):
         return []
-    if any(delimiter in lines[0] for delimiter in DELIMITERS):
+    if delimiter_of(lines[0]) in lines[0]:
         return rows_of(path, content)
     return [row for row in csv.reader(lines) if row]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from recorrente.data.known import KNOWN, shelf, suggest
 from recorrente.errors import InputError
 
-__all__ = ["TABLES", "around", "as_made", "below", "enters", "inside", "is_file", "locate", "of_known"]
+__all__ = ["TABLES", "around", "as_made", "below", "enters", "inside", "is_file", "is_shown", "locate", "of_known"]
 
 TABLES = (".csv", ".tsv", ".tab")
 """Names of files of rows and columns end so."""
@@ -42,6 +42,16 @@ def locate(source: str | Path) -> Path:
     )
 
 
+def is_shown(name: str) -> bool:
+    """Whether what is called so, in a folder or an archive, is neither hidden nor left behind.
+
+    Example:
+        >>> [name for name in ("a.png", "._a.png", "@eaDir", "__MACOSX", "__label__a") if is_shown(name)]
+        ['a.png', '__label__a']
+    """
+    return not name.startswith(HIDDEN) and name not in LEFT_BEHIND
+
+
 def inside(folder: Path) -> tuple[list[Path], list[Path]]:
     """The files and the folders in a folder, but what is hidden (.git, ._1.png, @eaDir) or left behind (__MACOSX).
 
@@ -52,7 +62,7 @@ def inside(folder: Path) -> tuple[list[Path], list[Path]]:
     folders: list[Path] = []
     try:
         for path in sorted(folder.iterdir()):
-            if not path.name.startswith(HIDDEN) and path.name not in LEFT_BEHIND:
+            if is_shown(path.name):
                 (folders if path.is_dir() else files).append(path)
     except OSError as error:
         which, came = str(error.filename or folder), error.strerror or str(error)

@@ -22,7 +22,7 @@ import numpy as np
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
 from recorrente.data.reading import decode, read_bytes
-from recorrente.data.source import LEFT_BEHIND, below, locate, of_known
+from recorrente.data.source import below, is_shown, locate, of_known
 from recorrente.errors import InputError
 
 __all__ = ["Sentences", "TaggedText", "load"]
@@ -131,8 +131,7 @@ def _contents(path: Path) -> list[tuple[str, bytes]]:
 
 def _is_text(name: str) -> bool:
     """Whether a name in an archive is that of a text, and not what is hidden or left behind."""
-    parts = PurePosixPath(name).parts
-    return name.lower().endswith(".txt") and not any(one.startswith(".") or one in LEFT_BEHIND for one in parts)
+    return name.lower().endswith(".txt") and all(map(is_shown, PurePosixPath(name).parts))
 
 
 def _parse(text: str) -> tuple[list[Sentence], list[str]]:

@@ -58,7 +58,7 @@ ACTIVATIONS: dict[Any, Callable[[], nn.Module]] = {
     keras.activations.sigmoid: nn.Sigmoid,
     keras.activations.softmax: partial(nn.Softmax, dim=-1),
 }
-NAMES = {nn.ReLU: "relu", nn.Tanh: "tanh", nn.Sigmoid: "sigmoid", nn.Softmax: "softmax"}
+NAMES = {type(make()): activation.__name__ for activation, make in ACTIVATIONS.items()}
 
 
 def class_of(value: object) -> str:
