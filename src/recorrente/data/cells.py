@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["DELIMITERS", "MISSING", "NUMBER", "Numerals", "delimiter_of", "numeral", "plain"]
+__all__ = ["DELIMITERS", "MISSING", "NUMBER", "Numerals", "delimiter_of", "numeral", "with_point"]
 
 DELIMITERS = ",;\t|"
 MISSING = ("", "na", "n/a", "nan", "null", "none", "-", "?", ".")
@@ -113,7 +113,7 @@ def _count(which: pl.Series) -> int:
     return int(which.sum() or 0)
 
 
-def plain(column: pl.Series, mark: str) -> pl.Series:
+def with_point(column: pl.Series, mark: str) -> pl.Series:
     """A column whose numbers are written as Python does; null where one is written with the other mark.
 
     Args:

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recorrente.data.cells import MISSING, NUMBER, OTHER, Numerals, delimiter_of, plain
+from recorrente.data.cells import MISSING, NUMBER, OTHER, Numerals, delimiter_of, with_point
 from recorrente.data.reading import decode, read_bytes
 from recorrente.data.times import (
     PARTS,
@@ -95,6 +95,11 @@ class Columns:
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     decimals: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def of_values(self) -> tuple[str, ...]:
+        """Those whose cells are read: `targets`, `past` and `known`."""
+        return (*self.targets, *self.past, *self.known)
+
     def to_config(self) -> dict[str, Any]:
         """Plain values, for a config file."""
         return asdict(self)
@@ -147,9 +152,9 @@ def read(path: Path, asked: Asked) -> Table:
         InputError: a file that is no table, names of columns that are not there, no numbers, times that cannot be.
     """
     sheet = open_table(path, asked.encoding)
-    clear = _plain(sheet, {})
-    columns, times, notes = _find(path, clear, asked)
-    table = series_of(path, sheet, columns, None, clear=clear, times=times, skip_bad=asked.skip_bad)
+    deciphered = _decipher(sheet, {})
+    columns, times, notes = _find(path, deciphered, asked)
+    table = series_of(path, sheet, columns, None, deciphered=deciphered, times=times, skip_bad=asked.skip_bad)
     return replace(table, notes=(*notes, *table.notes))
 
 
@@ -256,7 +261,7 @@ def _there(frame: pl.DataFrame) -> NDArray[np.bool_]:
 
 
 @dataclass(frozen=True)
-class Plain:
+class Deciphered:
     """A table with its numbers as Python writes them.
 
     Attributes:
@@ -272,7 +277,7 @@ class Plain:
     told: Mapping[str, str]
 
 
-def _plain(sheet: Sheet, learnt: Mapping[str, str]) -> Plain:
+def _decipher(sheet: Sheet, learnt: Mapping[str, str]) -> Deciphered:
     """The numbers of a table, whichever way they are written; `learnt` are the marks of decimals known before."""
     import polars as pl
 
@@ -290,9 +295,9 @@ def _plain(sheet: Sheet, learnt: Mapping[str, str]) -> Plain:
         for name, one in numbers.items()
         if one.own or one.either
     }
-    made = {name: plain(sheet.frame[name], mark) for name, mark in marks.items()}
+    made = {name: with_point(sheet.frame[name], mark) for name, mark in marks.items()}
     decimals = {name: mark for name, mark in marks.items() if mark}
-    return Plain(
+    return Deciphered(
         sheet.frame.with_columns(made.values()),
         decimals,
         {name: numbers[name].first for name in marks if name not in decimals},
@@ -321,9 +326,9 @@ def _split(argument: str, said: str, frame: pl.DataFrame, path: Path) -> tuple[s
     return names
 
 
-def _find(path: Path, clear: Plain, asked: Asked) -> tuple[Columns, Times | None, list[str]]:
+def _find(path: Path, deciphered: Deciphered, asked: Asked) -> tuple[Columns, Times | None, list[str]]:
     """What each column is, the times, and how that is told."""
-    frame = clear.frame
+    frame = deciphered.frame
     said = {
         name: _split(name, value, frame, path)
         for name in ("target", "time", "group", "known")
@@ -360,7 +365,7 @@ def _find(path: Path, clear: Plain, asked: Asked) -> tuple[Columns, Times | None
     if known:
         notes.append(f"known of the future, too: {', '.join(known)}")
     written = times.written if times else ""
-    decimals = {name: clear.decimals[name] for name in (*targets, *past, *known) if name in clear.decimals}
+    decimals = {name: deciphered.decimals[name] for name in (*targets, *past, *known) if name in deciphered.decimals}
     return Columns(time, written, groups, targets, past, known, levels, decimals), times, notes
 
 
@@ -536,7 +541,7 @@ def series_of(
     columns: Columns,
     spacing: Spacing | None,
     *,
-    clear: Plain | None = None,
+    deciphered: Deciphered | None = None,
     times: Times | None = None,
     skip_bad: bool = False,
 ) -> Table:
@@ -546,52 +551,51 @@ def series_of(
         path, sheet: the table.
         columns: what each is.
         spacing: the grid; None where it is to be found.
-        clear, times: its numbers and its times, where they were read before.
+        deciphered, times: its numbers and its times, where they were read before.
         skip_bad: whether cells that cannot be read are taken for missing.
 
     Raises:
         InputError: a column that is missing, cells that cannot be read, two rows of one time, times off the grid.
     """
-    values_of = (*columns.targets, *columns.past, *columns.known)
-    if lost := [name for name in (*columns.time, *columns.groups, *values_of) if name not in sheet.frame.columns]:
+    if lost := [
+        name for name in (*columns.time, *columns.groups, *columns.of_values) if name not in sheet.frame.columns
+    ]:
         raise InputError(str(path), came=f"a table without {', '.join(lost)}", wanted="the columns that were learnt")
-    clear = clear or _plain(sheet, columns.decimals)
-    notes = _written(path, sheet, clear, values_of)
-    times = times or _learnt_times(path, clear.frame, columns, spacing)
+    deciphered = deciphered or _decipher(sheet, columns.decimals)
+    notes = _written(path, sheet, deciphered, columns.of_values)
+    times = times or _learnt_times(path, deciphered.frame, columns, spacing)
     values = times.values if times else np.arange(len(sheet.frame))
-    cells, bad = _cells(sheet, clear.frame, columns)
+    cells, bad = _cells(sheet, deciphered.frame, columns)
+    read = _Read(path, sheet.rows, values, cells)
     if times is not None:
         bad += [f"row {sheet.rows[row]}: no time" for row in np.flatnonzero(times.bad)[: 10 * NAMED]]
     _refuse_bad(path, bad, skip_bad, notes)
     keep = ~times.bad if times else np.ones(len(sheet.frame), bool)
     keys = _keys(sheet.frame, columns.groups)
     members = {name: np.flatnonzero((keys == name) & keep) for name in dict.fromkeys(keys[keep].tolist())}
-    sorted_rows = {
-        name: _in_order(path, name, rows, values, cells, columns, skip_bad, notes, sheet.rows)
-        for name, rows in members.items()
-    }
+    sorted_rows = {name: _in_order(read, name, rows, skip_bad=skip_bad, notes=notes) for name, rows in members.items()}
     series = [values[rows] for rows in sorted_rows.values()]
     spacing = spacing or spacing_of(str(path), series, dates=times.dates if times else False)
     refuse_sparse(str(path), spacing, series)
-    tracks = [_track(path, name, rows, values, cells, columns, spacing) for name, rows in sorted_rows.items()]
+    tracks = [_track(read, name, rows, columns, spacing) for name, rows in sorted_rows.items()]
     _tell_missing(notes, columns, tracks, sum(map(len, sorted_rows.values())))
     return Table(path.resolve().name, columns, spacing, tuple(tracks), tuple(notes))
 
 
-def _written(path: Path, sheet: Sheet, clear: Plain, names: Sequence[str]) -> list[str]:
+def _written(path: Path, sheet: Sheet, deciphered: Deciphered, names: Sequence[str]) -> list[str]:
     """What is told of blank rows and of numbers that could be read otherwise.
 
     Raises:
         InputError: numbers of which nothing tells how they are to be read.
     """
     for name in names:
-        if name in clear.doubtful:
-            cell = clear.doubtful[name]
+        if name in deciphered.doubtful:
+            cell = deciphered.doubtful[name]
             came = f"column {name!r}, in which {cell!r} may have decimals or be of thousands"
             cure = "Write it without a mark if it is of thousands; else give every cell as many decimals, as in 980.000"
             raise InputError(str(path), came=came, wanted="numbers that can be read in one way only", cure=cure)
     notes = [f"left out: {sheet.blank:,} rows in which nothing stands"] if sheet.blank else []
-    if told := [f"{what} in {name}" for name in names if (what := clear.told.get(name))]:
+    if told := [f"{what} in {name}" for name in names if (what := deciphered.told.get(name))]:
         more = f" and {len(told) - NAMED} columns more" if len(told) > NAMED else ""
         notes.append(f"numbers: {'; '.join(told[:NAMED])}{more}")
     return notes
@@ -635,7 +639,7 @@ def _cells(sheet: Sheet, frame: pl.DataFrame, columns: Columns) -> tuple[dict[st
     """The numbers of each column, `(N, 1)`, or of each of its words, `(N, levels)`; and the cells that are none."""
     made: dict[str, NDArray[np.float64]] = {}
     bad: list[str] = []
-    for name in (*columns.targets, *columns.past, *columns.known):
+    for name in columns.of_values:
         present = _present(sheet.frame[name])
         if name in columns.levels:
             text = np.array(present.to_list(), object).astype(str)
@@ -658,61 +662,60 @@ def _keys(frame: pl.DataFrame, groups: Sequence[str]) -> NDArray[Any]:
     return np.array([" / ".join(row) for row in zip(*parts, strict=True)], object)
 
 
-def _in_order(
-    path: Path,
-    name: str,
-    rows: NDArray[np.intp],
-    values: NDArray[np.int64],
-    cells: Mapping[str, NDArray[np.float64]],
-    columns: Columns,
-    skip_bad: bool,
-    notes: list[str],
-    numbers: NDArray[np.int64],
-) -> NDArray[np.intp]:
+@dataclass(frozen=True)
+class _Read:
+    """The rows of a table as numbers.
+
+    Attributes:
+        path: the table.
+        numbers: `(N,)`, the number of each row in the file.
+        times: `(N,)`, of each row.
+        cells: of each column of values, `(N, 1)`, or `(N, levels)`.
+    """
+
+    path: Path
+    numbers: NDArray[np.int64]
+    times: NDArray[np.int64]
+    cells: Mapping[str, NDArray[np.float64]]
+
+
+def _in_order(read: _Read, name: str, rows: NDArray[np.intp], *, skip_bad: bool, notes: list[str]) -> NDArray[np.intp]:
     """The rows of a series by time, each time once."""
     of = f" of {name}" if name else ""
-    at = values[rows]
+    at = read.times[rows]
     if (np.diff(at) < 0).any():
         notes.append(f"sorted by time: {int((np.diff(at) < 0).sum())} rows{of} stood before their time")
     rows = rows[np.argsort(at, kind="stable")]
-    twice = np.flatnonzero(np.diff(values[rows]) == 0) + 1
+    twice = np.flatnonzero(np.diff(read.times[rows]) == 0) + 1
     if not len(twice):
         return rows
-    table = np.concatenate([cells[name] for name in (*columns.targets, *columns.past, *columns.known)], axis=1)
+    table = np.concatenate([*read.cells.values()], axis=1)
     same = np.array([np.array_equal(table[rows[k]], table[rows[k - 1]], equal_nan=True) for k in twice])
     several = (~same).sum() > FEW_TWICE * len(rows)  # no fault in a few rows
     if several or not (same.all() or skip_bad):
-        k = twice[~same][0]
-        came = f"{int((~same).sum())} times that are there twice{of} with other values, first in row {numbers[rows[k]]}"
+        first = read.numbers[rows[twice[~same][0]]]
+        came = f"{int((~same).sum())} times that are there twice{of} with other values, first in row {first}"
         cure = "Are they several series? --group NAME tells them apart"
         cure += "" if several else ". --skip-bad keeps the first row of each time"
-        raise InputError(str(path), came=came, wanted="one row for each time", cure=cure)
+        raise InputError(str(read.path), came=came, wanted="one row for each time", cure=cure)
     notes.append(f"left out: {len(twice)} rows{of} whose time was there already, {int(same.sum())} of them the same")
     return np.delete(rows, twice)
 
 
-def _track(
-    path: Path,
-    name: str,
-    rows: NDArray[np.intp],
-    values: NDArray[np.int64],
-    cells: Mapping[str, NDArray[np.float64]],
-    columns: Columns,
-    spacing: Spacing,
-) -> Track:
+def _track(read: _Read, name: str, rows: NDArray[np.intp], columns: Columns, spacing: Spacing) -> Track:
     """The series on the grid, NaN where there is no row."""
-    exact = spacing.places(values[rows])
+    exact = spacing.places(read.times[rows])
     places = exact.round().astype(np.int64)
     if (np.abs(exact - places) > 0.1).any() or (np.diff(places) < 1).any():
         came = f"times that do not fit steps of {spacing.words}"
-        raise InputError(str(path), came=came, wanted="the grid that was learnt")
+        raise InputError(str(read.path), came=came, wanted="the grid that was learnt")
     T = int(places[-1] - places[0]) + 1
 
     def spread(names: Sequence[str]) -> NDArray[np.float64]:
-        width = sum(cells[one].shape[1] for one in names)
+        width = sum(read.cells[one].shape[1] for one in names)
         made = np.full((T, width), np.nan)
         if names:
-            made[places - places[0]] = np.concatenate([cells[one][rows] for one in names], axis=1)
+            made[places - places[0]] = np.concatenate([read.cells[one][rows] for one in names], axis=1)
         return made
 
     parts = (columns.targets, columns.past, columns.known)
