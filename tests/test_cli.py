@@ -242,6 +242,11 @@ def test_predict_says_what_it_did(command, run_folder, tmp_path):
     assert sum(told[0]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
 
 
+def test_the_size_of_a_known_sets_pictures_is_what_it_is(command_here):
+    outcome = command_here("train", "digits", "--size", "10x10")
+    refused(outcome, 2, "--size: got 10x10", "the pictures of digits are as they were made")
+
+
 def test_predict_refuses_what_is_no_picture(command_here, run_folder, tmp_path):
     (tmp_path / "notes.png").write_text("not a picture")
     refused(command_here("predict", run_folder, "notes.png"), 1, "notes.png")

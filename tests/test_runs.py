@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from recorrente.errors import RunError
-from recorrente.runs import FORMAT, Run, write_bytes, write_text
+from recorrente.runs import FORMAT, Run, refuse_taken, write_bytes, write_text
 
 OURS = {"recorrente": "0"}
 """What every training says in its config."""
@@ -91,7 +91,7 @@ def test_what_is_not_a_run_folder_is_not_overwritten_even_when_asked(tmp_path):
     (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
     with pytest.raises(RunError, match="not a run folder"):
         Run.create(tmp_path / "thesis", {}, overwrite=True)
-    with pytest.raises(RunError, match="not a run folder"):
+    with pytest.raises(RunError, match="got a file"):
         Run.create(tmp_path / "thesis" / "chapter.txt", {}, overwrite=True)
     assert (tmp_path / "thesis" / "chapter.txt").read_text() == "years of work"
 
@@ -137,11 +137,24 @@ def test_opening_what_is_no_run(tmp_path):
         Run.open(tmp_path)
 
 
-@pytest.mark.parametrize("version", [FORMAT + 1, None, "1"])
-def test_a_newer_run_is_refused(tmp_path, version):
-    (tmp_path / "config.json").write_text(json.dumps({"format": version}))
+def test_a_newer_run_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"format": FORMAT + 1}))
     with pytest.raises(RunError, match=r"config\.json: got format .*Update recorrente"):
         Run.open(tmp_path)
+
+
+@pytest.mark.parametrize("config", [{}, {"format": None}, {"format": "1"}])
+def test_another_programs_config_is_not_said_to_be_newer(tmp_path, config):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(RunError, match=r"config\.json: got a config\.json that no training wrote"):
+        Run.open(tmp_path)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_file_is_no_place_for_a_run(tmp_path, overwrite):
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(RunError, match="got a file, wanted a new folder"):
+        refuse_taken(tmp_path / "run", overwrite=overwrite)
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"format": 1', "[1]", "\xff"])

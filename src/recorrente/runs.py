@@ -105,7 +105,10 @@ class Run:
             raise RunError(str(folder), came=came, wanted="the run folder of a training")
         config = _read_json(path)
         version = config.get("format")
-        if not isinstance(version, int) or version > FORMAT:
+        if not isinstance(version, int):
+            came = "a config.json that no training wrote"
+            raise RunError(str(path), came=came, wanted="the run folder of a training")
+        if version > FORMAT:
             cure = "Update recorrente to read it"
             raise RunError(str(path), came=f"format {version!r}", wanted=f"{FORMAT} or less", cure=cure)
         return cls(folder, config)
@@ -147,6 +150,8 @@ def refuse_taken(folder: str | Path, *, overwrite: bool = False) -> None:
     folder = Path(folder)
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
+    if not folder.is_dir():
+        raise RunError(str(folder), came="a file", wanted="a new folder", cure="Choose another name")
     if not overwrite:
         cure = "Choose another, or add --overwrite; an interrupted training goes on with --resume"
         raise RunError(str(folder), came="a folder that is not empty", wanted="a new folder", cure=cure)

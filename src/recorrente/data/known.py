@@ -48,11 +48,11 @@ def cache() -> Path:
 
 
 def suggest(name: str) -> str:
-    """What to try instead of a name that means nothing: close ones first, else all there are."""
+    """What to try instead of a name that means nothing: those that are close to it."""
     folder = shelf()
     own = [path.name for path in folder.iterdir() if path.is_dir()] if folder and folder.is_dir() else []
     close = get_close_matches(name.lower(), sorted({*KNOWN, *own}), n=3)
-    return f"Did you mean {' or '.join(close)}?" if close else f"Known sets: {', '.join(KNOWN)}."
+    return f"Did you mean {' or '.join(close)}?" if close else ""
 
 
 def place(known: KnownSet) -> str:

@@ -107,7 +107,8 @@ def as_made(source: str | Path, what: str, given: Mapping[str, object]) -> None:
     """Refuses, for a known set whose `what` are there already, settings by which files would become them."""
     for name, value in given.items():
         if value is not None:
-            raise InputError(name, came=value, wanted=f"nothing: the {what} of {source} are as they were made")
+            came = "x".join(map(str, value)) if isinstance(value, tuple) else value
+            raise InputError(name, came=came, wanted=f"nothing: the {what} of {source} are as they were made")
 
 
 def is_file(given: str) -> bool:

@@ -303,7 +303,8 @@ def _columns(path: Path) -> dict[str, list[str]]:
     except csv.Error:
         return {}
     if any(NUMBER.fullmatch(name.strip()) for name in names):
-        names, rows = [f"column {k}" for k in range(1, len(names) + 1)], [names, *rows]
+        names, rows = [""] * len(names), [names, *rows]
+    names = [name or f"column {k}" for k, name in enumerate(names, 1)]
     whole = [row for row in rows if len(row) == len(names)]
     return {name: [row[k].strip() for row in whole] for k, name in enumerate(names)} if whole else {}
 

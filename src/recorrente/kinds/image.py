@@ -19,7 +19,7 @@ from recorrente.data.catalogue import KNOWN
 from recorrente.data.folder import PICTURES, each_good, list_classes
 from recorrente.data.image import ImageData, ImageSet, Reader
 from recorrente.data.progress import Progress
-from recorrente.data.source import locate, of_known
+from recorrente.data.source import as_made, locate, of_known
 from recorrente.errors import InputError
 from recorrente.evaluation import Predictions
 from recorrente.kinds.base import Prediction, Reading, Recipe
@@ -60,6 +60,8 @@ class Image(Classified):
 
     def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> ImageData:
         reading.only(self.name, "order", "size", "skip_bad")
+        if of_known(source) or _is_idx(source):
+            as_made(source, "pictures", {"size": reading.size})
         skip_bad = bool(reading.skip_bad)
         return image.load(source, size=reading.size, skip_bad=skip_bad, seed=plan.seed, progress=progress)
 
@@ -126,6 +128,11 @@ class Image(Classified):
         pictures, words = zip(*(image.picture(path, recipe.reader) for path in paths), strict=True)
         unlabelled = ImageSet(np.stack(pictures), np.zeros(len(pictures), np.int64))
         return self.told_of(recipe, network, unlabelled, paths, words)
+
+
+def _is_idx(source: str | Path) -> bool:
+    folder = locate(source)
+    return folder.is_dir() and idx.find(folder) is not None
 
 
 def _moved(marks: Mapping[str, str], load: Callable[[], ImageData]) -> ImageData | None:
