@@ -148,6 +148,12 @@ def test_the_gradient_in_words(first, last, words):
     assert words in gradient_in_words(np.array([[[first], [last]]], float))
 
 
+@pytest.mark.parametrize(("first", "last"), [(np.inf, 1), (1, np.inf), (np.nan, 1), (1, np.nan), (np.inf, 0)])
+def test_a_gradient_that_is_no_number_is_told_as_it_is(first, last):
+    told = gradient_in_words(np.array([[[first] * 2, [last] * 2]], float))
+    assert f"is {first:g} at the first step and {last:g} at the last: it has left the range of numbers" in told
+
+
 def test_the_pictures_are_png_files_of_the_page(run_folder):
     content = (run_folder / "figures" / "grid.png").read_bytes()
     with Image.open(io.BytesIO(content)) as image:

@@ -277,6 +277,39 @@ def slower(folder: Path, at: int = 2 * RATE) -> Path:
     return folder
 
 
+def test_few_sounds_of_few_classes_are_scored_whole(tmp_path):
+    plan, shape = Plan(epochs=1, batch=8), Shape("gru", hidden=4, layers=1)
+    folder = classes(tmp_path / "sons", 3)
+    trained = recorrente.train(folder, plan=plan, shape=shape, out=tmp_path / "run")
+    data = trained.kind.again(trained.recipe, str(classes(tmp_path / "outros", 1)), silent)
+    assert (data.classes, data.test.labels) == (trained.recipe.classes, (0, 1))
+    scores = trained.evaluate(tmp_path / "outros")
+    assert (scores["test_size"], scores["split"].startswith("all of it")) == (2, True)
+    for number in range(2):
+        write(tmp_path / "flat" / f"grave_ana_{number}.wav", tone(300))
+    data = trained.kind.again(trained.recipe, str(tmp_path / "flat"), silent)
+    assert (data.classes, data.test.labels, len(data.test)) == (("agudo é alto", "grave"), (1, 1), 2)
+    moved = folder.rename(tmp_path / "movidos")
+    assert trained.evaluate(moved)["split"] == "at random, a fifth of each class"
+    with pytest.raises(InputError, match="a single class, grave"):
+        load(tmp_path / "flat")
+    (tmp_path / "outros" / "grave").rename(tmp_path / "outros" / "rouco")
+    with pytest.raises(InputError, match="data: got the classes agudo é alto, rouco, wanted agudo é alto, grave"):
+        trained.evaluate(tmp_path / "outros")
+
+
+def test_sounds_that_were_moved_keep_the_speaker_who_was_left_out(tmp_path):
+    for who in ("ana", "bia"):
+        for label, pitch in (("grave", 300), ("agudo", 1500)):
+            for number in range(3):
+                write(tmp_path / "sons" / f"{label}_{who}_{number}.wav", tone(pitch + 20 * number, 0.1))
+    plan, shape = Plan(epochs=1, batch=4), Shape("gru", hidden=4, layers=1)
+    reading = Reading(leave_out="bia")
+    trained = recorrente.train(tmp_path / "sons", plan=plan, shape=shape, reading=reading, out=tmp_path / "run")
+    (tmp_path / "sons").rename(tmp_path / "movidos")
+    assert trained.evaluate(tmp_path / "movidos")["split"] == "the speaker bia, left out"
+
+
 def test_sounds_of_another_rate_are_scored_as_predict_reads_them(tmp_path):
     """All of them, where nothing says which to test on; nobody has to be among them who was left out of training."""
     folder = tmp_path / "sons"

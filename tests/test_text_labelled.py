@@ -10,6 +10,7 @@ import torch
 import recorrente
 from recorrente import Plan, Shape, baselines
 from recorrente.data import labelled, ragged
+from recorrente.data.imageset import WHOLE
 from recorrente.data.progress import silent
 from recorrente.data.words import WordFeatures, split_words
 from recorrente.errors import InputError
@@ -133,7 +134,7 @@ def test_a_named_encoding_may_have_a_mark(tmp_path):
     for encoding, mark in (("utf-8", "utf-8-sig"), ("utf-16-le", "utf-16-le")):
         (tmp_path / "a.csv").write_text(("" if mark != encoding else "\ufeff") + "\n".join(rows), encoding=mark)
         data = load(tmp_path / "a.csv", encoding=encoding, text="text", label="label")
-        assert (data.classes, data.column) == (("bom", "mau"), "text")
+        assert (data.classes, data.columns) == (("bom", "mau"), ("text", "label"))
 
 
 @pytest.mark.parametrize("broken", range(4))
@@ -234,6 +235,90 @@ def reviews(tmp_path_factory) -> recorrente.recipe.Trained:
         shape=Shape("gru", hidden=12, layers=1, bidirectional=True, embedding=12, dropout=0.1),
         plan=Plan(epochs=6, batch=8, learning_rate=0.02, validation=0.1),
     )
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["bom,que filme belo", "bom,ótimo", "mau,feio demais"],
+        [f"bom,belo filme {k}" for k in range(9)],
+        ["nota,crítica", "mau,um horror"],
+        ["bom,ótimo"],
+        ["crítica,fonte,nota", "belo,revista,bom", "feio,revista,mau", "bom,revista,bom"],
+        ["gostei de 1,mau", "gostei,bom", "ótimo,bom"],
+    ],
+)
+def test_few_texts_of_few_classes_are_scored_whole(reviews, tmp_path, rows):
+    """Nothing is held out of what is only tested on, so one text of a class is enough, and one class."""
+    file = tmp_path / "outras.csv"
+    file.write_text("\n".join(rows) + "\n")
+    count = len(rows) - ("nota" in rows[0])
+    data = reviews.kind.again(reviews.recipe, str(file), silent)
+    assert (data.classes, len(data.test), data.split) == (("bom", "mau"), count, WHOLE)
+    cells = [set(row.split(",")) for row in rows[-count:]]
+    labels = [data.classes[label] for label in data.test.labels]
+    assert all({text, label} <= cell for text, label, cell in zip(data.test.texts, labels, cells, strict=True))
+    assert reviews.evaluate(file)["test_size"] == count
+
+
+def test_other_tables_are_read_from_the_columns_that_were_learnt(tmp_path):
+    """Beside a longer text, and another column of the same classes that says the contrary."""
+    (tmp_path / "a.csv").write_text(
+        "id,crítica,nota\n" + "".join(f"{k},belo filme {k},{['bom', 'mau'][k % 2]}\n" for k in range(40))
+    )
+    trained = recorrente.train(
+        tmp_path / "a.csv",
+        out=tmp_path / "run",
+        reading=Reading(units="words"),
+        shape=Shape("gru", hidden=4, layers=1, bidirectional=False, embedding=4, dropout=0.0),
+        plan=Plan(epochs=1, batch=8, learning_rate=0.02, validation=0.1),
+    )
+    rows = ["id,antes,crítica,nota,observação", *(f"{k},mau,feio {k},bom,um texto mais longo {k}" for k in range(6))]
+    (tmp_path / "b.csv").write_text("\n".join(rows) + "\n")
+    for again in (trained, recorrente.load(tmp_path / "run")):
+        data = again.kind.again(again.recipe, str(tmp_path / "b.csv"), silent)
+        assert data.test.texts == tuple(f"feio {k}" for k in range(6))
+        assert {data.classes[label] for label in data.test.labels} == {"bom"}
+
+
+def test_one_column_is_not_both(tmp_path):
+    with pytest.raises(InputError, match="label: got 'nota', the column of the texts, too"):
+        load(write_table(tmp_path / "a.csv", header="nota,crítica"), text="nota", label="nota")
+
+
+@pytest.mark.parametrize("rows", [["pior,um horror", "pior,feio", "bom,belo"], ["nota,crítica"]])
+def test_a_row_of_a_class_that_was_not_learnt_is_no_row_of_names(reviews, tmp_path, rows):
+    (tmp_path / "outras.csv").write_text("\n".join(rows) + "\n")
+    with pytest.raises(InputError, match=r"data: got the classes .*, wanted bom, mau"):
+        reviews.evaluate(tmp_path / "outras.csv")
+
+
+def test_few_texts_in_class_folders_are_scored_whole(tmp_path):
+    def written(folder: Path, **texts: list[str]) -> Path:
+        for name, some in texts.items():
+            (folder / name).mkdir(parents=True)
+            for k, text in enumerate(some):
+                (folder / name / f"{k}.txt").write_text(text)
+        return folder
+
+    plan, shape = Plan(epochs=1, batch=8), Shape("gru", hidden=4, layers=1, embedding=4)
+    own = written(tmp_path / "textos", bom=list(GOOD), mau=list(BAD), nada=["sim", "e", "não"])
+    trained = recorrente.train(own, kind="text", plan=plan, shape=shape, out=tmp_path / "run")
+    other = written(tmp_path / "outros", bom=["um belo dia"], mau=["um dia feio"])
+    assert trained.evaluate(other)["test_size"] == 2
+    assert trained.evaluate(own)["split"].startswith("at random")
+    assert trained.evaluate(own.rename(tmp_path / "movidos"))["split"].startswith("at random")
+    written(tmp_path / "partes" / "train", bom=["um"], mau=["dois"])
+    written(tmp_path / "partes" / "test", mau=["três"])
+    scores = trained.evaluate(tmp_path / "partes")
+    assert (scores["test_size"], scores["split"]) == (1, "the folder test/")
+    strange = written(tmp_path / "estranhos", bom=["um"], pior=["dois"])
+    with pytest.raises(InputError, match="data: got the classes bom, pior, wanted bom, mau, nada"):
+        trained.evaluate(strange)
+    (other / "mau" / "0.txt").write_bytes(b"\0\1")
+    (other / "bom" / "0.txt").write_bytes(b"\0\1")
+    with pytest.raises(InputError, match=r"outros: got no texts, wanted one or more\. Mend .*0\.txt"):
+        labelled.load(other, learnt=("bom", "mau"), skip_bad=True, progress=silent)
 
 
 def test_texts_are_told_apart(reviews, tmp_path):

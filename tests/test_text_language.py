@@ -3,6 +3,8 @@
 import itertools
 import json
 import math
+import random
+import string
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from recorrente.errors import InputError
 from recorrente.kinds import find, language
 from recorrente.layers import LSTM, Network
 from recorrente.recipe import Reading
-from recorrente.tasks.next_token import NextToken, bits_per_character
+from recorrente.tasks.next_token import NextToken, bits_per_character, spelling
 
 PORTUGUESE = "O coração não tem razão: três irmãs à procura de ações — “já é amanhã”.\n"
 
@@ -112,6 +114,38 @@ def test_bits_per_character_count_bytes_and_words_alike():
     assert bits_per_character(2 * math.log(2), 10, 40) == pytest.approx(0.5)
 
 
+def test_a_word_that_is_not_known_is_spelt_out():
+    """A letter more in an unknown word costs a letter more; a letter that was never learnt costs as much."""
+    made = units.from_config(json.loads(json.dumps(units.Words.of("a rosa, a rosa: é").to_config())))
+    assert (made.letters, made.unknown("a rosa, é uma rosa")) == (8, ["a", ",", " é", " uma"])
+    assert made.encode("uma rosa é").count(0) == len(made.unknown("uma rosa é")) == 2
+    assert spelling(["uma"], 8) == spelling(["日本語"], 8) == pytest.approx(4 * math.log2(10))
+    assert spelling(["uma", "casas"], 8) - spelling(["uma", "casa"], 8) == pytest.approx(math.log2(10))
+    assert spelling([], 8) == 0
+
+
+def test_random_words_cost_a_model_of_words_what_they_cost_others(tmp_path):
+    """No model can tell 26 equally likely letters in fewer than log2(26) bits each, 9 of 10 characters here."""
+    draw = random.Random(0)
+    words = ["".join(draw.choices(string.ascii_lowercase, k=9)) for _ in range(3000)]
+    (tmp_path / "rare.txt").write_text("\n".join(" ".join(words[k : k + 10]) for k in range(0, 3000, 10)))
+    trained = recorrente.train(
+        tmp_path / "rare.txt",
+        out=tmp_path / "run",
+        reading=Reading(units="words"),
+        shape=Shape("lstm", hidden=8, layers=1, embedding=4),
+        plan=Plan(epochs=2, batch=4, window=24, learning_rate=0.02),
+    )
+    metrics = trained.run.read_json("metrics.json")
+    assert 0.9 * math.log2(26) < metrics["bits_per_character"] < 1.2 * math.log2(26)
+    assert metrics["unknown_words"] == pytest.approx(300 / 330, abs=0.01)  # the others are ends of lines
+    spelt, loss = metrics["spelling_bits_per_character"], metrics["loss"] * 330 / 3000 / math.log(2)
+    assert spelt + loss == pytest.approx(metrics["bits_per_character"], rel=0.01)
+    assert "unknown words: 9" in trained.summary()
+    again = recorrente.load(tmp_path / "run").evaluate()
+    assert again["bits_per_character"] == pytest.approx(metrics["bits_per_character"], rel=1e-5)
+
+
 def test_the_ngram_model_is_a_distribution():
     """Over all letters that may follow, its probabilities sum to 1."""
     train = "abracadabra abracadabra"
@@ -139,6 +173,14 @@ def test_generation_follows_its_settings():
     assert len(first) <= 3 < len({token for seed in range(60) for token in draw(length=1, seed=seed)})
     with pytest.raises(InputError, match="temperature"):
         draw(temperature=-1)
+
+
+@pytest.mark.parametrize("temperature", [1e-300, 1e-320, 5e-324])
+def test_the_lowest_temperatures_take_the_likeliest(temperature):
+    network = network_of(30)
+    for how in ({}, {"top_k": 4}, {"forbidden": [5, 6, 7]}):
+        coldest = list(generation.generate(network, [1, 2], length=20, temperature=0, **{**how, "top_k": 0}))
+        assert list(generation.generate(network, [1, 2], length=20, temperature=temperature, **how)) == coldest
 
 
 def test_what_streams_is_whole_utf8():
@@ -171,6 +213,7 @@ def test_a_text_is_learnt_and_written(song, tmp_path, cut):
     metrics = trained.run.read_json("metrics.json")
     assert metrics["bits_per_character"] < 1.0
     assert metrics["perplexity"] == pytest.approx(math.exp(metrics["loss"]))
+    assert ("unknown_words" in metrics) == (cut == "words") == ("unknown words" in trained.summary())
     again = recorrente.load(tmp_path / "run")
     assert again.evaluate()["loss"] == pytest.approx(metrics["loss"], rel=1e-5)
     written = "".join(again.generate("O coração", length=120, temperature=0))

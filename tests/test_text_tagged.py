@@ -11,6 +11,7 @@ from recorrente import Plan, Shape, baselines
 from recorrente.data import ragged, tagged
 from recorrente.data.batch import NO_TARGET
 from recorrente.data.progress import silent
+from recorrente.data.words import WordFeatures
 from recorrente.errors import InputError
 from recorrente.kinds import find
 from recorrente.tasks.tag import Tag
@@ -57,6 +58,30 @@ def test_the_ways_of_writing_them(tmp_path, name, way, count):
     total = sum(map(len, data.train.words + data.test.words))
     assert total == sum(map(len, sentences()))
     assert max(map(len, data.train.words)) <= tagged.LONGEST
+
+
+COMMENTS = "# newdoc\n# newpar\n#newpar\n# sent_id = 1\n# said by nobody\n"
+ROW = "{}\t{}\t_\t{}\t_\t_\t_\t_\t_\t_\n"
+
+
+def test_comments_are_no_words(tmp_path):
+    one = COMMENTS + "1-2\tao" + "\t_" * 8 + "\n" + ROW.format(1, "a", "ADP") + ROW.format(2, "o", "DET")
+    (tmp_path / "a.conllu").write_text((one + ROW.format(3, "#", "SYM") + "\n") * 4)
+    data = tagged.load(tmp_path / "a.conllu", progress=silent)
+    assert data.classes == ("ADP", "DET", "SYM")
+    assert {*data.train.words, *data.test.words} == {("a", "o", "#")}
+    (tmp_path / "b.txt").write_text("# newdoc\n# SYM\nrio N\n\n" * 4)
+    data = tagged.load(tmp_path / "b.txt", progress=silent)
+    assert {*data.train.words, *data.test.words} == {("#", "rio")}
+
+
+@pytest.mark.parametrize("sign", tagged.SIGNS)
+def test_a_sentence_of_one_word_ends_where_its_line_does(tmp_path, sign):
+    text = "Hi/UH\nThe/DT dog/NN\nNo/UH\n".replace("/", sign)
+    (tmp_path / "a.txt").write_text(text * 3)
+    data = tagged.load(tmp_path / "a.txt", progress=silent)
+    assert len(data.train) + len(data.test) == 9
+    assert {*data.train.words, *data.test.words} == {("Hi",), ("The", "dog"), ("No",)}
 
 
 def test_files_behind_a_link_are_read(tmp_path):
@@ -198,6 +223,43 @@ def test_a_tagger_reads_both_ways_and_beats_the_table(tmp_path):
     header, first, *_ = (tmp_path / "run" / "predictions.csv").read_text().splitlines()
     assert header == "index,target,prediction,confidence,word"
     assert first.startswith("0,ART,ART,")
+
+
+def test_what_was_learnt_whole_is_asked_whole(tmp_path):
+    line = "o/ART guarda-chuva/N custa/V R$/SYM {},50/NUM ./.\n"
+    (tmp_path / "precos.txt").write_text("".join(line.format(k % 7) for k in range(30)))
+    trained = recorrente.train(
+        tmp_path / "precos.txt",
+        out=tmp_path / "run",
+        kind="tags",
+        shape=Shape("gru", hidden=8, layers=1, bidirectional=True, embedding=8),
+        plan=Plan(epochs=8, batch=4, learning_rate=0.03),
+    )
+    wanted = [("o", "ART"), ("guarda-chuva", "N"), ("custa", "V"), ("R$", "SYM"), ("3,50", "NUM"), (".", ".")]
+    for text in ("o guarda-chuva custa R$ 3,50 .", "o guarda-chuva custa R$3,50."):
+        assert [(one.text, one.label) for one in trained.predict([text])] == wanted
+    asked = "O GUARDA-CHUVA, bem-vindo: 19,90 e.g. 2." + "!" * 3
+    words = ["O", "GUARDA-CHUVA", ",", "bem", "-", "vindo", ":", "19,90", "e", ".", "g", ".", "2", ".", "!", "!", "!"]
+    assert trained.recipe.reader.split(asked) == words
+    assert trained.recipe.reader.split(" \t") == []
+
+
+def test_a_long_piece_without_blanks_is_cut_in_little_time():
+    features = WordFeatures.of([["guarda-chuva", "3,50"]] * 2)
+    assert features.split("-" * 20_000 + "3,50") == ["-"] * 20_000 + ["3,50"]
+
+
+def test_one_sentence_with_few_tags_is_scored_whole(tmp_path):
+    shape, plan = Shape("gru", hidden=4, layers=1, bidirectional=True, embedding=4), Plan(epochs=1)
+    trained = recorrente.train(write(tmp_path / "frases.txt", "tab"), out=tmp_path / "run", shape=shape, plan=plan)
+    (tmp_path / "uma.txt").write_text("o\tART\nrio\tN\n")
+    scores = trained.evaluate(tmp_path / "uma.txt")
+    assert (scores["test_size"], scores["split"].startswith("all of it")) == (2, True)
+    (tmp_path / "uma.txt").write_text("o\tART\nrio\tNOME\n")
+    with pytest.raises(InputError, match=r"data: got the classes ART, NOME, wanted \., ADV, ART, N, V"):
+        trained.evaluate(tmp_path / "uma.txt")
+    (tmp_path / "frases.txt").rename(tmp_path / "movidas.txt")
+    assert trained.evaluate(tmp_path / "movidas.txt")["split"] == "at random, a tenth of the sentences"
 
 
 def test_the_order_of_predictions_is_that_of_the_words():

@@ -356,6 +356,10 @@ def test_clips_of_another_size_are_scored_as_predict_reads_them(tmp_path):
     assert (scores["test_size"], scores["split"].startswith("all of it")) == (6, True)
     assert trained.evaluate(folder)["split"] == "the group 3, left out"
     for name in ("para a direita", "à esquerda"):
+        for k in (1, 2):
+            (other / name / f"a{k}.mp4").unlink()
+    assert trained.evaluate(other)["test_size"] == 2
+    for name in ("para a direita", "à esquerda"):
         (tmp_path / "grey" / name).mkdir(parents=True)
         for k in range(2):
             np.save(tmp_path / "grey" / name / f"{k}.npy", np.zeros((3, *SIZE), np.uint8))

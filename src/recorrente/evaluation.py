@@ -86,7 +86,7 @@ def scores(predictions: Predictions, classes: Sequence[str]) -> dict[str, Any]:
     labels = list(range(len(classes)))
     target, prediction = predictions.target, predictions.prediction
     columns = precision_recall_fscore_support(target, prediction, labels=labels, zero_division=0.0)
-    rows = zip(classes, *(column.tolist() for column in columns), strict=True)
+    rows = zip(classes, *(column.tolist() for column in columns[:3]), columns[3].astype(int).tolist(), strict=True)
     return {
         "accuracy": float(accuracy_score(target, prediction)),
         "loss": predictions.loss,

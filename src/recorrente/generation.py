@@ -71,4 +71,5 @@ def _draw(scores: Tensor, temperature: float, top_k: int, generator: torch.Gener
         return int(scores.argmax())
     if 0 < top_k < len(scores):
         scores = scores.masked_fill(scores < scores.topk(top_k).values[-1], -torch.inf)
-    return int(torch.multinomial((scores / temperature).softmax(-1), 1, generator=generator))
+    below = scores - scores.max()  # 0 for the likeliest: however low the temperature, it divides to no infinity
+    return int(torch.multinomial((below / temperature).softmax(-1), 1, generator=generator))

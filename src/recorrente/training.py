@@ -71,7 +71,8 @@ class Plan:
     """How to train: Adam under one rise and fall of the learning rate, with the gradient's norm clipped.
 
     The rate rises to `learning_rate` over the first part of all steps and falls to nothing by the last, each half a
-    cosine (the one-cycle schedule, L. N. Smith, arXiv 1708.07120).
+    cosine (the one-cycle schedule, L. N. Smith, arXiv 1708.07120). Adam's beta1 goes the other way with it, from 0.95
+    to 0.85 and back.
 
     Args:
         epochs: how often the training set is read.

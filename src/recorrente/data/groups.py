@@ -12,7 +12,7 @@ from recorrente.data.folder import Listing
 from recorrente.data.imageset import AT_RANDOM, hold_out
 from recorrente.errors import InputError
 
-__all__ = ["FEWEST_GROUPS", "HELD_OUT", "given", "held_groups", "of_path", "tested"]
+__all__ = ["FEWEST_GROUPS", "HELD_OUT", "given", "held_groups", "numbered", "of_path", "tested"]
 
 HELD_OUT = 0.2
 FEWEST_GROUPS = 5
@@ -85,6 +85,27 @@ def given(listing: Listing, there: Sequence[int]) -> tuple[set[int], str] | None
     if listing.tested is None:
         return None
     return {at for at, k in enumerate(there) if k in listing.tested}, listing.split
+
+
+def numbered(classes: Sequence[str], learnt: Sequence[str] | None) -> tuple[tuple[str, ...], list[int]]:
+    """The classes that the items of a set are told by, and the number of each of its own among them.
+
+    Args:
+        classes: its own.
+        learnt: those of a trained network that it is read for; a set need not have all of them. None: its own.
+
+    Raises:
+        InputError: a class that was not learnt.
+
+    Example:
+        >>> numbered(["b"], ["a", "b"])
+        (('a', 'b'), [1])
+    """
+    if learnt is None:
+        return tuple(classes), list(range(len(classes)))
+    if not set(classes) <= set(learnt):
+        raise InputError("data", came=f"the classes {', '.join(classes)}", wanted=", ".join(learnt))
+    return tuple(learnt), [learnt.index(name) for name in classes]
 
 
 def held_groups(everyone: Sequence[str], share: float, seed: int) -> list[str]:

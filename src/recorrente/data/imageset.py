@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 AT_RANDOM, OWN = "at random, a fifth of each class", "the set's own"
+WHOLE = "all of it, for nothing there says which part to test on"
 """How a test part was chosen, in words."""
 
 Pictures = npt.NDArray[np.uint8]

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from recorrente.data import folder as folders
 from recorrente.data.cells import delimiter_of
 from recorrente.data.folder import Wanted, each_good, list_classes, list_flat
-from recorrente.data.imageset import AT_RANDOM, OWN, hold_out
+from recorrente.data.groups import numbered
+from recorrente.data.imageset import AT_RANDOM, OWN, WHOLE, hold_out
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
 from recorrente.data.reading import read_text
@@ -66,11 +67,12 @@ class LabelledTexts:
     Attributes:
         name: for the report.
         classes: the name of each class number.
-        train, test: no text is in both, but where the set itself or a folder says what is tested on.
+        train, test: no text is in both, but where the set itself or a folder says what is tested on; each is all of
+            what is read whole.
         skipped: what was left out, one line each.
         whole_files: a file is a text; else each of its lines is.
         split: in words, how the test part was chosen.
-        column: what the column of texts of a table is called, where it has a name.
+        columns: what the columns of texts and of classes of a table are called, where they have names.
     """
 
     name: str
@@ -80,7 +82,7 @@ class LabelledTexts:
     skipped: tuple[str, ...] = ()
     whole_files: bool = False
     split: str = f"{AT_RANDOM}, equal texts on one side"
-    column: str | None = None
+    columns: tuple[str, str] | None = None
 
 
 def load(
@@ -91,6 +93,7 @@ def load(
     encoding: str | None = None,
     skip_bad: bool = False,
     seed: int = 0,
+    learnt: Sequence[str] | None = None,
     progress: Progress,
 ) -> LabelledTexts:
     """Labelled texts from a known name, a file or a folder.
@@ -101,10 +104,12 @@ def load(
         encoding: of the files; None finds it out.
         skip_bad: leave out rows without a text or a class, and files that are no text, instead of refusing them all.
         seed: what is held out.
+        learnt: the classes of a trained network that is to be tested on the set; then what nobody divided is read
+            whole, and need not have all of them.
         progress: told of files read.
 
     Raises:
-        InputError: what cannot be read, a missing column, a single class.
+        InputError: what cannot be read, a missing column, a single class, one that was not learnt.
     """
     if of_known(source):
         return _known(str(source), files(KNOWN[str(source)], progress))
@@ -112,10 +117,12 @@ def load(
     name = path.resolve().name
     if path.is_dir():
         if lists := sorted(list_flat(path, TEXT_FILES)):
-            return split(name, _a_file_a_class(lists, encoding), seed)
-        return _class_folders(path, encoding, skip_bad, seed, progress)
-    pairs, skipped, column = _table(path, read_text(path, encoding), text, label, skip_bad)
-    return replace(split(name, pairs, seed, skipped), column=column)
+            pairs = _a_file_a_class(lists, encoding)
+            return split(name, pairs, seed) if learnt is None else _whole(name, pairs, learnt)
+        return _class_folders(path, encoding, skip_bad, seed, learnt, progress)
+    pairs, skipped, columns = _table(path, read_text(path, encoding), text, label, skip_bad, learnt)
+    data = split(name, pairs, seed, skipped) if learnt is None else _whole(name, pairs, learnt, skipped)
+    return replace(data, columns=columns)
 
 
 def split(name: str, pairs: Sequence[tuple[str, str]], seed: int, skipped: Sequence[str] = ()) -> LabelledTexts:
@@ -131,6 +138,22 @@ def split(name: str, pairs: Sequence[tuple[str, str]], seed: int, skipped: Seque
     with folders.naming(skipped):
         train, test = divided(_numbered(pairs, classes), HELD_OUT, seed, classes)
     return LabelledTexts(name, classes, train, test, tuple(skipped))
+
+
+def _whole(
+    name: str, pairs: Sequence[tuple[str, str]], learnt: Sequence[str], skipped: Sequence[str] = ()
+) -> LabelledTexts:
+    """Pairs of a text and its class, all of them to test on."""
+    classes, _ = numbered(sorted({label for _, label in pairs}), learnt)
+    every = _numbered(pairs, classes)
+    with folders.naming(skipped):
+        _refuse_empty(name, every)
+    return LabelledTexts(name, classes, every, every, tuple(skipped), split=WHOLE)
+
+
+def _refuse_empty(name: str, every: Texts) -> None:
+    if not len(every):
+        raise InputError(name, came="no texts", wanted="one or more")
 
 
 def divided(every: Texts, share: float, seed: int, classes: Sequence[str]) -> tuple[Texts, Texts]:
@@ -187,7 +210,7 @@ def _known(name: str, paths: Sequence[Path]) -> LabelledTexts:
         train, test = ([_question(line) for line in _lines(read_text(path))] for path in paths)
         classes = tuple(sorted({label for _, label in train}))
         return LabelledTexts(name, classes, _numbered(train, classes), _numbered(test, classes), split=OWN)
-    pairs, _, _ = _table(paths[0], read_text(paths[0]), None, None, skip_bad=False)
+    pairs, _, _ = _table(paths[0], read_text(paths[0]), None, None, skip_bad=False, learnt=None)
     return split(name, pairs, seed=0)
 
 
@@ -210,8 +233,11 @@ def _lines(content: str) -> list[str]:
     return [line for line in content.split("\n") if line.strip()]
 
 
-def _class_folders(folder: Path, encoding: str | None, skip_bad: bool, seed: int, progress: Progress) -> LabelledTexts:
-    classes, listing = list_classes(folder, TEXT_FILES)
+def _class_folders(
+    folder: Path, encoding: str | None, skip_bad: bool, seed: int, learnt: Sequence[str] | None, progress: Progress
+) -> LabelledTexts:
+    own, listing = list_classes(folder, TEXT_FILES)
+    classes, numbers = numbered(own, learnt)
 
     def read(path: Path) -> str:
         return " ".join(read_text(path, encoding).split())
@@ -220,26 +246,29 @@ def _class_folders(folder: Path, encoding: str | None, skip_bad: bool, seed: int
     there = [k for k, text in enumerate(read_all) if text is not None]
 
     def texts(chosen: Sequence[int]) -> Texts:
-        return Texts(tuple(read_all[k] or "" for k in chosen), tuple(listing.labels[k] for k in chosen))
+        return Texts(tuple(read_all[k] or "" for k in chosen), tuple(numbers[listing.labels[k]] for k in chosen))
 
-    name = folder.resolve().name
+    name, every = folder.resolve().name, texts(there)
+    if listing.tested is None and learnt is not None:
+        with folders.naming(skipped):
+            _refuse_empty(name, every)
+        return LabelledTexts(name, classes, every, every, tuple(skipped), whole_files=True, split=WHOLE)
     if listing.tested is None:
-        every = texts(there)
-        folders.refuse_lost(folder, classes, listing.labels, every.labels, TEXT_FILES.noun, skipped)
+        folders.refuse_lost(folder, own, listing.labels, every.labels, TEXT_FILES.noun, skipped)
         with folders.naming(skipped):
             train, test = divided(every, HELD_OUT, seed, classes)
         return LabelledTexts(name, classes, train, test, tuple(skipped), whole_files=True)
-    parts = folders.divided(folder, classes, listing, there, skipped, seed=seed, of=TEXT_FILES.noun)
+    parts = folders.divided(folder, own, listing, there, skipped, seed=seed, of=TEXT_FILES.noun)
     train, test = map(texts, parts)
     return LabelledTexts(name, classes, train, test, tuple(skipped), whole_files=True, split=listing.split)
 
 
 def _table(
-    path: Path, content: str, text: str | None, label: str | None, skip_bad: bool
-) -> tuple[list[tuple[str, str]], list[str], str | None]:
-    """The texts and classes of a table, what was left out, and the name of the column of texts, if it has one."""
+    path: Path, content: str, text: str | None, label: str | None, skip_bad: bool, learnt: Sequence[str] | None
+) -> tuple[list[tuple[str, str]], list[str], tuple[str, str] | None]:
+    """The texts and classes of a table, what was left out, and the names of those columns, if they have some."""
     rows = rows_of(path, content)
-    header, columns = _columns(path, rows, text, label)
+    header, columns = _columns(path, rows, text, label, learnt)
     pairs, bad = [], []
     for number, row in enumerate(rows[header:], header + 1):
         cells = [row[column].strip() if column < len(row) else "" for column in columns]
@@ -250,9 +279,16 @@ def _table(
     if bad and not skip_bad:
         more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
         cure = "Mend them, or leave them out with --skip-bad"
-        came = f"{len(bad)} rows that cannot be used ({', '.join(bad[:NAMED])}{more})"
+        came = f"{len(bad)} row{'s' * (len(bad) > 1)} that cannot be used ({', '.join(bad[:NAMED])}{more})"
         raise InputError(str(path), came=came, wanted="a text and a class in each", cure=cure)
-    return pairs, bad, rows[0][columns[0]].strip() if header else None
+    text_at, label_at = columns
+    return pairs, bad, (rows[0][text_at].strip(), rows[0][label_at].strip()) if header else None
+
+
+def names_of(path: Path, encoding: str | None = None) -> list[str]:
+    """The first row of a table; nothing where there is none."""
+    rows = _table_of(path, read_text(path, encoding)) if path.is_file() else []
+    return [name.strip() for name in rows[0]] if rows else []
 
 
 def texts_of(path: Path, content: str, classes: Sequence[str], text: str | None = None) -> list[str]:
@@ -329,9 +365,16 @@ def rows_of(path: Path, content: str) -> list[list[str]]:
     return rows
 
 
-def _columns(path: Path, rows: Sequence[Sequence[str]], text: str | None, label: str | None) -> tuple[int, list[int]]:
-    """How many rows of names there are, 0 or 1, and the columns of the text and of the class."""
+def _columns(
+    path: Path, rows: Sequence[Sequence[str]], text: str | None, label: str | None, learnt: Sequence[str] | None
+) -> tuple[int, list[int]]:
+    """How many rows of names there are, 0 or 1, and the columns of the text and of the class.
+
+    Where classes were learnt, that of the class is the one with most of them: a few rows may all be of one class.
+    """
     names = [name.strip() for name in rows[0]]
+    if text is not None and text == label:
+        raise InputError("label", came=f"{label!r}, the column of the texts, too", wanted="the column of the classes")
     found: dict[str, int] = {}
     for argument, name in (("text", text), ("label", label)):
         if name is not None:
@@ -339,20 +382,23 @@ def _columns(path: Path, rows: Sequence[Sequence[str]], text: str | None, label:
                 raise InputError(argument, came=repr(name), wanted=f"a column of {path.name}: {', '.join(names)}")
             found[argument] = names.index(name)
     width = len(names)
-    body = [row for row in rows[1:] if len(row) >= width]
+    body = [row for row in (rows if learnt and not rows[1:] else rows[1:]) if len(row) >= width]
     if width < 2 or not body:
         came = f"{len(rows)} rows of {width} columns"
         raise InputError(str(path), came=came, wanted="a column of texts and one of classes, and rows of them")
     free = [column for column in range(width) if column not in found.values()]
+    if learnt and "label" not in found:
+        found["label"] = max(free, key=lambda column: _share_of(learnt, _column(body, column)))
+        free.remove(found["label"])
     if "text" not in found:
         found["text"] = max(free, key=lambda column: sum(len(row[column]) for row in body))
         free.remove(found["text"])
     if "label" not in found:
         found["label"] = min(free, key=lambda column: len({row[column] for row in body}))
     counts = Counter(row[found["label"]].strip() for row in body if row[found["label"]].strip())
-    if len(counts) > max(2, len(body) // 2):
+    if learnt is None and len(counts) > max(2, len(body) // 2):
         came = f"{len(counts)} different values in {len(body)} rows of column {names[found['label']]!r}"
         cure = "Name the columns: --text NAME --label NAME"
         raise InputError(str(path), came=came, wanted="a column of classes, each in several rows", cure=cure)
-    header = 1 if text or label or names[found["label"]] not in counts else 0
+    header = 1 if text or label or names[found["label"]] not in {*counts, *(learnt or ())} else 0
     return header, [found["text"], found["label"]]

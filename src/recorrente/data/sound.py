@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from recorrente.data import groups
 from recorrente.data.decoded import decode_all
 from recorrente.data.folder import Listing, Wanted, list_classes, list_flat, naming, refuse_lost
+from recorrente.data.imageset import WHOLE
 from recorrente.data.known import KNOWN, folder_of
 from recorrente.data.progress import Progress
 from recorrente.data.source import locate, of_known
@@ -83,7 +84,7 @@ class SoundData:
     Attributes:
         name: for the report.
         classes: the name of each class number.
-        train, test: what is learnt from and what is tested on.
+        train, test: what is learnt from and what is tested on; each is all of what is read whole.
         rate: samples a second.
         split: in words, how the test part was chosen.
         skipped: what was left out, one line each.
@@ -105,6 +106,7 @@ def load(
     leave_out: str | None = None,
     skip_bad: bool = False,
     seed: int = 0,
+    learnt: Sequence[str] | None = None,
     progress: Progress,
 ) -> SoundData:
     """Sounds from a known name or a folder.
@@ -115,21 +117,23 @@ def load(
         leave_out: a speaker who is tested on, and nobody else.
         skip_bad: leave out files that cannot be read, instead of refusing them all; they are named.
         seed: what is held out.
+        learnt: the classes of a trained network that is to be tested on the set; then what nobody divided is read
+            whole, and need not have all of them.
         progress: told of files read.
 
     Raises:
-        InputError: no sounds, a single class, files that cannot be read, a speaker whom there is not.
+        InputError: no sounds, a single class or one that was not learnt, files that cannot be read, a speaker whom
+            there is not.
     """
     needed("soundfile")
     known = of_known(source)
     folder = folder_of(KNOWN[str(source)]) if known else locate(source)
     if not folder.is_dir():
         raise InputError(str(source), came="a file", wanted="a folder of sounds, a folder for each class")
-    flat = _flat(folder)
-    if flat is not None:
-        name, (classes, listing) = str(source) if known else folder.resolve().name, flat
-    else:
-        name, (classes, listing) = folder.resolve().name, list_classes(folder, SOUNDS)
+    flat = _flat(folder, fewest=2 if learnt is None else 1)
+    name = str(source) if known and flat is not None else folder.resolve().name
+    own, listing = flat if flat is not None else list_classes(folder, SOUNDS)
+    classes, numbers = groups.numbered(own, learnt)
     rate = rate_of(listing.paths, rate)
     waves, skipped = decode_all(
         listing.paths, lambda path: decode(path, rate), f"sounds {rate}", "sounds", skip_bad=skip_bad, progress=progress
@@ -137,12 +141,15 @@ def load(
     there = [k for k, wave in enumerate(waves) if wave is not None]
     sounds = Sounds(
         tuple(waves[k] for k in there),  # type: ignore[misc]
-        tuple(listing.labels[k] for k in there),
+        tuple(numbers[listing.labels[k]] for k in there),
         tuple(_speaker(listing.paths[k], flat is not None) for k in there),
         tuple(listing.paths[k].name for k in there),
     )
-    refuse_lost(folder, classes, listing.labels, sounds.labels, SOUNDS.noun, skipped)
     chosen = groups.given(listing, there)
+    if learnt is not None and chosen is None:
+        with naming(skipped):
+            return _to_test_on(SoundData(name, classes, sounds, sounds, rate, WHOLE, tuple(skipped)))
+    refuse_lost(folder, own, listing.labels, [listing.labels[k] for k in there], SOUNDS.noun, skipped)
     if known and name == "fsdd":
         chosen = _official(sounds)
     with naming(skipped):
@@ -159,31 +166,33 @@ def load(
     kept = [k for k in range(len(sounds)) if k not in tested]
     data = SoundData(name, classes, sounds.subset(kept), sounds.subset(sorted(tested)), rate, split, tuple(skipped))
     with naming(skipped):
-        return _checked(data)
+        return _to_learn_from(data) if learnt is None else _to_test_on(data)
 
 
-def _checked(data: SoundData) -> SoundData:
-    for part, named in ((data.train, "learn from"), (data.test, "test on")):
-        missing = set(range(len(data.classes))) - set(part.labels)
-        if missing and part is data.train:
-            lonely = ", ".join(data.classes[k] for k in sorted(missing))
-            came, wanted = f"no sound of {lonely} to {named}", "one or more of each class"
-            cure = f"Tested on is {data.split}. Choose others with --seed or --leave-out, or rename the files"
-            raise InputError(data.name, came=came, wanted=wanted, cure=cure)
-        if not len(part):
-            raise InputError(data.name, came=f"no sound to {named}", wanted="one or more")
+def _to_learn_from(data: SoundData) -> SoundData:
+    if missing := set(range(len(data.classes))) - set(data.train.labels):
+        lonely = ", ".join(data.classes[k] for k in sorted(missing))
+        came, wanted = f"no sound of {lonely} to learn from", "one or more of each class"
+        cure = f"Tested on is {data.split}. Choose others with --seed or --leave-out, or rename the files"
+        raise InputError(data.name, came=came, wanted=wanted, cure=cure)
+    return _to_test_on(data)
+
+
+def _to_test_on(data: SoundData) -> SoundData:
+    if not len(data.test):
+        raise InputError(data.name, came="no sound to test on", wanted="one or more")
     return data
 
 
-def _flat(folder: Path) -> tuple[tuple[str, ...], Listing] | None:
-    """Classes and files of a folder whose names tell the class; None where there are class folders."""
+def _flat(folder: Path, fewest: int) -> tuple[tuple[str, ...], Listing] | None:
+    """Classes, so many at least, and files of a folder whose names tell them; None where there are class folders."""
     paths = list_flat(folder, SOUNDS)
     found = [FLAT.fullmatch(path.stem) for path in paths]
     if not paths or not all(found):
         return None
     labels = [match["label"] for match in found if match]
     classes = tuple(sorted(set(labels), key=lambda name: (len(name), name) if name.isdecimal() else (0, name)))
-    if len(classes) < 2:
+    if len(classes) < fewest:
         raise InputError(str(folder), came=f"a single class, {classes[0]}", wanted="two classes or more")
     return classes, Listing(paths, [classes.index(label) for label in labels])
 

@@ -4,13 +4,16 @@
     word_TAG, word/TAG           a word on each line, or a sentence on each line
     .zip                         of such files, called .txt
 
-An empty line ends a sentence. Where there is none for long, a sentence ends at a full stop. A tenth is held out: of the
-files where there are ten or more, so that no article is on both sides, and else of the sentences.
+A line that begins with # and holds no tab where others do, or a =, or nothing but `newdoc` or `newpar`, is a comment.
+An empty line ends a sentence; where some line holds several words, every line does. Where no sentence ends for long, it
+ends at a full stop. A tenth is held out: of the files where there are ten or more, so that no article is on both sides,
+and else of the sentences.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -19,6 +22,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from recorrente.data.groups import numbered
+from recorrente.data.imageset import WHOLE
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
 from recorrente.data.reading import decode, read_bytes
@@ -35,6 +40,8 @@ CLOSED = (RuntimeError, zlib.error, EOFError, OSError)
 """What is raised for archives with a password, packed in a way that is not known, or damaged inside."""
 ENDS = (".", "!", "?", "...")
 SIGNS = ("_", "/")
+NEW = re.compile(r"#\s*new(doc|par)")
+"""Comments of CoNLL-U without a value."""
 
 Sentence = list[tuple[str, str]]
 
@@ -59,7 +66,7 @@ class Sentences:
 class TaggedText:
     """A data set of tagged sentences; a test sentence with a tag that training lacks is in neither part.
 
-    `split` says in words how the test part was chosen.
+    What is read whole is all in both. `split` says in words how the test part was chosen.
     """
 
     name: str
@@ -71,7 +78,13 @@ class TaggedText:
 
 
 def load(
-    source: str | Path, *, encoding: str | None = None, skip_bad: bool = False, seed: int = 0, progress: Progress
+    source: str | Path,
+    *,
+    encoding: str | None = None,
+    skip_bad: bool = False,
+    seed: int = 0,
+    learnt: Sequence[str] | None = None,
+    progress: Progress,
 ) -> TaggedText:
     """Tagged sentences from a known name, a file, a zip of files or a folder of them.
 
@@ -80,10 +93,12 @@ def load(
         encoding: of the files; None finds it out.
         skip_bad: leave out lines without a tag instead of refusing them all.
         seed: what is held out.
+        learnt: the tags of a trained network that is to be tested on the set; then it is read whole, and need not have
+            all of them.
         progress: told of files read.
 
     Raises:
-        InputError: what cannot be read, lines without a tag, a single tag.
+        InputError: what cannot be read, lines without a tag, a single tag, one that was not learnt.
     """
     known = of_known(source)
     paths = list(files(KNOWN[str(source)], progress)) if known else _files(locate(source))
@@ -100,7 +115,8 @@ def load(
         came = f"{len(bad)} lines without a word and a tag ({', '.join(bad[:3])})"
         cure = "Mend them, or leave them out with --skip-bad"
         raise InputError(str(source), came=came, wanted="a word and its tag on each line", cure=cure)
-    return _split(str(source) if known else locate(source).resolve().name, parsed, seed, bad)
+    name = str(source) if known else locate(source).resolve().name
+    return _split(name, parsed, seed, bad) if learnt is None else _whole(name, parsed, learnt, bad)
 
 
 def _files(path: Path) -> list[Path]:
@@ -136,20 +152,38 @@ def _is_text(name: str) -> bool:
 
 def _parse(text: str) -> tuple[list[Sentence], list[str]]:
     """The sentences of a file, and the lines that could not be used."""
-    sentences: list[Sentence] = [[]]
+    lines = text.split("\n")
+    tabbed = any("\t" in line for line in lines)
+    read: list[Sentence] = []  # of each line; nothing of an empty one
     bad = []
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(lines, 1):
         if not line.strip():
-            sentences.append([])
-        elif not (line.startswith("#") and "=" in line):
+            read.append([])
+        elif not _is_comment(line, tabbed):
             pairs = list(_pairs(line))
             if not all(word and tag for word, tag in pairs):
                 bad.append(f"line {number}: {line.strip()[:40]!r}")
-                continue
+            elif pairs:
+                read.append(pairs)
+    return [part for sentence in _sentences(read) for part in _cut(sentence)], bad
+
+
+def _is_comment(line: str, tabbed: bool) -> bool:
+    """Whether a line tells of the text, as `# newdoc` does; `#<tab>SYM` is a word with its tag."""
+    return line.startswith("#") and ("=" in line or (tabbed and "\t" not in line) or bool(NEW.fullmatch(line.strip())))
+
+
+def _sentences(lines: Sequence[Sentence]) -> list[Sentence]:
+    """What the lines of a file hold: a sentence each, where one has several words; else an empty line ends it."""
+    if any(len(pairs) > 1 for pairs in lines):
+        return list(lines)
+    sentences: list[Sentence] = [[]]
+    for pairs in lines:
+        if pairs:
             sentences[-1] += pairs
-            if len(pairs) > 1:
-                sentences.append([])
-    return [part for sentence in sentences for part in _cut(sentence)], bad
+        else:
+            sentences.append([])
+    return sentences
 
 
 def _pairs(line: str) -> Iterator[tuple[str, str]]:
@@ -182,6 +216,16 @@ def _cut(sentence: Sentence) -> Iterator[Sentence]:
             part = []
     if part:
         yield part
+
+
+def _whole(name: str, parsed: Sequence[Sequence[Sentence]], learnt: Sequence[str], bad: Sequence[str]) -> TaggedText:
+    """All sentences, to test on."""
+    sentences = [one for part in parsed for one in part]
+    if not sentences:
+        raise InputError(name, came="no words", wanted="a sentence or more")
+    classes, _ = numbered(sorted({tag for one in sentences for _, tag in one}), learnt)
+    every = _numbered(sentences, {tag: number for number, tag in enumerate(classes)})
+    return TaggedText(name, classes, every, every, tuple(bad), WHOLE)
 
 
 def _split(name: str, parsed: Sequence[Sequence[Sentence]], seed: int, bad: Sequence[str]) -> TaggedText:

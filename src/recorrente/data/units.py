@@ -97,22 +97,45 @@ class Characters(_Vocabulary):
 class Words(_Vocabulary):
     """Words and signs, each with the blank before it; those that the text has only once are unknown.
 
+    Args:
+        vocabulary: those that are known.
+        letters: how many different characters the text has; None counts those of the vocabulary, as for what versions
+            that did not count them kept.
+
     Example:
-        >>> Words.of("a rosa, a rosa").vocabulary
-        (' rosa',)
+        >>> words = Words.of("a rosa, a rosa")
+        >>> words.vocabulary, words.letters, words.unknown("uma rosa")
+        ((' rosa',), 6, ['uma'])
     """
 
     name = "words"
+
+    def __init__(self, vocabulary: Sequence[str], letters: int | None = None) -> None:
+        super().__init__(vocabulary)
+        self.letters = len(set("".join(vocabulary))) if letters is None else letters
 
     @classmethod
     def of(cls, text: str) -> Words:
         """The most frequent ones of a text."""
         frequent = Counter(WORD.findall(text)).most_common(LARGEST_VOCABULARY)
-        return cls([word for word, count in frequent if count > 1])
+        return cls([word for word, count in frequent if count > 1], len(set(text)))
 
     def encode(self, text: str) -> list[int]:
         """A number a word."""
         return self._numbers(WORD.findall(text))
+
+    def unknown(self, text: str) -> list[str]:
+        """The words of a text that are not known, in order."""
+        return [word for word in WORD.findall(text) if word not in self._ids]
+
+    def to_config(self) -> dict[str, Any]:
+        """Plain values, for a config file."""
+        return {**super().to_config(), "letters": self.letters}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Words:
+        """What `to_config` wrote."""
+        return cls(config["vocabulary"], config.get("letters"))
 
 
 class Bytes:

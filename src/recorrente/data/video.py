@@ -22,6 +22,7 @@ from recorrente.data import clipsets, groups
 from recorrente.data.clip import Sampling
 from recorrente.data.clips import CLIPS, clips_of
 from recorrente.data.folder import list_classes, naming, refuse_lost
+from recorrente.data.imageset import WHOLE
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
 from recorrente.data.source import as_made, locate, of_known
@@ -60,7 +61,7 @@ class VideoData:
     Attributes:
         name: for the report.
         classes: the name of each class number.
-        train, test: what is learnt from and what is tested on.
+        train, test: what is learnt from and what is tested on; each is all of what is read whole.
         sampling: how a clip became frames.
         split: in words, how the test part was chosen.
         skipped: what was left out, one line each.
@@ -78,10 +79,6 @@ class VideoData:
         for part, verb in ((self.train, "learn from"), (self.test, "test on")):
             if not len(part):
                 raise InputError(self.name, came=f"no clip to {verb}", wanted="one or more")
-        lonely = [self.classes[k] for k in sorted(set(range(len(self.classes))) - set(self.train.labels))]
-        if lonely:
-            came = f"no clip of {', '.join(lonely)} to learn from"
-            raise InputError(self.name, came=came, wanted="one or more of each class")
 
 
 def load(
@@ -94,6 +91,7 @@ def load(
     leave_out: str | None = None,
     skip_bad: bool = False,
     seed: int = 0,
+    learnt: Sequence[str] | None = None,
     progress: Progress,
 ) -> VideoData:
     """Clips from a known name or a folder.
@@ -106,11 +104,13 @@ def load(
         leave_out: a group that is tested on, and nothing else.
         skip_bad: leave out files that cannot be read, instead of refusing them all; they are named.
         seed: what is held out.
+        learnt: the classes of a trained network that is to be tested on the set; then what nobody divided is read
+            whole, and need not have all of them.
         progress: told of files read.
 
     Raises:
-        InputError: no clips, a single class, files that cannot be read, frames of unlike sizes, a group that there is
-            not, or a known set with a setting that is for files.
+        InputError: no clips, a single class or one that was not learnt, files that cannot be read, frames of unlike
+            sizes, a group that there is not, or a known set with a setting that is for files.
     """
     if of_known(source):
         as_made(source, "frames", {"size": size, "frame_rate": rate, "frames": most, "group": group})
@@ -118,8 +118,8 @@ def load(
     folder = locate(source)
     if not folder.is_dir():
         raise InputError(str(source), came="a file", wanted="a folder of clips, a folder for each class")
-    classes, listing = list_classes(folder, CLIPS)
-    paths = listing.paths
+    own, listing = list_classes(folder, CLIPS)
+    (classes, numbers), paths = groups.numbered(own, learnt), listing.paths
     sampling, decoded, skipped = clips_of(
         paths,
         size=size,
@@ -131,17 +131,28 @@ def load(
     there = [k for k, frames in enumerate(decoded) if frames is not None]
     clips = Clips(
         _alike(folder, [decoded[k] for k in there]),  # type: ignore[misc]
-        tuple(listing.labels[k] for k in there),
+        tuple(numbers[listing.labels[k]] for k in there),
         tuple(_group(paths[k].relative_to(folder), listing.tested is not None, group) for k in there),
         tuple(paths[k].name for k in there),
     )
     if group is not None and not all(clips.groups):
         lost = clips.names[clips.groups.index("")]
         raise InputError("group", came=f"{group!r}, which is not in {lost}", wanted="a pattern that each clip fits")
-    refuse_lost(folder, classes, listing.labels, clips.labels, CLIPS.noun, skipped)
     name, given = folder.resolve().name, groups.given(listing, there)
+    if learnt is not None and given is None:
+        with naming(skipped):
+            return VideoData(name, classes, clips, clips, sampling, WHOLE, tuple(skipped))
+    refuse_lost(folder, own, listing.labels, [listing.labels[k] for k in there], CLIPS.noun, skipped)
     with naming(skipped):
-        return _divided(name, classes, clips, sampling, given, leave_out, seed, tuple(skipped))
+        data = _divided(name, classes, clips, sampling, given, leave_out, seed, tuple(skipped))
+        return _to_learn_from(data) if learnt is None else data
+
+
+def _to_learn_from(data: VideoData) -> VideoData:
+    if lonely := [data.classes[k] for k in sorted(set(range(len(data.classes))) - set(data.train.labels))]:
+        came = f"no clip of {', '.join(lonely)} to learn from"
+        raise InputError(data.name, came=came, wanted="one or more of each class")
+    return data
 
 
 def _divided(
@@ -166,7 +177,8 @@ def _known(name: str, leave_out: str | None, seed: int, progress: Progress) -> V
     height, width = read.frames[0].shape[1:3]
     clips = Clips(read.frames, read.labels, read.groups, read.names)
     sampling = Sampling((height, width), read.rate, max(len(one) for one in read.frames))
-    return _divided(name, read.classes, clips, sampling, (set(read.tested), read.split), leave_out, seed)
+    given = set(read.tested), read.split
+    return _to_learn_from(_divided(name, read.classes, clips, sampling, given, leave_out, seed))
 
 
 def _group(path: Path, in_parts: bool, pattern: str | None) -> str:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -60,6 +62,35 @@ class WordFeatures:
     def sizes(self) -> tuple[int, ...]:
         """How many numbers each feature has."""
         return tuple(len(column) + 1 for column in self.values)
+
+    def knows(self, word: str) -> bool:
+        """Whether training had it more than once; of a number, whether it had one written like it."""
+        small, *_, form = _features(word)
+        number = word[-1:].isalnum() and any(map(str.isdigit, word))
+        return small in self._ids[0] or (number and form in self._ids[-1])
+
+    def split(self, text: str) -> list[str]:
+        """Words and signs, in order; what the training sentences had as one word stays one.
+
+        Example:
+            >>> WordFeatures.of([["guarda-chuva", "R$", "3,50", "4,20"]] * 2).split("O guarda-chuva, a R$9,90.")
+            ['O', 'guarda-chuva', ',', 'a', 'R$', '9,90', '.']
+        """
+        return [word for piece in text.split() for word in self._split(piece)]
+
+    def _split(self, piece: str) -> Iterator[str]:
+        """Of what stands between blanks: at each place the longest known word, or else one word or sign."""
+        signs, at = split_words(piece), 0
+        while at < len(signs):
+            joined = [*accumulate(signs[at : at + self._longest])]
+            last = max((k for k, word in enumerate(joined) if self.knows(word)), default=0)
+            yield joined[last]
+            at += last + 1
+
+    @cached_property
+    def _longest(self) -> int:
+        """The most words and signs that `split_words` finds in one known word."""
+        return max((len(split_words(value)) for value in (*self.values[0], *self.values[-1])), default=1)
 
     def encode(self, words: Sequence[str]) -> NDArray[np.int64]:
         """`(T, F)` of T words."""

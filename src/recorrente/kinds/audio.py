@@ -36,7 +36,14 @@ class Audio(Ragged):
     own_shape: ClassVar[Mapping[str, Any]] = {"hidden": 96, "layers": 2, "bidirectional": True, "dropout": 0.3}
     own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 25, "batch": 32, "learning_rate": 3e-3}
 
-    def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> SoundData:
+    def load(
+        self,
+        source: str | Path,
+        reading: Reading,
+        plan: Plan,
+        progress: Progress,
+        learnt: Sequence[str] | None = None,
+    ) -> SoundData:
         reading.only(self.name, "rate", "leave_out", "skip_bad")
         return sound.load(
             source,
@@ -44,8 +51,12 @@ class Audio(Ragged):
             leave_out=reading.leave_out,
             skip_bad=bool(reading.skip_bad),
             seed=plan.seed,
+            learnt=learnt,
             progress=progress,
         )
+
+    def other(self, recipe: Recipe, source: str | Path, reading: Reading, progress: Progress) -> SoundData:
+        return self.load(source, reading, recipe.plan, progress, recipe.classes)
 
     def as_learnt(self, reading: Reading, reader: Mel, source: str | Path) -> Reading:
         return replace(reading, rate=reader.rate)

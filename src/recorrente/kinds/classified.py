@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from recorrente import evaluation
 from recorrente.data import ragged
 from recorrente.data.batch import Batch
-from recorrente.data.imageset import hold_out
+from recorrente.data.imageset import WHOLE, hold_out
 from recorrente.data.progress import Progress
 from recorrente.data.source import of_known
 from recorrente.errors import InputError
@@ -34,8 +34,7 @@ __all__ = ["WHOLE", "Classified", "Ragged"]
 
 LEFT_OUT_TOLD = 3
 DRAWN = ("at random", "by ")
-"""How the words of a split begin where nobody but we said what to test on."""
-WHOLE = "all of it, for nothing there says which part to test on"
+"""How the words of a split begin where nobody but we said what to test on; for kinds that are not read whole."""
 
 
 class Classified(ABC):
@@ -113,9 +112,27 @@ class Classified(ABC):
     def again(self, recipe: Recipe, source: str | Path, progress: Progress) -> Any:
         if str(source) == recipe.source:
             return self.load(source, recipe.reading, recipe.plan, progress)
-        reading = replace(recipe.reading, leave_out=None, group=None)  # others are seen and heard there
-        data = self.load(source, self.as_learnt(reading, recipe.reader, source), recipe.plan, progress)
-        if of_known(source) or not data.split.startswith(DRAWN) or same(recipe.marks, data):
+        own = self.as_learnt(recipe.reading, recipe.reader, source)
+        reading = replace(own, leave_out=None, group=None)  # others are seen and heard there
+        if of_known(source):
+            return self.load(source, reading, recipe.plan, progress)
+        return self._moved(recipe, source, own, progress) or self.other(recipe, source, reading, progress)
+
+    def _moved(self, recipe: Recipe, source: str | Path, reading: Reading, progress: Progress) -> Any:
+        """The training's own data, where it only lies elsewhere now, in the parts that it had; None of other data."""
+        try:
+            data = self.load(source, reading, recipe.plan, progress)
+        except InputError:
+            return None  # it is read next, as other data, and refused then if it has to be
+        return data if same(recipe.marks, data) else None
+
+    def other(self, recipe: Recipe, source: str | Path, reading: Reading, progress: Progress) -> Any:
+        """Another set, of the classes that were learnt, to test on: the part that it names, or else all of it.
+
+        A kind whose data cannot be read whole has it divided and joined again, and it must be enough to be divided.
+        """
+        data = self.load(source, reading, recipe.plan, progress)
+        if not data.split.startswith(DRAWN):
             return data
         return replace(data, test=_joined(data.train, data.test), split=WHOLE)
 

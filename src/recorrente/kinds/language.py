@@ -22,12 +22,12 @@ from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
 from recorrente.data.running import RunningText
 from recorrente.data.source import below, locate, of_known
-from recorrente.data.units import Units
+from recorrente.data.units import Units, Words
 from recorrente.errors import InputError
 from recorrente.kinds.base import Reading, Recipe, Results
 from recorrente.layers import Network
 from recorrente.shape import Shape
-from recorrente.tasks.next_token import NextToken, bits_per_character, perplexity
+from recorrente.tasks.next_token import NextToken, bits_per_character, perplexity, spelling
 from recorrente.training import Feed, Plan
 
 __all__ = ["Language", "TextReader", "texts_in"]
@@ -128,12 +128,20 @@ class Language:
     def scores(self, recipe: Recipe, network: Network, data: RunningText) -> dict[str, Any]:
         """The loss on the held-out part, in each of its usual dresses."""
         loss, accuracy, count = evaluation.foretold(network, NextToken(), running.in_order(data.held_out))
-        characters = len(data.held_out_text)
+        characters, spelt, unknown = len(data.held_out_text), 0.0, {}
+        if isinstance(data.units, Words):
+            words = data.units.unknown(data.held_out_text)
+            spelt = spelling(words, data.units.letters)
+            unknown = {
+                "unknown_words": len(words) / len(data.held_out),
+                "spelling_bits_per_character": spelt / characters,
+            }
         return {
             "accuracy": accuracy,
             "loss": loss,
             "perplexity": perplexity(loss),
-            "bits_per_character": bits_per_character(loss, len(data.held_out), characters),
+            "bits_per_character": bits_per_character(loss, len(data.held_out), characters, spelt=spelt),
+            **unknown,
             "test_size": count,
             "units": data.units.name,
         }
@@ -175,10 +183,14 @@ class Language:
 
     def summary(self, metrics: Mapping[str, Any]) -> str:
         beside = ", ".join(f"{name} {value:.4f}" for name, value in metrics.get("baselines", {}).items())
+        spelt = ""
+        if "unknown_words" in metrics:  # of words, and not kept by older versions
+            share, bits = metrics["unknown_words"], metrics["spelling_bits_per_character"]
+            spelt = f"\nunknown words: {share:.2%} of all; spelling them out takes {bits:.4f} of the bits per character"
         return (
             f"held-out loss {metrics['loss']:.4f} nats a token ({metrics['units']})"
             f"  perplexity {metrics['perplexity']:.2f}  bits per character {metrics['bits_per_character']:.4f}"
-            f"  next token right {metrics['accuracy']:.4f}  ({metrics['test_size']} tokens)"
+            f"  next token right {metrics['accuracy']:.4f}  ({metrics['test_size']} tokens){spelt}"
         ) + (f"\nbeside it: {beside}" if beside else "")
 
 

@@ -21,7 +21,7 @@ from recorrente.data.progress import Progress
 from recorrente.data.reading import read_text
 from recorrente.data.source import is_file
 from recorrente.data.tagged import Sentences, TaggedText
-from recorrente.data.words import WordFeatures, split_words
+from recorrente.data.words import WordFeatures
 from recorrente.errors import InputError
 from recorrente.evaluation import Predictions
 from recorrente.kinds.base import Prediction, Reading, Recipe
@@ -66,10 +66,26 @@ class Tags(Ragged):
     def task_config(self, task: object) -> dict[str, Any]:
         return {"name": "tag"}
 
-    def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> TaggedText:
+    def load(
+        self,
+        source: str | Path,
+        reading: Reading,
+        plan: Plan,
+        progress: Progress,
+        learnt: Sequence[str] | None = None,
+    ) -> TaggedText:
         reading.only(self.name, "encoding", "skip_bad")
-        skip = bool(reading.skip_bad)
-        return tagged.load(source, encoding=reading.encoding, skip_bad=skip, seed=plan.seed, progress=progress)
+        return tagged.load(
+            source,
+            encoding=reading.encoding,
+            skip_bad=bool(reading.skip_bad),
+            seed=plan.seed,
+            learnt=learnt,
+            progress=progress,
+        )
+
+    def other(self, recipe: Recipe, source: str | Path, reading: Reading, progress: Progress) -> TaggedText:
+        return self.load(source, reading, recipe.plan, progress, recipe.classes)
 
     def reader(self, data: TaggedText, reading: Reading, plan: Plan) -> WordFeatures:
         return WordFeatures.of(data.train.words)
@@ -169,7 +185,7 @@ def _items(one: str | Path, recipe: Recipe) -> list[tuple[tuple[str, ...], Path 
     path = Path(one)
     found = isinstance(one, Path) or is_file(one)
     lines = read_text(path, recipe.reading.encoding).split("\n") if found else [str(one)]
-    sentences = [tuple(split_words(line)) for line in lines]
+    sentences = [tuple(recipe.reader.split(line)) for line in lines]
     if not any(sentences):
         raise InputError("text", came=repr(str(one)), wanted="a text with a word in it")
     return [(words, path if found else None) for words in sentences if words]

@@ -20,7 +20,7 @@ from recorrente.data import labelled, ragged, units
 from recorrente.data.labelled import LabelledTexts, Texts
 from recorrente.data.progress import Progress
 from recorrente.data.reading import read_text
-from recorrente.data.source import is_file
+from recorrente.data.source import is_file, locate, of_known
 from recorrente.data.words import WordFeatures, split_words
 from recorrente.errors import InputError
 from recorrente.evaluation import Predictions, gradient_norms, step_by_step
@@ -45,18 +45,20 @@ class LabelledReader:
     cut: Any
     whole_files: bool = False
     column: str | None = None  # of texts, in the table that was learnt
+    label: str | None = None  # the column of classes there
 
     @classmethod
     def of(cls, data: LabelledTexts, named: str | None) -> LabelledReader:
         """What was asked for, or letters for short texts and words for others; made for the training texts."""
+        columns = data.columns or (None, None)
         named = named or ("words" if statistics.median(map(len, data.train.texts)) >= SHORT else "characters")
         if named == "words":
-            return cls(WordFeatures.of(split_words(text) for text in data.train.texts), data.whole_files, data.column)
+            return cls(WordFeatures.of(split_words(text) for text in data.train.texts), data.whole_files, *columns)
         if named not in ("characters", "bytes"):
             raise InputError(
                 "units", came=repr(named), wanted="one of characters, bytes, words, where texts are classified"
             )
-        return cls(units.BY_NAME[named].of("".join(data.train.texts)), data.whole_files, data.column)
+        return cls(units.BY_NAME[named].of("".join(data.train.texts)), data.whole_files, *columns)
 
     @cached_property
     def words(self) -> bool:
@@ -81,13 +83,14 @@ class LabelledReader:
     def to_config(self) -> dict[str, Any]:
         """Plain values, for a config file."""
         cut = self.cut.to_config()
-        return {**(cut if self.words else {"units": cut}), "whole_files": self.whole_files, "column": self.column}
+        known = {"whole_files": self.whole_files, "column": self.column, "label": self.label}
+        return {**(cut if self.words else {"units": cut}), **known}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> LabelledReader:
         """What `to_config` wrote."""
         cut = WordFeatures.from_config(config) if "words" in config else units.from_config(config["units"])
-        return cls(cut, config["whole_files"], config.get("column"))
+        return cls(cut, config["whole_files"], config.get("column"), config.get("label"))
 
 
 class Text(Ragged):
@@ -105,7 +108,14 @@ class Text(Ragged):
     }
     own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 10, "batch": 32, "learning_rate": 2e-3}
 
-    def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> LabelledTexts:
+    def load(
+        self,
+        source: str | Path,
+        reading: Reading,
+        plan: Plan,
+        progress: Progress,
+        learnt: Sequence[str] | None = None,
+    ) -> LabelledTexts:
         reading.only(self.name, "units", "encoding", "text", "label", "skip_bad")
         return labelled.load(
             source,
@@ -114,8 +124,18 @@ class Text(Ragged):
             encoding=reading.encoding,
             skip_bad=bool(reading.skip_bad),
             seed=plan.seed,
+            learnt=learnt,
             progress=progress,
         )
+
+    def as_learnt(self, reading: Reading, reader: Any, source: str | Path) -> Reading:
+        """From the columns of the names that were learnt, where a table has them."""
+        there = [] if of_known(source) else labelled.names_of(locate(source), reading.encoding)
+        learnt = {"text": reader.column, "label": reader.label}
+        return replace(reading, **{which: name for which, name in learnt.items() if name and name in there})
+
+    def other(self, recipe: Recipe, source: str | Path, reading: Reading, progress: Progress) -> LabelledTexts:
+        return self.load(source, reading, recipe.plan, progress, recipe.classes)
 
     def reader(self, data: LabelledTexts, reading: Reading, plan: Plan) -> LabelledReader:
         return LabelledReader.of(data, reading.units)

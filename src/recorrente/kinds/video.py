@@ -46,7 +46,14 @@ class Video(Ragged):
     }
     own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 30, "batch": 32, "learning_rate": 3e-3, "shift": 1}
 
-    def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> VideoData:
+    def load(
+        self,
+        source: str | Path,
+        reading: Reading,
+        plan: Plan,
+        progress: Progress,
+        learnt: Sequence[str] | None = None,
+    ) -> VideoData:
         reading.only(self.name, "size", "frame_rate", "frames", "mirror", "group", "leave_out", "skip_bad")
         return video.load(
             source,
@@ -57,8 +64,12 @@ class Video(Ragged):
             leave_out=reading.leave_out,
             skip_bad=bool(reading.skip_bad),
             seed=plan.seed,
+            learnt=learnt,
             progress=progress,
         )
+
+    def other(self, recipe: Recipe, source: str | Path, reading: Reading, progress: Progress) -> VideoData:
+        return self.load(source, reading, recipe.plan, progress, recipe.classes)
 
     def as_learnt(self, reading: Reading, reader: Frames, source: str | Path) -> Reading:
         return sampled_as(reader, reading, source)

@@ -104,7 +104,10 @@ def gradient_in_words(norms: NDArray[np.floating], *, both_ways: bool = False) -
     """
     top = norms[-2 if both_ways else -1]
     first, last = (float(np.median(top[t])) for t in (0, -1))
-    if last == 0 or not np.isfinite(first / last):
+    if not np.isfinite((first, last)).all():
+        told = f"the median gradient is {first:g} at the first step and {last:g} at the last"
+        return f"In the top layer {told}: it has left the range of numbers."
+    if last == 0:
         return "No gradient reaches the last step."
     share = first / last
     verdict = "most vanishes on the way" if share < 0.1 else "it grows on the way" if share > 3 else "it arrives"

@@ -6,6 +6,7 @@ Knows logits and targets. Which token is a letter, a byte or a word is `data.uni
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
@@ -14,7 +15,7 @@ from torch.nn import functional
 from recorrente.data.batch import Batch
 from recorrente.layers import Network
 
-__all__ = ["NextToken", "bits_per_character", "perplexity"]
+__all__ = ["NextToken", "bits_per_character", "perplexity", "spelling"]
 
 
 class NextToken:
@@ -66,11 +67,29 @@ def perplexity(loss: float) -> float:
     return math.exp(min(loss, 700.0))
 
 
-def bits_per_character(loss: float, tokens: int, characters: int) -> float:
+def bits_per_character(loss: float, tokens: int, characters: int, *, spelt: float = 0.0) -> float:
     """The loss a token, in nats, as bits a character, so that models of letters, bytes and words can be compared.
+
+    A word that the model does not know is foretold as an unknown one, whichever it is. Without the bits that spell such
+    words out, `spelt` (see `spelling`), a model of words would gain by every word that it cannot say.
 
     Example:
         >>> bits_per_character(math.log(2), tokens=300, characters=600)
         0.5
+        >>> bits_per_character(math.log(2), tokens=300, characters=600, spelt=600)
+        1.5
     """
-    return loss * tokens / characters / math.log(2)
+    return (loss * tokens / math.log(2) + spelt) / characters
+
+
+def spelling(words: Sequence[str], letters: int) -> float:
+    """Bits that spell words out: (n + 1) log2(letters + 2) for one of n characters.
+
+    Each character and the end is taken as one of as many, all equally likely: the different `letters` that were learnt,
+    any other one, and an end. No letter is foretold from those before it: a model of letters pays less for most words.
+
+    Example:
+        >>> spelling(["abc", "d"], letters=6)
+        18.0
+    """
+    return (sum(map(len, words)) + len(words)) * math.log2(letters + 2)
