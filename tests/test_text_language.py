@@ -219,7 +219,9 @@ def test_a_text_is_learnt_and_written(song, tmp_path, cut):
     written = "".join(again.generate("O coração", length=120, temperature=0))
     assert "não" in written
     assert written.encode().decode() == written
-    assert "perplexity" in (tmp_path / "run" / "report.html").read_text()
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "perplexity" in page
+    assert ("for spelling unknown words" in page) == (cut == "words")
     with pytest.raises(InputError, match=r"prompt: got '\\udce3', wanted text in UTF-8"):
         again.generate("\udce3", length=1, temperature=0)
     if cut == "words":  # no line begins with this one: it is known with the blank before it
