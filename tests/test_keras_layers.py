@@ -169,7 +169,7 @@ def test_stateful_carries_the_state_and_resets_it(name: str) -> None:
 
 @pytest.mark.parametrize("policy", ["float64", "mixed_bfloat16", "mixed_float16"])
 def test_precision_is_the_policys(policy: str) -> None:
-    """Half precisions round the layer's edges alone: 8 bits of significand in bfloat16, 2**-8 of numbers below 1.
+    """Half precisions round what goes in and comes out: 8 bits of significand in bfloat16, 2**-8 of numbers below 1.
 
     In float64 Keras' own loop multiplies in float32 on torch; the next test judges ours there.
     """
@@ -180,6 +180,18 @@ def test_precision_is_the_policys(policy: str) -> None:
         wanted, came = theirs(some_x()), ours(some_x())
         assert came.dtype == wanted.dtype
         np.testing.assert_allclose(as_array(came), as_array(wanted), atol=1e-6 if policy == "float64" else 0.02)
+
+
+@pytest.mark.parametrize("half", ["bfloat16", "float16"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_half_precision_rounds_weights_and_ends_and_no_step(name: str, half: str) -> None:
+    def rounded(array: Any) -> np.ndarray:
+        return as_array(keras.ops.cast(keras.ops.convert_to_tensor(array), half))
+
+    layer = pair(name, {"dtype": f"mixed_{half}", "return_sequences": True})[1]
+    wide = pair(name, {"return_sequences": True})[1]
+    wide.set_weights([rounded(array) for array in layer.get_weights()])
+    np.testing.assert_array_equal(as_array(layer(some_x())), rounded(wide(rounded(some_x()))))
 
 
 @pytest.mark.skipif(BACKEND == "jax", reason="JAX has float64 only where it was told so before it started")
@@ -311,6 +323,23 @@ def test_what_does_not_fit_is_refused(name: str, argument: str, shape: tuple[int
         more = {"initial_state": [given, given] if name == "LSTM" else [given]}
     with pytest.raises(InputError, match=re.escape(f"{argument}: got {shape}, ") + wanted):
         layer(given if argument == "sequences" else some_x(), **more)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_complex_sequences_are_refused(name: str) -> None:
+    """Keras' casts lose the imaginary part, with a warning or none."""
+    layer = pair(name, {})[1]
+    with pytest.raises(InputError, match=r"sequences: got complex64, wanted real numbers"):
+        layer((some_x() * 1j).astype("complex64"))
+
+
+def test_a_state_too_many_is_refused_where_keras_takes_the_first() -> None:
+    theirs, ours = pair("GRU", {})
+    first, second = states("LSTM").values()
+    wanted = as_array(theirs(some_x(), initial_state=[first]))
+    np.testing.assert_array_equal(as_array(theirs(some_x(), initial_state=[first, second])), wanted)
+    with pytest.raises(InputError, match="initial_state: got 2 arrays, wanted 1"):
+        ours(some_x(), initial_state=[first, second])
 
 
 def test_a_state_too_few_is_refused() -> None:

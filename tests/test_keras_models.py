@@ -1,6 +1,7 @@
 """Our Keras layers inside models: trained, saved, wrapped, swapped, and carried to torch and back."""
 
 import shutil
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from keras_calls import BACKEND, process
 from torch import nn
+from torch.nn.utils import prune
 
 import recorrente
 import recorrente.keras as rk
@@ -194,6 +196,25 @@ def test_a_file_of_keras_2_that_cannot_be_read_is_refused(tmp_path: Path) -> Non
         del file.attrs["model_config"]
     with pytest.raises(InputError, match=r"got weights alone, wanted a file of model\.save"):
         rk.from_keras2(path)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="the same on every backend")
+def test_a_path_that_is_no_file_of_keras_2_is_refused(tmp_path: Path) -> None:
+    whole, part = tmp_path / "model.keras", tmp_path / "part.h5"
+    small(rk.GRU(2)).save(whole)
+    part.write_bytes(KERAS2.read_bytes()[:4096])
+    for path, came in [
+        (
+            whole,
+            r"model\.keras, a \.keras file, wanted an \.h5 file of .*keras\.saving\.load_model\(path\).*accelerate",
+        ),
+        (part, r"part\.h5: .*truncated file"),
+        (tmp_path, "the folder "),
+        (tmp_path / "none.h5", r"none\.h5, which does not exist"),
+        (Path(__file__), r"test_keras_models\.py: .*file signature not found"),
+    ]:
+        with pytest.raises(InputError, match="path: got .*" + came):
+            rk.from_keras2(path)
 
 
 @pytest.mark.parametrize(
@@ -440,9 +461,52 @@ def small(layer: Any, *others: Any) -> Any:
     return keras.Sequential([keras.Input((7, 3)), layer, *others])
 
 
+def otherwise(kind: Any, name: str, *args: Any, **more: Any) -> Any:
+    """One of a subclass whose method `name` calls that of its parent, and may do more."""
+
+    @wraps(getattr(kind, name))  # Keras reads the names of a call's arguments
+    def method(self: Any, *given: Any, **how: Any) -> Any:
+        return getattr(kind, name)(self, *given, **how)
+
+    return type(f"My{kind.__name__}", (kind,), {name: method})(*args, **more)
+
+
+def with_cell(cell: Any) -> Any:
+    layer = keras.layers.LSTM(4)
+    layer.cell = cell
+    layer.build((2, 7, 3))
+    return layer
+
+
 @pytest.mark.parametrize(
     ("model", "said"),
     [
+        (lambda: small(otherwise(keras.layers.Dense, "call", 4)), r"MyDense with its own call, wanted .* of Dense"),
+        (lambda: small(otherwise(keras.layers.Dense, "__call__", 4)), "MyDense with its own __call__"),
+        (lambda: small(otherwise(keras.layers.Dropout, "call", 0.5)), "MyDropout with its own call"),
+        (lambda: otherwise(keras.Sequential, "call", [keras.Input((3,)), keras.layers.Dense(4)]), "MySequential with"),
+        (lambda: small(otherwise(keras.layers.LSTM, "call", 4)), "MyLSTM with its own call"),
+        (lambda: small(otherwise(rk.LSTM, "inner_loop", 4)), "MyLSTM with its own inner_loop"),
+        (lambda: small(otherwise(rk.GRU, "get_initial_state", 4)), "MyGRU with its own get_initial_state"),
+        (
+            lambda: small(otherwise(keras.layers.Bidirectional, "call", rk.GRU(4, return_sequences=True))),
+            "MyBidirectional with its own call",
+        ),
+        (
+            lambda: small(
+                keras.layers.Bidirectional(
+                    rk.GRU(4, return_sequences=True),
+                    backward_layer=otherwise(rk.GRU, "inner_loop", 4, return_sequences=True, go_backwards=True),
+                )
+            ),
+            "MyGRU with its own inner_loop",
+        ),
+        (lambda: with_cell(otherwise(keras.layers.LSTMCell, "call", 4)), "MyLSTMCell with its own call"),
+        (lambda: with_cell(keras.layers.StackedRNNCells([keras.layers.LSTMCell(4)])), "wanted a cell of Keras' own"),
+        (
+            lambda: keras.Sequential([keras.Input((None,)), otherwise(keras.layers.Embedding, "call", 9, 3)]),
+            "MyEmbedding with its own call",
+        ),
         (
             lambda: keras.Sequential([keras.Input((None,)), keras.layers.Embedding(9, 3, mask_zero=True)]),
             "mask_zero=True",
@@ -471,6 +535,65 @@ def small(layer: Any, *others: Any) -> Any:
 def test_what_would_be_another_network_in_torch_is_refused(model: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         rk.to_torch(model())
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="Keras' layers are modules of torch, which have hooks, there alone")
+def test_a_hook_of_a_keras_layer_is_refused() -> None:
+    model = small(keras.layers.Dense(4))
+    handle = model.layers[0].register_forward_hook(lambda layer, given, y: 5 * y)
+    with pytest.raises(InputError, match=r"^dense.*: got a .*Dense with forward hooks"):
+        rk.to_torch(model)
+    handle.remove()
+    assert isinstance(rk.to_torch(model), nn.Sequential)
+
+
+def test_subclasses_that_compute_as_their_parent_go_both_ways() -> None:
+    """Such as set defaults of their own, and torch's parametrized modules, whose weights are what they make of them."""
+
+    class Wide(nn.Linear):
+        def __init__(self) -> None:
+            super().__init__(3, 40)
+
+    module = nn.Sequential(Wide(), nn.utils.parametrizations.weight_norm(nn.Linear(40, 4)))
+    x = np.random.default_rng(3).standard_normal((2, 7, 3)).astype("float32")
+    module.append(Sequences(nn.GRU(4, 5, batch_first=True)))
+    wanted = module(torch.from_numpy(x)).detach().numpy()
+    np.testing.assert_allclose(said(rk.from_torch(module), x), wanted, atol=1e-6)
+
+    class Small(rk.LSTM):
+        def __init__(self) -> None:
+            super().__init__(4, return_sequences=True)
+
+    theirs = small(Small())
+    came = rk.to_torch(theirs)(torch.from_numpy(x)).detach().numpy()
+    np.testing.assert_allclose(came, said(theirs, x), atol=1e-6)
+
+
+def hooked(module: nn.Module) -> nn.Module:
+    module.register_forward_hook(lambda module, given, y: 5 * y)
+    return module
+
+
+def hooked_before(module: nn.Module) -> nn.Module:
+    module.register_forward_pre_hook(lambda module, given: (5 * given[0],))
+    return module
+
+
+def patched(module: nn.Module) -> nn.Module:
+    forward = module.forward
+    module.forward = lambda x: 5 * forward(x)  # type: ignore[method-assign]
+    return module
+
+
+def old_weight_norm(layer: nn.Module) -> nn.Module:
+    with pytest.warns(FutureWarning, match="weight_norm"):
+        return nn.utils.weight_norm(layer)
+
+
+def loaded_lazily() -> nn.Module:
+    lazy = nn.LazyLinear(4)
+    lazy.load_state_dict(nn.Linear(3, 4).state_dict())
+    return lazy
 
 
 def twice(layer: nn.Module) -> nn.Module:
@@ -512,6 +635,28 @@ def half_frozen() -> nn.Module:
         (lambda: Last(nn.LSTM(3, 4, batch_first=True, bidirectional=True)), "a layer that reads both ways"),
         (lambda: nn.Linear(3, 4, device="meta"), "weight without numbers"),
         (lambda: nn.LazyLinear(4), "weight without numbers"),
+        (loaded_lazily, "LazyLinear.*, not called yet"),
+        (lambda: otherwise(nn.Linear, "forward", 3, 4), "MyLinear with its own forward, wanted one with .* of Linear"),
+        (lambda: otherwise(nn.Sequential, "forward", nn.Linear(3, 3)), "MySequential with its own forward"),
+        (lambda: nn.Sequential(otherwise(nn.Embedding, "forward", 9, 3)), "MyEmbedding with its own forward"),
+        (lambda: otherwise(nn.LSTM, "forward", 3, 4), "MyLSTM with its own forward"),
+        (lambda: otherwise(recorrente.GRU, "forward", 3, 4), "MyGRU with its own forward"),
+        (lambda: nn.Sequential(nn.Linear(3, 4), otherwise(nn.Dropout, "forward", 0.1)), "MyDropout with its own"),
+        (lambda: nn.Sequential(nn.Linear(3, 4), otherwise(nn.Identity, "forward")), "MyIdentity with its own forward"),
+        (lambda: otherwise(Last, "forward", nn.LSTM(3, 4, batch_first=True)), "MyLast with its own forward"),
+        (lambda: otherwise(Sequences, "forward", nn.LSTM(3, 4, batch_first=True)), "MySequences with its own forward"),
+        (lambda: otherwise(Network, "last", recorrente.GRU(3, 5), nn.Linear(5, 2)), "MyNetwork with its own last"),
+        (
+            lambda: nn.utils.parametrizations.weight_norm(otherwise(nn.Linear, "forward", 3, 4)),
+            "ParametrizedMyLinear with its own forward",
+        ),
+        (lambda: patched(nn.Linear(3, 4)), "Linear with its own forward"),
+        (lambda: hooked(nn.Linear(3, 4)), "Linear with forward hooks, wanted one without"),
+        (lambda: hooked(nn.Sequential(nn.Linear(3, 4))), "Sequential with forward hooks"),
+        (lambda: nn.Sequential(nn.Linear(3, 4), hooked(nn.ReLU())), "ReLU with forward hooks"),
+        (lambda: hooked_before(nn.LSTM(3, 4)), "LSTM with forward hooks"),
+        (lambda: old_weight_norm(nn.Linear(3, 4)), r"Linear with forward hooks.*remove_weight_norm"),
+        (lambda: prune.l1_unstructured(nn.Linear(3, 4), "weight", 0.5), r"Linear with forward hooks.*prune\.remove"),
         (lambda: nn.Linear(3, 4, dtype=torch.complex64), "weight of torch.complex64"),
         (lambda: "x", r"module: got a builtins\.str, wanted a torch\.nn\.Module"),
         (lambda: nn.Sequential(nn.Linear(3, 4), nn.Softmax(dim=1)), r"Softmax\(dim=-1\)"),

@@ -7,13 +7,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 from keras import ops
 
 from recorrente.errors import InputError
 
-__all__ = ["for_each_row", "refuse_features", "whole_mask", "whole_states"]
+__all__ = ["for_each_row", "refuse_complex", "refuse_features", "whole_mask", "whole_states"]
 
 Shape = tuple[Any, ...]
+
+
+def refuse_complex(x: Any) -> None:
+    """Refuses sequences of which arithmetic in floats would lose the imaginary part."""
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    if dtype.startswith("complex"):
+        cure = "Put the real and the imaginary part side by side: (B, T, 2*C)."
+        raise InputError("sequences", came=dtype, wanted="real numbers", cure=cure)
 
 
 def refuse_features(cell: Any, x: Any) -> None:

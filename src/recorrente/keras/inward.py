@@ -14,16 +14,23 @@ import numpy as np
 import torch
 from keras import ops
 from torch import nn
+from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import is_lazy
 
 from recorrente import layers as ours
 from recorrente.errors import InputError
-from recorrente.keras.exchange import KINDS, NAMES, Last, Sequences, class_of
+from recorrente.keras.exchange import KINDS, NAMES, Last, Sequences, class_of, refuse_own_ways
 from recorrente.keras.order import swapped
 from recorrente.noise import Noise
 from recorrente.recipe import load
 
 __all__ = ["from_run", "from_torch"]
+
+_RECURRENT = [one for kind in KINDS.values() for one in (kind.torchs, kind.ours)]
+_KNOWN = frozenset(
+    [nn.Linear, nn.Embedding, nn.Dropout, *NAMES, *_RECURRENT, nn.Sequential, Sequences, Last, ours.Network]
+)
+_METHODS = ("__call__", "forward", "hidden", "last", "at_end", "first_state", "zero_state")
 
 
 def from_torch(module: nn.Module) -> keras.Sequential:
@@ -35,7 +42,7 @@ def from_torch(module: nn.Module) -> keras.Sequential:
     as its `last` does, the head's output after the last one. Rates of dropout come along.
 
     Raises:
-        InputError: a module that Keras' layers cannot be.
+        InputError: a module that Keras' layers cannot be, as one with a `forward` of its own or with forward hooks.
 
     Example:
         >>> model = from_torch(nn.LSTM(3, 4, num_layers=2, batch_first=True))
@@ -67,6 +74,8 @@ def _refuse_what_cannot_be_read(module: Any) -> None:
             raise InputError("module", came=f"{name} without numbers", wanted="parameters that have some", cure=cure)
         if not parameter.is_floating_point():
             raise InputError("module", came=f"{name} of {parameter.dtype}", wanted="parameters of floats")
+    if lazy := next((one for one in module.modules() if isinstance(one, LazyModuleMixin)), None):
+        raise InputError("module", came=f"{lazy}, not called yet", wanted="one that was", cure="Call it once.")
 
 
 def _refuse_shared(modules: list[nn.Module]) -> None:
@@ -90,6 +99,7 @@ class _Part(NamedTuple):
 
 def _parts(module: nn.Module) -> list[_Part]:
     """The layers of a module, one after the other."""
+    refuse_own_ways("module", module, _KNOWN, _METHODS)
     if isinstance(module, ours.Network):
         if module.pooled:
             raise InputError("module", came="a Network with pooled=True", wanted="one whose head reads the final state")

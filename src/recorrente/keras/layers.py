@@ -72,6 +72,7 @@ class OnCore:
 
     def _swept(self, sequences: Any, initial_state: Any, mask: Any, training: bool) -> Any:
         """The same, on the core."""
+        fitting.refuse_complex(sequences)
         fitting.refuse_features(self.cell, sequences)
         states = list(initial_state) if isinstance(initial_state, list | tuple) else [initial_state]
         states = fitting.whole_states(self.cell, sequences, states)

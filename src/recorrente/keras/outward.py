@@ -16,7 +16,7 @@ from keras import ops
 from torch import nn
 
 from recorrente.errors import InputError
-from recorrente.keras.exchange import ACTIVATIONS, KINDS, Last, Sequences, class_of
+from recorrente.keras.exchange import ACTIVATIONS, KINDS, Last, Sequences, class_of, refuse_own_ways
 from recorrente.keras.order import plain, swapped
 
 __all__ = ["to_torch"]
@@ -31,7 +31,7 @@ def to_torch(model: Any) -> nn.Module:
     not. Rates of dropout come along; where Keras draws a mask for each gate, ours draw one for all.
 
     Raises:
-        InputError: a layer that torch's cannot be, and why.
+        InputError: a layer that torch's cannot be, and why; a subclass with a `call` or a loop of its own is none.
 
     Example:
         >>> model = keras.Sequential([keras.Input((5, 3)), keras.layers.LSTM(4), keras.layers.Dense(2)])
@@ -51,6 +51,7 @@ def to_torch(model: Any) -> nn.Module:
 
 def _module(model: Any) -> nn.Module:
     """What a layer or a Sequential becomes, the frozen variables in it frozen."""
+    refuse_own_ways(model.name, model, _KNOWN, _METHODS)
     if isinstance(model, keras.Sequential):
         return nn.Sequential(*[to_torch(layer) for layer in model.layers])
     if made := _WITHOUT_WEIGHTS.get(type(model)):  # not what is made of one: SpatialDropout1D drops otherwise
@@ -70,6 +71,7 @@ def _recurrence(model: Any) -> nn.Module:
         known = "SimpleRNN, GRU, LSTM, Dense, Embedding, Dropout, Activation, ReLU, Softmax or Identity"
         known += ", or Bidirectional of sequences put side by side"
         raise _unknown(model, known)
+    _refuse_own_loops(ways)
     if any(way.go_backwards != (k == 1) for k, way in enumerate(ways)):
         raise _unknown(model, "go_backwards=False: torch's layers read forwards, or both ways")
     if any(way.stateful for way in ways):
@@ -79,6 +81,15 @@ def _recurrence(model: Any) -> nn.Module:
     first: Any = ways[0]
     layer = _recurrent(ways)
     return layer if first.return_state else Sequences(layer) if first.return_sequences else Last(layer)
+
+
+def _refuse_own_loops(ways: list[Any]) -> None:
+    """Of layers whose cells, too, may be someone's own."""
+    for way in ways:
+        refuse_own_ways(way.name, way, _KNOWN, _METHODS)
+        if not isinstance(way.cell, _CELLS):
+            raise _unknown(way.cell, "a cell of Keras' own")
+        refuse_own_ways(way.cell.name, way.cell, _CELLS, _METHODS)
 
 
 def _unknown(model: Any, wanted: str) -> InputError:
@@ -118,6 +129,10 @@ _WITHOUT_WEIGHTS: dict[Any, Callable[[Any], nn.Module]] = {
     keras.layers.Softmax: _softmax,
     keras.layers.Identity: lambda _: nn.Identity(),
 }
+_WITH_WEIGHTS: list[Any] = [keras.Sequential, keras.layers.Dense, keras.layers.Embedding, keras.layers.Bidirectional]
+_KNOWN = frozenset([*_WITH_WEIGHTS, *_WITHOUT_WEIGHTS, *KINDS, *[kind.keras for kind in KINDS.values()]])
+_CELLS = (keras.layers.SimpleRNNCell, keras.layers.GRUCell, keras.layers.LSTMCell)
+_METHODS = ("__call__", "call", "inner_loop", "get_initial_state")
 
 
 def _dense(dense: Any) -> nn.Module:
