@@ -12,6 +12,7 @@ from torch.export import Dim, export
 import recorrente
 from recorrente import _core
 from recorrente.native import N_INPUTS
+from recorrente.noise import Noise
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
 
@@ -102,6 +103,30 @@ def test_a_stream_is_compiled_whole():
     stream.load_state_dict(plain.state_dict())
     compiled, x = torch.compile(stream, fullgraph=True, backend="aot_eager"), torch.randn(6, 3, 4)
     assert all(torch.equal(compiled(part), plain(part)) for part in x.split(2))
+
+
+NOISES = {"zoneout": (0.2, 0.4)}, {"recurrent_dropout": 0.2}, {"input_dropout": 0.2}, {"weight_dropout": 0.2}
+
+
+@pytest.mark.parametrize("noise", NOISES, ids=str)
+def test_a_layer_in_training_with_noise_is_one_graph(noise):
+    """Compiled and exported whole; its masks are drawn anew at each call."""
+    torch._dynamo.reset()
+    layer, x = recorrente.LSTM(4, 5, **noise), torch.randn(6, 3, 4)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    one, two = compiled(x)[0], compiled(x)[0]
+    one.sum().backward()
+    assert layer.weight_hh_l0.grad.isfinite().all()
+    assert not torch.equal(one, two)
+    assert export(layer, (x,)).module()(x)[0].shape == one.shape
+
+
+def test_masks_in_a_graph_have_their_chance():
+    drawn = torch.compile(lambda x: Noise(zoneout=0.2).along(x, (50,), True)["zone"][0], backend="aot_eager")
+    torch._dynamo.reset()
+    zone = drawn(torch.zeros(100, 40, 1))
+    assert zone.dtype == torch.bool
+    assert abs(zone.float().mean().item() - 0.2) < 5 * (0.2 * 0.8 / zone.numel()) ** 0.5
 
 
 @pytest.mark.skipif(" " in torch.__file__, reason="inductor's linker command splits torch's own path at its spaces")

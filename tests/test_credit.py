@@ -420,6 +420,7 @@ def test_what_the_core_lacks_runs_the_rule_on_the_reference_and_says_so():
 
 
 def test_a_compiled_layer_is_truncated_too():
+    torch._dynamo.reset()
     layer = recorrente.LSTM(C, H, credit=Truncated(3))
     x = torch.randn(T, B, C, requires_grad=True)
     found = []

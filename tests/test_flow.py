@@ -44,10 +44,15 @@ def test_norms_are_those_of_hooks(kind):
         assert torch.allclose(gradient_flow(layer, x, loss).norms[0], truth.norm(dim=-1), rtol=1e-12)
 
 
+CHOSEN = {"learned_state": True}, {"zoneout": 0.3, "residual": True}
+
+
 @pytest.mark.parametrize(
-    "how", [{"zoneout": (0.5, 0.2)}, {"learned_state": True}, {"zoneout": 0.3, "residual": True}], ids=str
+    ("kind", "how"),
+    [(kind, how) for kind in (recorrente.GRU, recorrente.LSTM) for how in CHOSEN]
+    + [(recorrente.GRU, {"zoneout": 0.5}), (recorrente.LSTM, {"zoneout": (0.5, 0.2)})],
+    ids=str,
 )
-@pytest.mark.parametrize("kind", [recorrente.GRU, recorrente.LSTM])
 def test_what_is_seen_is_the_layer_with_all_that_was_chosen_of_it(kind, how):
     """dL/dh_t and dh_T/dh_t by running the layer itself from h_t on."""
     layer, x = kind(C, C, dtype=DOUBLE, **how).eval(), torch.randn(T, B, C, dtype=DOUBLE)
@@ -250,6 +255,28 @@ def test_verdicts():
     assert judge(torch.ones(1)).word == "carried"
 
 
+@pytest.mark.parametrize(
+    ("norms", "reach"),
+    [([1, math.nan, 2], 1), ([math.nan] * 3, 0), ([math.inf, 1, 2, 0], 2), ([1, math.nan, math.nan, 1, 1], 2)],
+    ids=str,
+)
+def test_norms_that_are_not_finite_are_told_so(norms, reach):
+    verdict = judge(torch.tensor(norms))
+    assert (verdict.word, verdict.reach, verdict.factor) == ("not finite", reach, 0)
+    bad = sum(not math.isfinite(norm) for norm in norms)
+    assert f"NaN or infinite at {bad} of {len(norms)} steps" in verdict.sentence
+
+
+def test_a_row_that_is_not_finite_is_seen_as_such_and_the_others_as_ever():
+    layer, x = recorrente.LSTM(C, H), torch.randn(T, B, C)
+    whole = singular_values(layer, x, lag=2)
+    x[0, 1, 0] = math.nan
+    came = singular_values(layer, x, lag=2)
+    assert came[:, 1].isnan().all()
+    assert torch.equal(came[:, [0, 2]], whole[:, [0, 2]])
+    assert judge(gradient_flow(layer, x, lambda y: y.sum()).norms[0, :, 1]).word == "not finite"
+
+
 def test_a_gradient_that_falls_and_rises_again_is_told_by_its_way_down():
     norms = torch.cat([torch.full((5,), 3.0), 0.5 ** torch.arange(12.0).flip(0)])
     verdict = judge(norms)
@@ -261,6 +288,8 @@ def test_what_cannot_be_seen_is_refused():
     layer, x = recorrente.GRU(C, H), torch.randn(T, B, C)
     with pytest.raises(InputError, match="loss"):
         gradient_flow(layer, x, lambda y: y)
+    with pytest.raises(InputError, match=r"loss: got .*depends on no output"):
+        gradient_flow(layer, x, lambda y: torch.zeros(()))
     with pytest.raises(InputError, match="x: got"):
         gradient_flow(layer, x[:0], lambda y: y.sum())
     with pytest.raises(InputError, match="lag"):
@@ -295,3 +324,75 @@ def test_a_head_that_reads_all_steps_together(both, lengths):
     if not both and lengths is None:
         norms = gradient_flow(network, x, lambda y: y.sum()).norms
         assert torch.allclose(norms, norms[0, 0, 0].expand_as(norms), rtol=1e-11)
+
+
+LOOKS = {
+    "gradient_flow": lambda module, x: gradient_flow(module, x, lambda y: y.sum()),
+    "singular_values": lambda module, x: singular_values(module, x, lag=2),
+    "lyapunov_exponents": lyapunov_exponents,
+}
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
+def test_what_cannot_be_looked_at_is_named(look):
+    layer, x = recorrente.GRU(C, H), torch.randn(T, B, C)
+    for module in (nn.GRU(C, H), layers.Network(nn.GRU(C, H), nn.Linear(H, 2))):
+        with pytest.raises(InputError, match=r"module: got GRU\(4, 5\).*recorrente\.accelerate"):
+            look(module, x)
+    with pytest.raises(InputError, match="module: got Linear"):
+        look(nn.Linear(C, H), x)
+    with pytest.raises(InputError, match=r"x: got shape \(6, 0, 4\), wanted .*B of 1 or more"):
+        look(layer, x[:, :0])
+    with pytest.raises(InputError, match=r"x: got .*\(6, 3, 3\), wanted .*input_size, here 4"):
+        look(layer, x[..., :3])
+    with pytest.raises(InputError, match=r"x: got .*\(6, 3, 7\) behind the encoder, wanted"):
+        look(layers.Network(layer, nn.Linear(H, 2), nn.Linear(C, 7)), x)
+
+
+def test_the_encoder_of_a_network_is_looked_through():
+    """As the layer is told of what the encoder gives; and for one step, as its own run from h_t on."""
+    encoder, layer, head = nn.Linear(3, C, dtype=DOUBLE), recorrente.GRU(C, H, dtype=DOUBLE), nn.Linear(H, 2).double()
+    network, x, t = layers.Network(layer, head, encoder), torch.randn(T, B, 3, dtype=DOUBLE), 2
+    flow = gradient_flow(network, x, lambda y: y[-1].square().sum())
+    read = encoder(x).detach()
+    h = layer(read[: t + 1])[1].detach().requires_grad_()
+    (d,) = torch.autograd.grad(head(layer(read[t + 1 :], h)[0][-1]).square().sum(), h)
+    assert torch.allclose(flow.norms[0, t], d[0].norm(dim=-1), rtol=1e-12)
+    assert torch.equal(singular_values(network, x, lag=3), singular_values(layer, read, lag=3))
+    assert torch.equal(lyapunov_exponents(network, x), lyapunov_exponents(layer, read))
+    words = layers.Network(layer, head, nn.Embedding(7, C, dtype=DOUBLE))
+    assert gradient_flow(words, torch.randint(7, (T, B)), lambda y: y.sum()).norms.shape == (1, T, B)
+
+
+class Halved(nn.Module):
+    """Two steps are one."""
+
+    def forward(self, x):
+        return x[0::2] + x[1::2]
+
+
+def test_an_encoder_may_make_fewer_steps():
+    network, x = layers.Network(recorrente.GRU(C, H), nn.Linear(H, 2), Halved()), torch.randn(T, B, C)
+    assert gradient_flow(network, x, lambda y: y.sum()).norms.shape == (1, T // 2, B)
+    with pytest.raises(InputError, match="lag: got 4, wanted steps from 0 to T, here 3"):
+        singular_values(network, x, lag=4)
+
+
+@pytest.mark.parametrize("gates", [True, False])
+@pytest.mark.parametrize("kind", [recorrente.RNN, recorrente.GRU, recorrente.LSTM])
+def test_the_gradient_is_seen_of_frozen_layers_and_without_grad_mode(kind, gates):
+    layer, x = kind(C, H, num_layers=2, bidirectional=True, learned_state=True), torch.randn(T, B, C)
+
+    def seen(x=x):
+        flow = gradient_flow(layer, x, lambda y: y.square().sum(), gates=gates)
+        return flow.norms, flow.gates, flow.saturation, flow.shares
+
+    found = [seen()]
+    with torch.no_grad():
+        found.append(seen())
+    with torch.inference_mode():
+        found.append(seen(x.clone()))
+    layer.requires_grad_(False)
+    found.append(seen())
+    for other in found[1:]:
+        assert all(torch.equal(one, two) for one, two in zip(found[0], other, strict=True))

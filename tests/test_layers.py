@@ -248,6 +248,8 @@ def test_what_does_not_fit_is_named():
         "cell: got <class": lambda: layers.Recurrent(cells.GRU, C, H),
         "dropout: got 1.5": lambda: layers.Recurrent(cells.GRU(), C, H, dropout=1.5),
         r"zoneout: got \[0.1, 0.2\].* tuple": lambda: recorrente.GRU(C, H, zoneout=[0.1, 0.2]),
+        r"zoneout: got \(0.0, 0.5\).* h alone": lambda: recorrente.GRU(C, H, zoneout=(0.0, 0.5)),
+        r"zoneout: got \(0.2, 0.5\)": lambda: layers.Recurrent(cells.Elman("tanh"), C, H, zoneout=(0.2, 0.5)),
     }
     for words, call in calls.items():
         with pytest.raises(InputError, match=words):
@@ -255,6 +257,44 @@ def test_what_does_not_fit_is_named():
     with pytest.raises(TypeError, match="zoneot"):
         layers.Recurrent(cells.GRU(), C, H, zoneot=0.1)
     assert recorrente.GRU(C, H, zoneout=numpy.float32(0.25)).noise.zoneout == 0.25
+    assert recorrente.GRU(C, H, zoneout=(0.25, 0.0)).noise.zoneout == (0.25, 0.0)
+
+
+@pytest.mark.parametrize("kind", [recorrente.GRU, recorrente.LSTM])
+def test_two_chances_of_zero_are_no_noise(kind):
+    layer = kind(C, H, zoneout=(0.0, 0.0))
+    assert layer.torchs_own
+    assert "zoneout" not in repr(layer)
+    assert layer.path(torch.zeros(T, B, C).half())[0] == "torch"
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_final_state_may_be_cut_from_its_graph_in_place(name):
+    """As truncated training does: `h.detach_()` between two pieces, whatever else the state is taken for."""
+    layer, _ = pair(name, C, H)
+    for given in (torch.randn(T, B, C), pack_sequence([torch.randn(T, C)] * B)):
+        for grad in (True, False):
+            with torch.set_grad_enabled(grad):
+                state = None
+                for _ in range(2):
+                    y, state = layer(given, state)
+                    if grad:
+                        loss = (y if isinstance(y, torch.Tensor) else y.data).sum() + sum(
+                            part.sum() for part in flat(state)
+                        )
+                        loss.backward()
+                    for part in flat(state):
+                        part.detach_()
+                assert not any(part.requires_grad for part in flat(state))
+
+
+def test_a_final_state_of_no_steps_is_not_the_one_given():
+    h = torch.randn(1, B, H)
+    for layer in (recorrente.GRU(C, H), layers.Recurrent(cells.Elman(torch.sin), C, H)):
+        given = h if isinstance(layer, recorrente.GRU) else (h,)
+        (last,) = flat(layer(torch.zeros(0, B, C), given)[1])
+        assert torch.equal(last, h)
+        assert last.data_ptr() != h.data_ptr()
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -402,6 +442,33 @@ def test_explain_says_where_and_why():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert recorrente.explain(recorrente.GRU(C, H), x.bfloat16()).layers[0].path == "native"
     assert recorrente.explain(recorrente.GRU(C, H), pack_sequence([x[:, 0]])).layers[0].path == "native"
+
+
+def test_explain_reads_a_call_as_the_layer_would():
+    layer, x = recorrente.GRU(C, H), torch.randn(T, B, C)
+    for call in ({"trace": True}, {"input": x, "trace": True}):
+        (way,) = recorrente.explain(layer, *([] if "input" in call else [x]), **call).layers
+        assert (way.path, way.target) == ("reference", "")
+        assert "trace=True" in way.reason
+    assert recorrente.explain(layer, x, trace=False).layers[0].path == "native"
+    assert recorrente.explain(layer, lengths=[1, 2, 3], input=x).layers[0].path == "native"
+    ragged = recorrente.explain(layer.half(), x.half(), None, [1, 2, 3]).layers[0]  # which torch does not know
+    assert ragged.path == "reference"
+    with pytest.raises(InputError, match=r"inputs: got a call that GRU does not take.*'foo'"):
+        recorrente.explain(layer, x, foo=1)
+    with pytest.raises(InputError, match=r"inputs: got a call that GRU does not take.*'input'"):
+        recorrente.explain(layer, lengths=[1, 2, 3])
+
+
+@pytest.mark.parametrize("kind", [recorrente.GRU, recorrente.LSTM])
+def test_explain_counts_a_state_that_wants_a_gradient(kind):
+    layer, x, h = kind(C, H).requires_grad_(False), torch.randn(T, B, C), torch.randn(1, B, H, requires_grad=True)
+    hx = h if kind is recorrente.GRU else (torch.zeros(1, B, H), h)
+    reset = torch.zeros(T, B, dtype=torch.bool)
+    assert layer(x, hx)[0].requires_grad
+    assert "saves nothing" in str(recorrente.explain(layer, x))
+    for given in ({"hx": hx}, {"reset": reset, "restart": hx}):
+        assert "saves for the backward pass" in str(recorrente.explain(layer, x, **given))
 
 
 def test_explain_of_a_model_runs_it_and_changes_nothing():

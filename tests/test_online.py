@@ -266,6 +266,59 @@ def test_a_mask_with_a_gradient_is_refused():
         SnAp1().through(native.automatic)(CELLS["gru"], x, state, weights, drop=drop)
 
 
+@pytest.mark.parametrize("rule", [Rtrl(), SnAp1(), EProp()], ids=repr)
+def test_a_mask_for_each_gate_is_refused_by_name(rule):
+    x, state, weights = problem(CELLS["gru"], (T, B, C, H))
+    drop = torch.ones(B, 3 * H, dtype=torch.float64)
+    with pytest.raises(InputError, match=rf"drop: got \({B}, {3 * H}\), a mask for each gate"):
+        rule.through(native.automatic)(CELLS["gru"], x, state, weights, drop=drop)
+    learner = rule.learner(CELLS["gru"], weights, state)
+    with pytest.raises(InputError, match="drop: got"):
+        learner.step(x[0], drop=drop)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning", "ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize("rule", [Rtrl(), SnAp1(), EProp()], ids=repr)
+def test_where_no_gradient_is_asked_a_rule_is_no_hindrance(rule):
+    """As the layer without one: plainly, with resets and noise, recorded, transformed, compiled and exported."""
+    how = {"zoneout": 0.3, "recurrent_dropout": 0.2, "dtype": torch.float64}
+    layer, x = recorrente.GRU(C, H, credit=rule, **how), torch.randn(T, B, C, dtype=torch.float64)
+    reset, found = torch.rand(T, B) < 0.4, []
+    with torch.no_grad():
+        for layer.credit in (None, rule):
+            torch.manual_seed(5)
+            found.append(layer(x, reset=reset, lengths=[T, 3]))
+        assert all(torch.equal(one, two) for one, two in zip(*found, strict=True))
+        y, _ = layer.eval()(x)
+        torch._dynamo.reset()
+        with pytest.warns(native.SlowPathWarning, match="records"):
+            recorded = torch.jit.trace(layer, x)
+        with pytest.warns(native.SlowPathWarning, match="vmap"):
+            many = torch.vmap(lambda x: layer(x)[0])(torch.stack([x, x]))
+        for came in (
+            recorded(x)[0],
+            many[1],
+            torch.compile(layer, fullgraph=True, backend="aot_eager")(x)[0],
+            torch.export.export(layer, (x,)).module()(x)[0],
+        ):
+            assert torch.allclose(came, y, rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_derivatives_that_go_by_no_grad_mode_are_still_refused():
+    layer, x = recorrente.GRU(C, H, credit=SnAp1()), torch.randn(T, B, C)
+
+    def loss(x):
+        return layer(x)[0].sum()
+
+    with torch.no_grad():
+        for ask in (lambda: torch.func.grad(loss)(x), lambda: torch.func.jvp(loss, (x,), (x,))):
+            with pytest.raises(InputError, match=r"credit: got SnAp1\(\), and"):
+                ask()
+        with torch.autograd.forward_ad.dual_level(), pytest.raises(InputError, match=r"credit: got .*forward-mode"):
+            layer(torch.autograd.forward_ad.make_dual(x, x))
+
+
 class NotPointwise(cells.GRU):
     def step(self, from_input, state, weights):
         return super().step(from_input, state, weights)

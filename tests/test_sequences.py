@@ -92,6 +92,12 @@ def problems(draw):
     }
 
 
+def noise_of(p):
+    """What is dropped; of c nothing where there is none."""
+    noise = NOISE[p["noise"]]
+    return noise if "lstm" in p["cell"] or p["noise"] != "zoneout" else {"zoneout": noise["zoneout"][0]}
+
+
 @given(problems())
 @settings(max_examples=150, deadline=None)
 def test_every_combination_is_the_reference(p):
@@ -107,7 +113,7 @@ def test_every_combination_is_the_reference(p):
         bidirectional=p["both"],
         residual=p["residual"],
         learned_state=p["learned"],
-        **NOISE[p["noise"]],
+        **noise_of(p),
     ).double()
     layer.train(p["training"])
     T, B, rows = p["T"], p["B"], p["layers"] * (1 + p["both"])
@@ -419,6 +425,23 @@ def test_rows_that_are_forgotten_start_as_the_layer_does():
     stream(x)
     stream.forget([1])
     assert torch.equal(stream(x)[:, 1], layer(x)[0][:, 1])
+
+
+@pytest.mark.parametrize("none", [[], (), range(0), torch.tensor([], dtype=torch.long)], ids=repr)
+def test_no_row_is_forgotten(none):
+    stream = Stateful(recorrente.LSTM(2, 3))
+    stream(torch.randn(4, 2, 2))
+    kept = stream.state
+    stream.forget(none)
+    assert all(torch.equal(one, two) for one, two in zip(kept, stream.state, strict=True))
+
+
+@pytest.mark.parametrize("rows", [[0.5], torch.tensor([1.0]), torch.tensor([]), ["a"], [[0], [0, 1]]], ids=repr)
+def test_what_is_no_row_is_not_forgotten(rows):
+    stream = Stateful(recorrente.GRU(2, 3))
+    stream(torch.randn(4, 2, 2))
+    with pytest.raises(InputError, match=r"rows: got .*, wanted numbers of rows"):
+        stream.forget(rows)
 
 
 BAD = {

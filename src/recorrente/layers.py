@@ -28,6 +28,7 @@ __all__ = ["GRU", "LSTM", "RNN", "Network", "Recurrent", "ShapeError", "TorchLay
 
 let_dynamo_trace()
 
+_CORE = native  # the sweep that gives a final state of its own making away
 _WAYS = "", "_reverse"
 _WITHOUT_BIAS = "weight_ih", "weight_hh"
 _WITH_BIAS = *_WITHOUT_BIAS, "bias_ih", "bias_hh"
@@ -110,6 +111,16 @@ class ShapeError(InputError, RuntimeError):
     """Input that torch.nn refuses too: an `InputError`, and the `RuntimeError` that code written for torch catches."""
 
 
+def _one_layers(state: State, *, ours: bool) -> State:
+    """Each part `(B, H)` as `(1, B, H)`, and no view, which `detach_` would refuse.
+
+    In place where it is `ours`, new from the core and kept by nobody, for a copy costs a training step 2 us.
+    """
+    if ours and not torch.compiler.is_compiling():
+        return tuple([part.unsqueeze_(0) for part in state])
+    return tuple([torch.stack([part]) for part in state])
+
+
 def _given(layer: nn.Module, parameters: Mapping[str, Tensor | None], name: str) -> Tensor:
     """A parameter of a layer, or what stands in its place: a parametrization, a functional call's own tensor."""
     found = parameters.get(name)
@@ -136,6 +147,7 @@ class _Layer(nn.Module):
     def _extend(self, credit: Credit | None, residual: bool, learned_state: bool, noise: Noise) -> None:
         """What our layers take beside torch's arguments."""
         self.credit, self.residual, self.learned_state = credit, residual, learned_state
+        noise.refuse_parts_beyond(len(self.cell.state_names))
         self.noise = QUIET if noise == QUIET else noise
         if learned_state:
             like = next(self.parameters())
@@ -246,7 +258,7 @@ class _Layer(nn.Module):
             restarts=None if restart is None else each(restart),
         )
         if len(final) == 1:
-            return y, tuple(part.unsqueeze(0) for part in final[0])
+            return y, _one_layers(final[0], ours=sweep is _CORE and not self.proj_size)
         return y, tuple(torch.stack(part) for part in zip(*final, strict=True))
 
     def _floats(self, *given: Any) -> tuple[Any, ...]:

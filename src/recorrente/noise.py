@@ -59,6 +59,8 @@ class Noise:
             if isinstance(p, bool) or not isinstance(p, Real) or not 0 <= float(p) < 1:
                 both = ", or a tuple of two, for h and for c" if name == "zoneout" else ""
                 raise InputError(name, came=repr(p), wanted=f"a probability, 0 or more and less than 1{both}")
+        if not any(self._zones(2)):
+            object.__setattr__(self, "zoneout", 0.0)  # two zeros are none
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickle and copy: where there is none, `QUIET` itself, which layers know at a glance."""
@@ -73,6 +75,12 @@ class Noise:
         if len(both) != 2:
             raise InputError("zoneout", came=repr(self.zoneout), wanted="a probability, or one for h and one for c")
         return both[:parts]
+
+    def refuse_parts_beyond(self, parts: int) -> None:
+        """Refuses a zoneout of c for a state of so many `parts` that has no c: it would have no effect."""
+        if any(self._zones(2)[parts:]) and isinstance(self.zoneout, tuple):
+            wanted = "one probability, or 0 for c: this cell's state is h alone"
+            raise InputError("zoneout", came=repr(self.zoneout), wanted=wanted)
 
     def on_input(self, x: Tensor, training: bool) -> Tensor:
         """`x (T, B, C)` with one mask for all its steps."""
@@ -129,5 +137,5 @@ def _chosen(p: float, shape: tuple[int, ...], like: Tensor) -> Tensor:
     if like.is_cpu and not torch.compiler.is_compiling():
         bits = np.random.SFC64(int(torch.randint(2**63 - 1, (), device="cpu"))).random_raw(words).view(np.uint16)
         return torch.from_numpy(bits[:count].reshape(shape) < limit)
-    drawn = torch.empty(words, dtype=torch.int64, device=like.device).random_(-(2**63), None)
+    drawn = torch.randint(-(2**63), 2**63 - 1, (words,), device=like.device)  # int64; `random_` goes into no graph
     return drawn.view(torch.int16)[:count].view(shape) < limit - 2**15

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import torch
@@ -18,6 +19,8 @@ from recorrente.native import lack, target, transform
 from recorrente.stateful import Stateful
 
 __all__ = ["Explanation", "Where", "explain"]
+
+WANTED = "what the layer would be called with: an input first"
 
 
 @dataclass(frozen=True)
@@ -115,14 +118,15 @@ def _unchanged(module: nn.Module) -> Iterator[None]:
 
 
 def _where(name: str, layer: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any], grad: bool) -> Where:
-    given = inputs[0] if inputs else next(iter(keywords.values()), None)
+    called = _by_name(layer, inputs, keywords)
+    given = inputs[0] if inputs else next(iter(called.values()), None)
     if not isinstance(given, Tensor | PackedSequence):
-        raise InputError("inputs", came=repr(given)[:60], wanted="what the layer would be called with: an input first")
+        raise InputError("inputs", came=repr(given)[:60], wanted=WANTED)
     x = given.data if isinstance(given, PackedSequence) else given
     with torch.set_grad_enabled(grad):
-        path, reason = _path(layer, x, **{name: keywords.get(name) is not None for name in ("lengths", "reset")})
+        path, reason = _path(layer, x, called)
     if path == "native":
-        saves = grad and any(tensor.requires_grad for tensor in (x, *layer.parameters()))
+        saves = grad and any(tensor.requires_grad for tensor in (*_tensors(called), *layer.parameters()))
         reason = "saves for the backward pass" if saves else "saves nothing, for no gradient can come"
     return Where(
         name, str(layer), path, target() if path == "native" else "", torch.get_num_threads(), reason, _credit(layer)
@@ -134,7 +138,28 @@ def _credit(layer: nn.Module) -> str:
     return "" if rule is None else repr(rule)
 
 
-def _path(layer: nn.Module, x: Tensor, **has: bool) -> tuple[str, str]:
+def _by_name(layer: nn.Module, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
+    """What the layer's forward would be given, in its own order."""
+    if not (inputs or keywords):
+        return {}
+    try:
+        return dict(signature(layer.forward).bind(*inputs, **keywords).arguments)
+    except TypeError as error:
+        came = f"a call that {type(layer).__name__} does not take ({error})"
+        raise InputError("inputs", came=came, wanted=WANTED) from None
+
+
+def _tensors(called: dict[str, Any]) -> Iterator[Tensor]:
+    """All that a layer is given: its input, and the tensors or tuples of such that are its states."""
+    for given in called.values():
+        if isinstance(given, PackedSequence):
+            yield given.data
+        else:
+            parts = given if isinstance(given, tuple | list) else (given,)
+            yield from (part for part in parts if isinstance(part, Tensor))
+
+
+def _path(layer: nn.Module, x: Tensor, called: dict[str, Any]) -> tuple[str, str]:
     if isinstance(layer, Recurrent):
         reason = lack(layer.cell, x, zone=(x.detach(),) if layer.noise.zoneout else None) or transform()
         return ("reference" if reason else "native"), reason
@@ -142,4 +167,6 @@ def _path(layer: nn.Module, x: Tensor, **has: bool) -> tuple[str, str]:
         return "torch", "the class is torch.nn's own; recorrente.accelerate(model) makes it ours"
     if x.is_cpu and torch.is_autocast_enabled("cpu"):
         x = x.to(layer.weight_ih_l0.dtype)
-    return layer.path(x, **has)
+    if called.get("trace"):
+        return "reference", "trace=True keeps every step, which the reference does"
+    return layer.path(x, lengths=called.get("lengths") is not None, reset=called.get("reset") is not None)

@@ -74,7 +74,7 @@ class Stateful(nn.Module):
         They start from the layer's learned state, or from zeros where it has none.
 
         Raises:
-            InputError: a row that there is not.
+            InputError: a row that there is not, or what is no row.
         """
         if rows is None:
             self.state = None
@@ -83,8 +83,7 @@ class Stateful(nn.Module):
             return
         if kept[0].dim() != 3:
             raise InputError("rows", came=repr(rows), wanted="None, for the state is of one row, unbatched")
-        chosen = torch.as_tensor(rows, device=kept[0].device)
-        B = kept[0].shape[1]
+        chosen, B = _numbers(rows, kept[0].device), kept[0].shape[1]
         if chosen.dtype == torch.bool and chosen.shape != (B,):
             raise InputError("rows", came=f"{tuple(chosen.shape)} bools", wanted=f"({B},)")
         if chosen.dtype != torch.bool and chosen.numel() and not (chosen.min() >= -B and chosen.max() < B):
@@ -113,3 +112,16 @@ class Stateful(nn.Module):
         if self.state is None:
             return ()
         return (self.state,) if isinstance(self.state, Tensor) else tuple(self.state)
+
+
+def _numbers(rows: Any, device: torch.device) -> Tensor:
+    """What the caller gave as rows: integers, which an empty list is too, or bools."""
+    try:
+        chosen = torch.as_tensor(rows, device=device)
+    except (TypeError, ValueError, RuntimeError):
+        chosen = None
+    if chosen is not None and not chosen.numel() and not isinstance(rows, Tensor):
+        return chosen.long()  # which torch takes for floats
+    if chosen is None or chosen.is_floating_point() or chosen.is_complex():
+        raise InputError("rows", came=repr(rows), wanted="numbers of rows, such as [0, 2], or a bool for each row")
+    return chosen

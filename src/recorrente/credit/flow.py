@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from recorrente.cells import Cell
+from recorrente.credit.subject import subject
 from recorrente.credit.trace import Trace, traced
 from recorrente.errors import InputError
 from recorrente.layers import Network
@@ -66,15 +67,18 @@ def gradient_flow(
     """The norm of dL/dh_t for every layer, step and sequence, what the gates do, and each step's share of dL/dW_hh.
 
     Args:
-        module: a layer of `recorrente.layers`, or a `Network` of one and a head.
-        x: `(T, B, C)`, whatever the layer's `batch_first`. It starts from the layer's learned state, or zeros.
+        module: a layer of `recorrente.layers`, or a `Network` of one and a head, with its encoder. Its parameters may
+            be frozen, and grad mode off.
+        x: `(T, B, C)`, whatever the layer's `batch_first`, or what the network's encoder makes that of. It starts from
+            the layer's learned state, or zeros.
         loss: from the module's outputs to a number: a layer's `(T, B, H)`, a network's `(T, B, K)`; `(B, K)` of a
             network whose head reads all steps together (`pooled`), as its `last` gives them.
         lengths: `(B,)`, the steps of each row; None where all have T.
         gates: False for `norms` alone, which takes a fraction of the time.
 
     Raises:
-        InputError: an x without steps, or a loss that is not one number.
+        InputError: a module that is none of ours, an x without steps or rows or of another width, or a loss that is not
+            one number or does not depend on the outputs.
 
     Example:
         >>> import recorrente
@@ -82,33 +86,46 @@ def gradient_flow(
         >>> flow.norms.shape, flow.gate_names, flow.gates.shape
         (torch.Size([2, 7, 2]), ('r', 'z', 'n'), torch.Size([2, 3, 7, 2]))
     """
-    if x.dim() != 3 or not x.shape[0]:
-        raise InputError("x", came=f"shape {tuple(x.shape)}", wanted="(T, B, C), T of 1 or more")
-    layer: Any = module.recurrence if isinstance(module, Network) else module
+    layer, x = subject(module, x)
     ends = None if lengths is None else torch.as_tensor(lengths, device="cpu")
     seen: list[Trace] = []
-    with torch.enable_grad():
-        y, final = layer.run(x, layer.first_state(x), traced(seen), lengths=ends)
+    with torch.inference_mode(False), torch.enable_grad():
+        # A graph whatever the parameters are, which may be frozen, and whatever mode x was made in.
+        x, *first = (part.detach().clone().requires_grad_() for part in (x, *layer.first_state(x)))
+        y, final = layer.run(x, tuple(first), traced(seen), lengths=ends)
         value = loss(_outputs(module, y, final, ends))
-        if not isinstance(value, Tensor) or value.numel() != 1:
-            raise InputError("loss", came=f"a function that gave {value!r:.60}", wanted="one that gives one number")
+        _refuse(value)
         gates = gates and all(trace.pointwise for trace in seen)
-        found = [_gradients(value, trace, gates) for trace in seen]
+        return _told(layer.cell, seen, [_gradients(value, trace, gates) for trace in seen], gates)
+
+
+def _told(cell: Cell, seen: list[Trace], found: list[tuple[Tensor, Tensor, Tensor]], gates: bool) -> Flow:
+    """What the gradients `found` of each layer and direction amount to."""
     norms = torch.stack([d.norm(dim=-1) for d, *_ in found])
     nothing = norms.new_zeros(len(seen), 0)
     if not gates:
-        return Flow(norms, layer.cell.gate_names, nothing, nothing, nothing, tuple(trace.reverse for trace in seen))
+        return Flow(norms, cell.gate_names, nothing, nothing, nothing, tuple(trace.reverse for trace in seen))
     passed = [
         da.unflatten(-1, (trace.cell.gates, -1)).norm(dim=-1) for trace, (_, da, _) in zip(seen, found, strict=True)
     ]
     return Flow(
         norms,
-        layer.cell.gate_names,
+        cell.gate_names,
         torch.stack([part.permute(2, 0, 1) for part in passed]),
         torch.stack([_saturation(trace) for trace in seen]),
         torch.stack([_shares(trace, db) for trace, (_, _, db) in zip(seen, found, strict=True)]),
         tuple(trace.reverse for trace in seen),
     )
+
+
+def _refuse(value: Any) -> None:
+    """Refuses what a loss gave that has no gradient."""
+    if not isinstance(value, Tensor) or value.numel() != 1:
+        raise InputError("loss", came=f"a function that gave {value!r:.60}", wanted="one that gives one number")
+    if not value.requires_grad:
+        came = f"a function that gave {value!r:.60}, which depends on no output"
+        cure = "Make it of the argument that it is called with, without detach() or no_grad"
+        raise InputError("loss", came=came, wanted="a function of the module's outputs", cure=cure)
 
 
 def _outputs(module: nn.Module, h: Tensor, final: State, lengths: Tensor | None) -> Tensor:

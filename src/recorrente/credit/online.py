@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch._C._functorch import TransformType
+from torch.autograd import forward_ad
 from torch.nn.functional import linear
 
 from recorrente.cells import Cell
@@ -149,6 +151,9 @@ class Online(ABC):
             cell: Cell, x: Tensor, state: State, weights: Weights, **along: Unpack[Along]
         ) -> tuple[Tensor, State]:
             _refuse(self, cell, weights)
+            if not (torch.is_grad_enabled() or _differentiated()):
+                return sweep(cell, x, state, weights, **along)  # what goes forward is the sweep's own
+            _refuse_by_gate(self, along.get("drop"), weights)
             masks = masks_of(along)
             if any(mask is not None and mask.requires_grad for mask in masks):
                 raise InputError(
@@ -181,6 +186,21 @@ def _refuse(rule: Online, cell: Cell, weights: Weights) -> None:
     if type(cell).step is not Cell.step or weights.weight_hr is not None:
         came = "a projection" if weights.weight_hr is not None else f"{cell!r}, whose step is not pointwise"
         raise InputError("credit", came=f"{rule!r} and {came}", wanted="a pointwise cell, or another rule")
+
+
+def _refuse_by_gate(rule: Online, drop: Tensor | None, weights: Weights) -> None:
+    H = weights.weight_hh.shape[1]
+    if drop is not None and drop.shape[-1] != H:
+        came = f"{tuple(drop.shape)}, a mask for each gate, and {rule!r}"
+        raise InputError("drop", came=came, wanted=f"(B, H), H here {H}: one for all gates", cure="Full() takes both")
+
+
+def _differentiated() -> bool:
+    """Whether something asks for derivatives that does not go by the grad mode."""
+    if torch.compiler.is_compiling():
+        return False
+    transforms = torch._C._functorch.get_interpreter_stack() or []
+    return forward_ad._current_level >= 0 or any(one.key() != TransformType.Vmap for one in transforms)
 
 
 class Learner:
@@ -218,6 +238,7 @@ class Learner:
             drop: `(B, H)`, what h is multiplied with on its way into W_hh.
             zone: of each part of the state the share of the old that stays, `(B, H)` or None.
         """
+        _refuse_by_gate(self.rule, drop, self.weights)
         with torch.no_grad():
             if self.influence is None:
                 self.influence = self.rule.nothing(self.cell, x, self.state)

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from recorrente.credit.online import Step
+from recorrente.credit.subject import subject
 from recorrente.credit.trace import Trace, traced
 from recorrente.errors import InputError
-from recorrente.layers import Network
 from recorrente.notation import State
 
 __all__ = ["Jacobians", "jacobians", "lyapunov_exponents", "singular_values"]
@@ -58,11 +58,10 @@ def jacobians(module: Any, x: Tensor, state: State | None = None) -> list[Jacobi
     """J_t of every layer and direction of `module`, along the trajectory of `x (T, B, C)` from its first state.
 
     Raises:
-        InputError: a cell that is not pointwise, or an x without steps.
+        InputError: a module that is none of ours, a cell that is not pointwise, or an x without steps or rows, or of
+            another width.
     """
-    layer: Any = module.recurrence if isinstance(module, Network) else module
-    if x.dim() != 3 or not x.shape[0]:
-        raise InputError("x", came=f"shape {tuple(x.shape)}", wanted="(T, B, C), T of 1 or more")
+    layer, x = subject(module, x)
     seen: list[Trace] = []
     with torch.no_grad():
         layer.run(x, layer.first_state(x) if state is None else state, traced(seen))
@@ -90,11 +89,11 @@ def singular_values(module: Any, x: Tensor, *, lag: int, most: int = 8) -> Tenso
 
     The way through h alone, and through the rest of the state as far as it starts and ends in h. By a randomised
     decomposition with 6 power iterations: exact where `most` + 24 is H or more; else the error of each is about its
-    ratio to the (most + 24)-th to the power 13.
+    ratio to the (most + 24)-th to the power 13. NaN for a row whose trajectory is not finite.
 
     Args:
-        module: a layer, or a `Network` of one and a head.
-        x: `(T, B, C)`.
+        module: a layer, or a `Network` of one and a head, with its encoder.
+        x: `(T, B, C)`, or what the network's encoder makes that of; T and B count behind it.
         lag: T - t, from 0 to T.
         most: how many.
 
@@ -103,11 +102,12 @@ def singular_values(module: Any, x: Tensor, *, lag: int, most: int = 8) -> Tenso
         >>> singular_values(recorrente.GRU(3, 5), torch.randn(20, 2, 3), lag=10, most=4).shape
         torch.Size([1, 2, 4])
     """
+    layer, x = subject(module, x)
     if not 0 <= lag <= len(x):
         raise InputError("lag", came=lag, wanted=f"steps from 0 to T, here {len(x)}")
     if most < 1:
         raise InputError("most", came=most, wanted="1 or more")
-    return torch.stack([_singular_values(J, len(x) - lag, most) for J in jacobians(module, x)])
+    return torch.stack([_singular_values(J, len(x) - lag, most) for J in jacobians(layer, x)])
 
 
 def _singular_values(J: Jacobians, first: int, most: int) -> Tensor:
@@ -131,7 +131,13 @@ def _singular_values(J: Jacobians, first: int, most: int) -> Tensor:
     q = torch.linalg.qr(probes.to(J.by_state)).Q
     for _ in range(POWERS):
         q = torch.linalg.qr(pull(torch.linalg.qr(push(q)).Q)).Q
-    return torch.linalg.svdvals(push(q))[:, :most]
+    return _svdvals(push(q))[:, :most]
+
+
+def _svdvals(v: Tensor) -> Tensor:
+    """Of each matrix, in falling order; NaN where it is not finite, at which torch's would stop."""
+    broken = ~v.isfinite().flatten(1).all(dim=1)
+    return torch.linalg.svdvals(v.masked_fill(broken[:, None, None], 0)).masked_fill(broken[:, None], torch.nan)
 
 
 def lyapunov_exponents(module: Any, x: Tensor, *, most: int = 4, settle: int = 0) -> Tensor:
@@ -143,8 +149,8 @@ def lyapunov_exponents(module: Any, x: Tensor, *, most: int = 4, settle: int = 0
     Source: G. Benettin et al., Meccanica 15 (1980).
 
     Args:
-        module: a layer, or a `Network` of one and a head.
-        x: `(T, B, C)`.
+        module: a layer, or a `Network` of one and a head, with its encoder.
+        x: `(T, B, C)`, or what the network's encoder makes that of; T and B count behind it.
         most: how many.
         settle: steps at the start that are not counted.
 
@@ -153,11 +159,12 @@ def lyapunov_exponents(module: Any, x: Tensor, *, most: int = 4, settle: int = 0
         >>> lyapunov_exponents(recorrente.LSTM(3, 5), torch.randn(50, 2, 3), most=2).shape
         torch.Size([1, 2, 2])
     """
+    layer, x = subject(module, x)
     if not 0 <= settle < len(x):
         raise InputError("settle", came=settle, wanted=f"fewer steps than T, here {len(x)}")
     if most < 1:
         raise InputError("most", came=most, wanted="1 or more")
-    return torch.stack([_exponents(J, most, settle) for J in jacobians(module, x)])
+    return torch.stack([_exponents(J, most, settle) for J in jacobians(layer, x)])
 
 
 def _exponents(J: Jacobians, most: int, settle: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,10 +18,10 @@ class Verdict:
     """How a layer's gradient fares on its way back.
 
     Attributes:
-        word: `vanishing`, `exploding`, `carried` or `none`.
-        reach: over how many steps back from where it is largest among the last that has any it stays at 1 % or more.
-        factor: by what it is multiplied a step, on the geometric mean over the way back; as far as `reach`, where it
-            vanishes.
+        word: `vanishing`, `exploding`, `carried`, `none` or `not finite`.
+        reach: steps back from the last step that has any gradient: to the nearest whose norm is under 1 % of the one
+            there, where it vanishes; else to the first that has any; to the nearest that is not finite, where one is.
+        factor: by what it is multiplied a step, on the geometric mean over these; 0 where there is no number for it.
         sentence: the same in words, with what to try.
     """
 
@@ -34,8 +35,8 @@ def judge(norms: Tensor, gates: Sequence[str] = ()) -> Verdict:
     """The verdict on `norms (T,)`, dL/dh_t in the order in which the sweep reads the steps.
 
     The way back starts at the last step that has any gradient. Vanishing: a norm on the way is under 1 % of the one
-    there. Exploding: the first step's is over 100 times as large. `gates`: the names of the layer's, where it has some:
-    then it is not told to try them.
+    there. Exploding: the first step's is over 100 times as large. Not finite: one of them is NaN or infinite, and says
+    nothing of the others. `gates`: the names of the layer's, where it has some: then it is not told to try them.
 
     Example:
         >>> import torch
@@ -44,6 +45,8 @@ def judge(norms: Tensor, gates: Sequence[str] = ()) -> Verdict:
 or a larger bias of the forget gate.
     """
     sizes = norms.double().tolist()
+    if broken := [t for t, size in enumerate(sizes) if not math.isfinite(size)]:
+        return _not_finite(sizes, broken)
     present = [t for t, size in enumerate(sizes) if size > 0]
     if not present:
         return Verdict("none", 0, 0.0, "No gradient reaches this layer. Is the loss a function of its outputs?")
@@ -62,6 +65,14 @@ or a larger bias of the forget gate.
         )
         return Verdict("exploding", way, factor, said + "Clip its norm, start from smaller weights, or truncate.")
     return Verdict("carried", way, factor, f"The gradient reaches back {way} steps (x {factor:.3g} a step): carried.")
+
+
+def _not_finite(sizes: Sequence[float], broken: Sequence[int]) -> Verdict:
+    """The verdict where the norms of the steps `broken` are NaN or infinite."""
+    last = max(t for t, size in enumerate(sizes) if size)  # NaN is truthy, as it should be
+    said = f"The gradient is NaN or infinite at {len(broken)} of {len(sizes)} steps: not finite. "
+    cure = "Look for such values in x, the weights and the loss; where training made them, lower its rate or clip."
+    return Verdict("not finite", last - broken[-1], 0.0, said + cure)
 
 
 def _cure(gates: Sequence[str]) -> str:
