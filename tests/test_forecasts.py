@@ -21,6 +21,7 @@ from recorrente.data.tables import Asked, read
 from recorrente.data.windows import Laid, WindowReader, batches, filled_forward
 from recorrente.encoders import Ahead, Segments
 from recorrente.errors import InputError
+from recorrente.kinds import outcome
 from recorrente.kinds.forecast import Said
 from recorrente.recipe import Reading
 from recorrente.tasks.forecast import Forecast
@@ -283,6 +284,68 @@ def test_the_head_tells_each_step_of_a_segment_and_learns_from_the_median_above_
     assert torch.allclose(h.grad[2], (a_fifth + head.median.weight.sum(0)).expand(2, 8), atol=1e-5)
 
 
+def late(folder: Path, first: list[float], *, cut: int, days: int = 200) -> tuple[tables.Table, list[np.ndarray]]:
+    """Two shops that sell by the day of the week, and one that opens so many days before the cut."""
+    path, random = folder / "late.csv", np.random.default_rng(0)
+    week = 10 * np.sin(np.arange(days) * 2 * np.pi / 7)
+    sold = [100 + week, 50 + week / 2, (80 + week)[cut - len(first) :]]
+    sold = [one + random.normal(0, 0.1, len(one)) for one in sold]
+    sold[2][: len(first)] = first
+    rows = [
+        f"{datetime(2024, 1, 1) + timedelta(days=days - len(one) + k):%Y-%m-%d},{shop},{value}"
+        for shop, one in zip(("Centro", "Lapa", "Novo"), sold, strict=True)
+        for k, value in enumerate(one)
+    ]
+    path.write_text("\n".join(["day,shop,sold", *rows]))
+    return read(path, Asked(target="sold", group="shop")), sold
+
+
+@pytest.mark.parametrize("first", [[80.0], [0.0, 0.0], [80.0, 80.0, 81.0]])
+def test_a_series_that_has_only_begun_is_scaled_as_the_others_swing(tmp_path, first):
+    made, sold = late(tmp_path, first, cut=140)
+    reader = WindowReader.of(made, 140, horizon=7, context=14, segment=7, season=7)
+    own = [one[:140].std() for one in sold[:2]]
+    assert np.ravel(reader.deviation) == pytest.approx([*own, np.mean(own)], rel=1e-6)
+    assert np.ravel(reader.mean) == pytest.approx([*(one[:140].mean() for one in sold[:2]), np.mean(first)], rel=1e-6)
+
+
+def test_series_with_two_seasons_or_as_short_as_all_are_scaled_by_themselves(tmp_path):
+    for begin, cut in ((80.0 + np.arange(14.0), 140), (80.0 + np.arange(6.0), 8)):
+        made, sold = late(tmp_path, begin.tolist(), cut=cut)
+        reader = WindowReader.of(made, cut, horizon=2, context=2, segment=2, season=7)
+        own = [one[:cut].std() for one in sold[:2]] + [begin.std()]
+        assert np.ravel(reader.deviation) == pytest.approx(own, rel=1e-6)
+
+
+def test_a_season_before_a_series_begins_there_is_no_naive_forecast(tmp_path):
+    """Never one from another series, or from what is still to come."""
+    made, sold = late(tmp_path, [80.0], cut=140)
+    reader = WindowReader.of(made, 140, horizon=3, context=2, segment=1, season=7)
+    laid = reader.lay(made.tracks)
+    parts = outcome.Parts(laid, 140, laid.origins(0, 140), laid.origins(140, 160), laid.origins(140, 200))
+    said = outcome.beside(parts)["seasonal naive"]
+    assert np.isnan(said).any()
+    for row, (o, _) in zip(said, parts.test, strict=True):
+        own, number = sold[laid.series[o]], laid.series[o]
+        at = o - laid.first[o] - 7 + np.arange(3)
+        came = (own[np.maximum(at, 0)] - reader.mean[number][0]) / reader.deviation[number][0]
+        assert row == pytest.approx(np.where(at < 0, NAN, came), abs=1e-4, nan_ok=True)
+
+
+def test_a_season_longer_than_the_table_has_no_naive_forecast_at_all(tmp_path):
+    path = tmp_path / "grown.csv"
+    path.write_text("\n".join(["step,y", *(f"{k},{k % 3 if k < 80 else k}" for k in range(100))]))
+    made = recipe.train(
+        path,
+        out=tmp_path / "run",
+        reading=Reading(target="y", horizon=4, context=4, season=200),
+        shape=recipe.default_shape(kind="forecast", hidden=4, embedding=4),
+        plan=recipe.default_plan("airline", kind="forecast", epochs=1),
+    )
+    assert list(made.run.read_json("metrics.json")["baselines"]) == ["linear"]
+    assert "naive" not in made.summary()
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> recipe.Trained:
     folder = tmp_path_factory.mktemp("vendas")
@@ -336,6 +399,24 @@ def test_a_short_table_has_no_season_and_that_is_told(tmp_path):
         tell=told.append,
     )
     assert any("season 1, for 140 steps are few for one of 24; --season 24 takes it" in line for line in told)
+
+
+def test_one_step_is_told_as_one(tmp_path):
+    path = tmp_path / "steps.csv"
+    path.write_text("\n".join(["step,load", *(f"{k},{k % 7}" for k in range(60))]))
+    made = recipe.train(
+        path,
+        out=tmp_path / "run",
+        reading=Reading(horizon=1),
+        shape=recipe.default_shape("gru", kind="forecast", hidden=4, embedding=4),
+        plan=recipe.default_plan(str(path), "gru", kind="forecast", epochs=1),
+    )
+    assert re.search(r"\([0-9]+ windows of 1 step\)", made.summary())
+    page = (made.run / "report.html").read_text()
+    assert "1 step ahead" in page
+    assert "at each segment of 1 step:" in page
+    assert "one season (1 step) ahead" in page
+    assert "1 steps" not in page
 
 
 def test_predictions_csv_holds_what_came(trained):

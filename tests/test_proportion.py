@@ -72,6 +72,15 @@ def test_bent_is_the_logarithm_down_to_a_tenth_of_the_mean_and_then_its_tangent(
     assert (np.diff(proportion.bent(u, np.array(k))) > 0).all()
 
 
+def test_where_no_logarithm_was_read_none_is_undone():
+    """A forecast of 1,000 deviations has no exponential; beside it stands one that has."""
+    said, size = np.array([[1000.0, -1000.0], [1.0, 2.0]]), np.array([[0.0], [4.0]])
+    with np.errstate(all="raise"):
+        made = proportion.straight(said, size)
+    assert made[0].tolist() == said[0].tolist()
+    assert made[1] == pytest.approx(4 * (np.exp(said[1] / 4) - 1))
+
+
 def test_windows_of_logarithms_come_back_as_they_were(tmp_path):
     made = read(table(tmp_path / "t.csv", growing()), Asked())
     reader = WindowReader.of(made, 168, horizon=12, context=48, segment=12, season=12)

@@ -5,6 +5,7 @@ import json
 import os
 from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -118,6 +119,14 @@ BAD = {
     "g.csv": ("x,y\n1,2\n3\n", "rows of unequal length"),
     "h.csv": ("x,y\n", "no row of numbers"),
     "i.npy": ("no array", "no array"),
+    "k.csv": ("1,\n2,3\n", "k.csv, line 1: .*''"),
+    "l.csv": ("1,abc\n2,3\n", "l.csv, line 1: .*'abc'"),
+    "m.csv": ("NA,1\n2,3\n", "m.csv, line 1: .*"),
+    "n.csv": ("1,244\n1,044\n0,312\n", "n.csv: got 1,044, in which the comma .* wanted decimals after a point"),
+    "o.csv": ("v\n1,244\n-0,544\n", "o.csv: got -0,544, in which the comma stands before decimals"),
+    "p.csv": ("1,244;12\n2,251;7\n", "p.csv: got '1,244', which may have decimals or be of thousands"),
+    "q.csv": ("1,5;2\n2,5;2.5\n", "q.csv: got '2.5' and '1,5', wanted the same mark before all decimals"),
+    "j.csv": ("x,y\n\n1,2\n\n3,z\n", "j.csv, line 5: .*'z'"),
 }
 
 
@@ -126,6 +135,37 @@ def test_what_cannot_be_read_is_refused_with_its_place(tmp_path, name):
     (path := tmp_path / name).write_text(BAD[name][0])
     with pytest.raises(InputError, match=BAD[name][1]):
         series.read_numbers(path) if path.suffix != ".ts" else load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("1,5;2,25\n-0,5;3,125\n", [[1.5, 2.25], [-0.5, 3.125]]),
+        ("x;y\n1,5;2,25\n-0,5;3\n", [[1.5, 2.25], [-0.5, 3]]),
+        ("1.234,5\t2\n0,5\t3\n", [[1234.5, 2], [0.5, 3]]),
+        ('"-0,5"\n"1,244"\n', [[-0.5], [1.244]]),
+        ('"1,234.5",2\n"12.5",3\n', [[1234.5, 2], [12.5, 3]]),
+        ("1;2\n3;4\n", [[1, 2], [3, 4]]),
+        ("sep=;\nx;y\n1;2,5\n", [[1, 2.5]]),
+        ("1,244\n3,251\n-5,0\n", [[1, 244], [3, 251], [-5, 0]]),
+        ("1,244,1\n0,044,2\n", [[1, 244, 1], [0, 44, 2]]),
+        ("01,05\n02,15\n", [[1, 5], [2, 15]]),
+        ("x,\n1,2\n", [[1, 2]]),
+        ("1e-3,2\n.5,-3\n", [[1e-3, 2], [0.5, -3]]),
+    ],
+)
+def test_numbers_are_read_in_many_writings(tmp_path, text, values):
+    (path := tmp_path / "a.csv").write_text(text)
+    assert series.read_numbers(path).tolist() == np.array(values, np.float32).tolist()
+
+
+def test_channels_are_told_where_a_comma_could_be_before_decimals(tmp_path):
+    for label in ("a", "b"):
+        (tmp_path / "s" / label).mkdir(parents=True)
+        for k in range(5):
+            (tmp_path / "s" / label / f"{k}.csv").write_text(f"1,244\n2,{k + 300}\n3,251\n")
+    assert load(tmp_path / "s").split.endswith("; 2 channels of whole numbers")
+    assert "channels" not in load(folders(tmp_path / "other")).split
 
 
 @pytest.mark.parametrize(
@@ -145,6 +185,26 @@ def test_scaled_is_undone_by_its_own_numbers():
     assert np.allclose(seen.std(axis=0), 1, atol=1e-2)
     assert scaled.steps == 30
     assert Scaled.from_config(json.loads(json.dumps(scaled.to_config()))) == scaled
+
+
+def test_a_level_far_from_zero_is_scaled_as_exactly_as_zero():
+    """A month of minutes of air pressure at two places, in hPa."""
+    values = [np.random.default_rng(k).normal(1013, 1, (10_000, 2)).astype(np.float32) for k in range(20)]
+    scaled = Scaled.of(values)
+    exact = np.concatenate(values).astype(np.float64)
+    assert scaled.mean == pytest.approx(exact.mean(axis=0), abs=1e-6)
+    assert scaled.deviation == pytest.approx(exact.std(axis=0), rel=1e-6)
+    changes = np.concatenate([np.diff(one.astype(float), axis=0, prepend=one[:1]) for one in values])
+    assert scaled.change == pytest.approx((changes / exact.std(axis=0)).std(axis=0), rel=1e-5)
+
+
+@pytest.mark.parametrize("level", [0, 1013])
+def test_a_series_is_met_louder_around_its_level(level):
+    values = tuple(np.random.default_rng(k).normal(level, 1, (50, 2)).astype(np.float32) for k in range(30))
+    recipe = SimpleNamespace(reader=Scaled.of(values))
+    made = Series().varied(recipe, series.Series(values, (0,) * 30), [], np.random.default_rng(0))
+    assert max(float(np.abs(one[:, :2].mean(axis=0)).max()) for one in made) < 1
+    assert np.concatenate(made)[:, :2].std() == pytest.approx(1, abs=0.2)
 
 
 def test_series_are_told_apart_by_their_order_in_time(tmp_path):

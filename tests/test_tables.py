@@ -168,19 +168,22 @@ def test_rows_out_of_order_are_sorted_and_told(tmp_path):
     head, *rows = by_hour()
     table = read(csv(tmp_path, [head, *rows[30:], *rows[:30]]), Asked())
     assert np.array_equal(table.tracks[0].targets, whole.tracks[0].targets)
-    assert "1 rows" in noted(table, "sorted by time")
+    assert noted(table, "sorted by time") == "sorted by time: 1 row stood before its time"
 
 
 def test_the_same_row_twice_counts_once_and_another_value_is_refused(tmp_path):
     head, *rows = by_hour()
     table = read(csv(tmp_path, [head, *rows, rows[5]]), Asked())
     assert len(table.tracks[0]) == 60
-    assert "1 rows" in noted(table, "left out")
+    assert noted(table, "left out") == "left out: 1 row whose time was there already, the same"
     twice = csv(tmp_path, [head, *rows, rows[5].replace(".5", ".75")])
     with pytest.raises(InputError, match=r"1 times that are there twice.*row 62.*--group"):
         read(twice, Asked())
     kept = read(twice, Asked(skip_bad=True))
     assert kept.tracks[0].targets[5, 0] == 5.5
+    assert noted(kept, "left out") == "left out: 1 row whose time was there already, with other values"
+    several = noted(read(csv(tmp_path, [head, *rows, rows[5], rows[7]]), Asked()), "left out")
+    assert several == "left out: 2 rows whose time was there already, 2 of them the same"
 
 
 @pytest.mark.parametrize("column", ["wind", "open"])
@@ -355,7 +358,10 @@ def test_rows_in_which_nothing_stands_are_left_out(tmp_path, broken):
     for content in ("\n".join(lines) + "\n\n", "\n\n" + "\n".join(lines)):
         table = read(csv(tmp_path, [content]), Asked())
         assert np.array_equal(table.tracks[0].targets, whole.tracks[0].targets)
-        assert noted(table, "left out").endswith("rows in which nothing stands")
+        assert re.search(r"(: 1 row|[0-9] rows) in which nothing stands$", noted(table, "left out"))
+    lines = by_hour()
+    table = read(csv(tmp_path, [*lines[:9], "", *lines[9:]]), Asked())
+    assert noted(table, "left out") == "left out: 1 row in which nothing stands"
     every = read(csv(tmp_path, ["\r\r\n".join(by_hour())]), Asked())
     assert every.spacing == whole.spacing
     assert np.array_equal(every.tracks[0].targets, whole.tracks[0].targets)
@@ -520,6 +526,7 @@ def test_a_table_without_times_or_names_is_read_row_by_row(tmp_path):
         ("e.tsv", ["year\tvalue", *["1990\t5"] * 5], "forecast", "times in year"),
         ("f.csv", ["a,b", *["1,2"] * 5], "forecast", "numbers alone"),
         ("g.csv", ["name,language", *["Silva,Portuguese"] * 5], "text", "table with text"),
+        ("n.csv", [",date,v", *[f"{k},2024-01-0{k},5" for k in range(1, 6)]], "forecast", "numbers in column 1, v"),
         ("i.csv", ["year,month,No,v", *["2024,1,1,5"] * 5], "forecast", "times in year and numbers in No, v"),
         ("j.csv", ["date,co2", *["20240101,5"] * 5], "forecast", "times in date"),
         (
@@ -591,3 +598,136 @@ def test_a_target_without_a_value_is_told_so(tmp_path):
     path = csv(tmp_path, ["date,sold,other", *(f"2024-01-{day:02},,{day * day}" for day in range(1, 20))])
     with pytest.raises(InputError, match="'sold', in which no cell has a value"):
         read(path, Asked(target="sold"))
+
+
+@pytest.mark.parametrize("quoted", ['date,"sales, total","cost, total"', '"date",  "sales, total","cost, total"'])
+def test_quoted_names_may_have_commas(tmp_path, quoted):
+    rows = [f"{day:%Y-%m-%d},{k % 7},{k % 5}" for k, day in enumerate(hours(60, timedelta(days=1)))]
+    table = read(csv(tmp_path, [quoted.replace("  ", ""), *rows]), Asked())
+    assert (table.columns.time, table.columns.targets) == (("date",), ("sales, total", "cost, total"))
+    with pytest.raises(InputError, match="two columns called a, b"):
+        read(csv(tmp_path, ['date,"a, b","a, b"', *rows]), Asked())
+
+
+def test_names_with_many_commas_are_parted_by_what_stands_outside_of_quotes(tmp_path):
+    rows = [f"{day:%Y-%m-%d};{k % 7}" for k, day in enumerate(hours(60, timedelta(days=1)))]
+    table = read(csv(tmp_path, ['day;"sold, in all, net"', *rows]), Asked())
+    assert table.columns.targets == ("sold, in all, net",)
+
+
+NUMBERED = {
+    "country,1990,1991,1992": [f"{'ABC'[k % 3]},{k * k % 7}.5,{k % 5}.25,{k % 3}.5" for k in range(60)],
+    "date,2023,2024": [f"2024-{1 + k // 28:02}-{1 + k % 28:02},{k % 7},{k % 5}" for k in range(60)],
+    "id,1990,1991,1992": [f"{k * k % 11},{k * k % 7}.5,{k % 5}.25,{k % 3}.5" for k in range(60)],
+    "2023,2024": [f"{k % 7},{k % 5}" for k in range(60)],
+}
+
+
+@pytest.mark.parametrize("names", NUMBERED)
+def test_a_row_of_names_may_have_numbers_in_it(tmp_path, names):
+    path = csv(tmp_path, [names, *NUMBERED[names]])
+    sheet = tables.open_table(path)
+    assert (sheet.frame.columns, len(sheet.frame), sheet.rows[0]) == (names.split(","), 60, 2)
+    numbers = [name for name in names.split(",") if name.isdigit()]
+    told = noted(read(path, Asked()), "names")
+    assert told == f"names: the first row, with the numbers {', '.join(numbers)} in it"
+    found = kinds.find(path)
+    if "country" in names:
+        assert found.why == "a table with words and no times; --kind forecast if its rows follow each other in time"
+    else:
+        assert (found.kind, found.why.endswith(", ".join(numbers))) == ("forecast", True)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [f"{k * k % 11},{k % 5}" for k in range(30)],
+        [f"{k % 3 + 1},{k % 5 + 2},{k % 7 + 3}" for k in range(30)],
+        [f"{k},{k + 1},{k + 2}" for k in range(1, 30)],
+        [f"{'AB'[k % 2]},{k % 3 + 1},{k % 5 + 2}" for k in range(30)],
+        [f"2024-01-{k:02},{'NA' if k == 1 else k % 5}" for k in range(1, 30)],
+        [f"{k},{'' if k == 1 else k % 5}" for k in range(1, 30)],
+        ["5,6", *(f"{k}.5,{k % 5}.25" for k in range(30))],
+    ],
+    ids=["squares", "few", "runs", "groups", "dates", "missing", "two"],
+)
+def test_a_first_row_of_values_is_no_row_of_names(tmp_path, rows):
+    """Though its numbers may go up by one: the next row's do, too, or they come again below."""
+    sheet = tables.open_table(csv(tmp_path, rows))
+    assert len(sheet.frame) == len(rows)
+    assert sheet.frame.columns[0] == "column 1"
+
+
+@pytest.mark.parametrize("what", ["target", "known", "group", "time"])
+def test_a_name_that_was_said_tells_the_row_of_names(tmp_path, what):
+    each = 5 if what == "group" else 1
+    path = csv(tmp_path, ["5,9,20", *(f"{k // each},{k % 5},{k * k % 7}" for k in range(60))])
+    asked = Asked(**{"target": "20", "time": "5", what: {"target": "20", "time": "5"}.get(what, "9")})
+    table = read(path, asked)
+    assert (table.columns.targets, table.columns.time) == (("20",), ("5",))
+    assert sum(map(len, table.tracks)) == 60
+    later = tables.open_table(path, None, table.columns.names)
+    assert later.frame.columns == ["5", "9", "20"]
+
+
+@pytest.mark.parametrize("said", ["sep=;", "SEP=;", '"sep=;"'])
+def test_a_first_line_that_tells_the_delimiter_is_no_row(tmp_path, said):
+    rows = [f"{day:%d/%m/%Y};{k % 7},5" for k, day in enumerate(hours(60, timedelta(days=1)))]
+    path = csv(tmp_path, [said, "data;a, b, c", *rows])
+    table = read(path, Asked())
+    assert (table.columns.targets, len(table.tracks[0])) == (("a, b, c",), 60)
+    assert kinds.find(path) == kinds.Found("forecast", "a table with times in data and numbers in a, b, c")
+    rows[3] = "04/01/2024;x"
+    with pytest.raises(InputError, match=r"row 6, a, b, c: 'x'"):
+        read(csv(tmp_path, [said, "data;a, b, c", *rows]), Asked())
+    rows[3] = "04/01/2024;1;2"
+    with pytest.raises(InputError, match=r"row 6 has 3 cells, not 2"):
+        read(csv(tmp_path, [said, "data;a, b, c", *rows]), Asked())
+
+
+@pytest.mark.parametrize("other", ["SA", "EU", "null"])
+def test_a_group_called_as_what_is_missing_is_one(tmp_path, other):
+    days = hours(40, timedelta(days=1))
+    rows = [f"{day:%Y-%m-%d},{region},{k % 7}" for k, day in enumerate(days) for region in ("NA", other)]
+    table = read(csv(tmp_path, ["date,region,sold", *rows]), Asked())
+    assert table.columns.groups == ("region",)
+    assert [(track.name, len(track)) for track in table.tracks] == [("NA", 40), (other, 40)]
+
+
+@pytest.mark.parametrize("name", ["month", "mes", "Mês"])
+def test_find_takes_months_of_six_figures_for_times(tmp_path, name):
+    rows = [f"{2020 + k // 12}{k % 12 + 1:02},{k % 7}" for k in range(36)]
+    found = kinds.find(csv(tmp_path, [f"{name},sold", *rows]))
+    assert found == kinds.Found("forecast", f"a table with times in {name} and numbers in sold")
+
+
+@pytest.mark.parametrize("first", ["date", "year"])
+def test_dates_go_before_the_parts_of_a_date_beside_them(tmp_path, first):
+    days = hours(730, timedelta(days=1))
+    helpers = [f"{day.year},{day.month},{day.day}" for day in days]
+    rows = [
+        f"{day:%Y-%m-%d},{helper},{k % 7}" if first == "date" else f"{helper},{day:%Y-%m-%d},{k % 7}"
+        for k, (day, helper) in enumerate(zip(days, helpers, strict=True))
+    ]
+    for dom in ("dom", "day"):
+        names = f"date,year,month,{dom},sales" if first == "date" else f"year,month,{dom},date,sales"
+        table = read(csv(tmp_path, [names, *rows]), Asked(target="sales"))
+        assert (table.columns.time, table.spacing.words, len(table.tracks[0])) == (("date",), "1 day", 730)
+
+
+def test_the_number_of_a_day_is_no_time_where_dates_are(tmp_path):
+    rows = [f"{day.day},{day:%Y-%m-%d},{k % 7}" for k, day in enumerate(hours(90, timedelta(days=1)))]
+    table = read(csv(tmp_path, ["day,date,sales", *rows]), Asked(target="sales"))
+    assert (table.columns.time, len(table.tracks[0])) == (("date",), 90)
+
+
+def test_parts_that_keep_more_times_apart_than_dates_go_first(tmp_path):
+    rows = [f"{t:%Y-%m-%d},{t.year},{t.month},{t.day},{t.hour},{k % 7}" for k, t in enumerate(hours(240))]
+    table = read(csv(tmp_path, ["date,year,month,day,hour,sales", *rows]), Asked(target="sales"))
+    assert table.columns.time in (("date", "hour"), ("year", "month", "day", "hour"))
+    rows = [
+        f"{t:%Y-%m-%d},{t.year},{t.month},{t.day},{t.hour},{t.minute},{k % 7}"
+        for k, t in enumerate(hours(240, timedelta(minutes=30)))
+    ]
+    table = read(csv(tmp_path, ["date,year,month,day,hour,minute,sales", *rows]), Asked(target="sales"))
+    assert (table.columns.time, table.spacing.words) == (("year", "month", "day", "hour", "minute"), "30 minutes")

@@ -7,29 +7,149 @@ be either, and what it is only the cells beside it tell.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["DELIMITERS", "MISSING", "NUMBER", "Numerals", "delimiter_of", "numeral", "with_point"]
+__all__ = [
+    "DATE",
+    "DELIMITERS",
+    "MISSING",
+    "NUMBER",
+    "Numerals",
+    "are_names",
+    "counted",
+    "declared",
+    "delimiter_of",
+    "most",
+    "numeral",
+    "with_point",
+]
 
 DELIMITERS = ",;\t|"
 MISSING = ("", "na", "n/a", "nan", "null", "none", "-", "?", ".")
 """In small letters, without blanks around."""
 OTHER = {".": ",", ",": "."}
 """The mark between thousands, by the one before decimals."""
+MOST = 0.9
+"""The share of a column's cells that make it one of times, or one of numbers."""
+DAY = r"(\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.](\d{1,2}[-/.])?\d{2,4}|[A-Za-z]{3,9}[ -]\d{4})"
+DATE = re.compile(DAY + r"([ T]\d{1,2}:\d{2}.*)?")
+YEAR = re.compile(r"1[5-9]\d\d|20\d\d")
+QUOTED = re.compile(r'"[^"]*"')
+DECLARED = re.compile(r'"?sep=([,;\t|:])"?[ \t]*\n', re.IGNORECASE)
 
 
 def delimiter_of(line: str) -> str:
-    """Of what may part the cells of a line, what it has most often; a comma where it has none.
+    """Of what may part the cells of a line, what it has most often outside of quotes; a comma where it has none.
+
+    What parts a line into numbers and times alone goes before a comma, which is before decimals then.
 
     Example:
-        >>> delimiter_of("loja;vendas, em R$;preço")
-        ';'
+        >>> delimiter_of("loja;vendas, em R$;preço"), delimiter_of('day;"sold, in all, net"'), delimiter_of("1,5;2,25")
+        (';', ';', ';')
     """
-    return max(DELIMITERS, key=line.count)
+    bare = QUOTED.sub("", line)
+    for mark in DELIMITERS.replace(",", ""):
+        if mark in bare and all(map(_is_value, line.split(mark))):
+            return mark
+    return max(DELIMITERS, key=bare.count)
+
+
+def _is_value(cell: str) -> bool:
+    cell = cell.strip().strip('"')
+    return cell.lower() in MISSING or bool(NUMBER.match(cell) or DATE.fullmatch(cell))
+
+
+def declared(text: str) -> tuple[str, str]:
+    r"""What a first line `sep=;`, as Excel writes it, says that parts the cells, and the text after it.
+
+    Example:
+        >>> declared("sep=;\na;b"), declared("a;b")
+        ((';', 'a;b'), ('', 'a;b'))
+    """
+    said = DECLARED.match(text)
+    return (said[1], text[said.end() :]) if said else ("", text)
+
+
+def are_names(rows: Sequence[Sequence[str]], named: Collection[str] = ()) -> bool:
+    """Whether the first row of a table names its columns.
+
+    So it does where a cell is in `named`; where one is text and the column below is of numbers or of times; where its
+    numbers go up by one, as years side by side do; or where no number is in it. No row of names has a time in it that
+    stands above times, nor a cell that is missing where the others are no text.
+
+    Example:
+        >>> are_names([["country", "1990", "1991"], ["Chile", "5.5", "6.5"]])
+        True
+        >>> are_names([["2024-01-01", "5"], ["2024-01-02", "6"]]), are_names([["1", ""], ["2", "3"]])
+        (False, False)
+    """
+    first = [cell.strip() for cell in rows[0]]
+    if named and not set(named).isdisjoint(first):
+        return True
+    columns = _below(rows)
+    if any(DATE.fullmatch(cell) and most(DATE, column) for cell, column in zip(first, columns, strict=False)):
+        return False
+    there = [cell for cell in first if cell.lower() not in MISSING]
+    texts = [cell for cell in there if not NUMBER.match(cell)]
+    if len(texts) == len(there):
+        return bool(texts)
+    return any(map(_is_above_values, first, columns)) or _run_on(rows, first, columns)
+
+
+def _below(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The cells below the first row, by column."""
+    whole = [row for row in rows[1:] if len(row) == len(rows[0])]
+    return [[row[k].strip() for row in whole] for k in range(len(rows[0]))]
+
+
+def _is_above_values(cell: str, column: Sequence[str]) -> bool:
+    """Whether a cell is text above numbers, or above times."""
+    if cell.lower() in MISSING or NUMBER.match(cell):
+        return False
+    return most(NUMBER, column) or (most(DATE, column) and not DATE.fullmatch(cell))
+
+
+def _run_on(rows: Sequence[Sequence[str]], first: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
+    """Whether the numbers of the first row are names that go up by one.
+
+    They are values where the next row goes up by one as well, or where most of them, or a text beside them, come again
+    below. Without a text beside them they are three at least, or years.
+    """
+    at = [k for k, cell in enumerate(first) if NUMBER.match(cell)]
+    texts = [k for k, cell in enumerate(first) if k not in at and cell.lower() not in MISSING]
+    if not _go_up([first[k] for k in at]) or not columns[0] or _go_up([columns[k][0] for k in at]):
+        return False
+    if not texts and len(at) < 3 and not all(YEAR.fullmatch(first[k]) for k in at):
+        return False
+    again = [k for k in range(len(first)) if first[k] in columns[k]]
+    return not set(texts).intersection(again) and 2 * len(set(at).intersection(again)) < len(at)
+
+
+def _go_up(cells: Sequence[str]) -> bool:
+    whole = all(cell.isascii() and cell.isdigit() for cell in cells)
+    return whole and len(cells) > 1 and all(int(b) - int(a) == 1 for a, b in pairwise(cells))
+
+
+def most(form: re.Pattern[str], cells: Sequence[str]) -> bool:
+    """Whether nearly all cells in which something stands are of a form; none where nothing stands in any."""
+    there = [cell for cell in cells if cell.lower() not in MISSING]
+    return bool(there) and sum(bool(form.fullmatch(cell)) for cell in there) >= MOST * len(there)
+
+
+def counted(count: int, noun: str) -> str:
+    """So many of something, one or more.
+
+    Example:
+        >>> counted(1, "row"), counted(1200, "row")
+        ('1 row', '1,200 rows')
+    """
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def numeral(mark: str) -> str:

@@ -46,8 +46,9 @@ class Mel:
         """Made for the training sounds."""
         plain = cls(rate, hop=hop)
         frames = np.concatenate([plain(wave) for wave in waves])
-        deviation = np.maximum(frames.std(axis=0), 1e-3)
-        return cls(rate, hop=hop, mean=tuple(frames.mean(axis=0).tolist()), deviation=tuple(deviation.tolist()))
+        mean = frames.mean(axis=0, dtype=np.float64)  # in float32 the sum over hours of frames drifts
+        deviation = np.maximum(frames.std(axis=0, dtype=np.float64), 1e-3)
+        return cls(rate, hop=hop, mean=tuple(mean.tolist()), deviation=tuple(deviation.tolist()))
 
     def __call__(self, wave: NDArray[np.float32]) -> NDArray[np.float32]:
         """`(T, C)`, a frame every `hop` seconds; one at least."""

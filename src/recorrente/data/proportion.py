@@ -100,6 +100,6 @@ def straight(values: Values, size: Values) -> Values:
         array([-9. ,  0.5])
     """
     k = np.where(size > 0, size, 1)
-    log, least = values / k, np.log(FLOOR)
+    log, least = np.where(size > 0, values / k, 0), np.log(FLOOR)  # exp of what is no logarithm may overflow
     ratio = np.exp(np.maximum(log, least)) + np.minimum(log - least, 0) * FLOOR
     return np.where(size > 0, k * (ratio - 1), values)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from recorrente.data.cells import MISSING, NUMBER, declared, delimiter_of, numeral
 from recorrente.data.folder import Wanted, divided, each, list_classes
 from recorrente.data.imageset import AT_RANDOM, OWN, hold_out
 from recorrente.data.known import KNOWN, files
@@ -33,6 +35,11 @@ __all__ = ["Series", "SeriesData", "at_steps", "load", "read_numbers"]
 ARCHIVED = (".ts", ".txt", ".tsv")
 NUMBERS = Wanted("series", (".csv", ".npy"), ", or NAME_TRAIN.ts and NAME_TEST.ts")
 HELD_OUT = 0.2
+POINT, COMMA = (re.compile(numeral(mark)) for mark in ".,")
+"""What a number looks like that has a point, or a comma, before its decimals; 1.234 may be either."""
+BOTH = ((POINT, COMMA), (COMMA, POINT))
+WHOLE, FIGURES = re.compile(r"[-+]?(0|[1-9][0-9]*)"), re.compile(r"[0-9]+")
+"""What stands before a comma that is before decimals, and after it."""
 
 
 @dataclass(frozen=True)
@@ -189,11 +196,22 @@ def _of_folders(folder: Path, seed: int, progress: Progress) -> SeriesData:
     _refuse(folder.name, [(one, classes[k]) for one, k in zip(values, listing.labels, strict=True)], classes)
     every = Series(tuple(values), tuple(listing.labels))
     kept, out = divided(folder, classes, listing, range(len(every)), (), seed=seed, of=NUMBERS.noun)
-    return SeriesData(folder.resolve().name, classes, every.subset(kept), every.subset(out), listing.split)
+    split = listing.split + _channels(values, listing.paths)
+    return SeriesData(folder.resolve().name, classes, every.subset(kept), every.subset(out), split)
+
+
+def _channels(values: Sequence[NDArray[np.float32]], paths: Sequence[Path]) -> str:
+    """How many channels were found, where `1,244` on each line could be one with decimals as well."""
+    C = values[0].shape[1]
+    whole = all((one == one.round()).all() and (one[:, 1::2] >= 0).all() for one in values)
+    doubtful = C % 2 == 0 and whole and any(path.suffix.lower() == ".csv" for path in paths)
+    return f"; {C} channels of whole numbers" if doubtful else ""
 
 
 def read_numbers(path: Path) -> NDArray[np.float32]:
     """One series, `(T, C)`: a `.csv`, with or without a line of names, or a `.npy`, whose later dimensions are joined.
+
+    Commas, `;`, tabs or `|` part the channels. Where they are no commas, those may stand before decimals.
 
     Raises:
         InputError: no numbers, or none at all.
@@ -204,18 +222,86 @@ def read_numbers(path: Path) -> NDArray[np.float32]:
         if array.ndim < 1 or not array.size or not real:
             raise InputError(str(path), came=f"{array.dtype} {array.shape}", wanted="real numbers (T, C)")
         return _finite(str(path), array.reshape(len(array), -1).astype(np.float32))
-    try:
-        rows = [row for row in csv.reader(io.StringIO(read_text(path))) if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        wanted = "a step a row, a channel a column"
-        raise InputError(str(path), came=f"a broken table ({error})", wanted=wanted) from error
-    if rows and not _is_number(rows[0][-1]):
+    rows, delimiter = _rows(path)
+    if rows and _are_names(rows[0][1]):
         rows = rows[1:]
     if not rows:
         raise InputError(str(path), came="no row of numbers", wanted="a step a row, a channel a column")
-    if len({len(row) for row in rows}) > 1:
+    if len({len(row) for _, row in rows}) > 1:
         raise InputError(str(path), came="rows of unequal length", wanted="a value of each channel in each row")
-    return np.stack([_numbers(path, at, row) for at, row in enumerate(rows, 1)])
+    if delimiter == ",":
+        _refuse_split(path, rows)
+    return np.stack([_numbers(path, at, row) for at, row in _with_points(path, rows)])
+
+
+Rows = list[tuple[int, list[str]]]
+"""The number of a line, and the cells that end there."""
+
+
+def _rows(path: Path) -> tuple[Rows, str]:
+    """Those in which something stands, and what parts their cells."""
+    whole = read_text(path)
+    said, text = declared(whole)
+    first = next((line for line in text.split("\n") if any(map(_is_number, line.split(",")))), text.split("\n", 1)[0])
+    delimiter = said or delimiter_of(first)
+    try:
+        reader = csv.reader(io.StringIO(text), delimiter=delimiter)
+        rows = [(reader.line_num + bool(said), row) for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        wanted = "a step a row, a channel a column"
+        raise InputError(str(path), came=f"a broken table ({error})", wanted=wanted) from error
+    return rows, delimiter
+
+
+def _are_names(row: Sequence[str]) -> bool:
+    """No number is in a row of names, and something else than a mark for what is missing."""
+    cells = [cell.strip() for cell in row]
+    number = any(_is_number(cell) or NUMBER.match(cell) for cell in cells)
+    return not number and any(cell.lower() not in MISSING for cell in cells)
+
+
+def _refuse_split(path: Path, rows: Rows) -> None:
+    """Refuses decimals behind a comma that would be channels of their own: -0 and 05 are no whole numbers.
+
+    Without such a number it cannot be told: `1,244` are two channels then.
+    """
+    pairs = [(row[k].strip(), row[k + 1].strip()) for _, row in rows for k in range(0, len(row) - 1, 2)]
+    if len(rows[0][1]) % 2 or not all(WHOLE.fullmatch(whole) and FIGURES.fullmatch(after) for whole, after in pairs):
+        return
+    told = next((pair for pair in pairs if pair[0] in ("-0", "+0") or (len(pair[1]) > 1 and pair[1][0] == "0")), None)
+    if told:
+        came = f"{','.join(told)}, in which the comma stands before decimals and parts two channels just as well"
+        cure = "Write 1.5, or part the channels by ; or a tab. Whole numbers are written 5 and 0, not 05 and -0"
+        raise InputError(str(path), came=came, wanted="decimals after a point", cure=cure)
+
+
+def _with_points(path: Path, rows: Rows) -> Rows:
+    """The rows with numbers as Python writes them; a number of the other mark is left as it is.
+
+    Raises:
+        InputError: every number with a comma has three figures after it, and others tell that it has no decimals; or
+            some have a comma before them and some a point.
+    """
+    cells = [cell.strip() for _, row in rows for cell in row]
+    with_comma = [cell for cell in cells if "," in cell]
+    if not with_comma:
+        return rows
+    points, commas = (any(own.match(cell) and not other.match(cell) for cell in cells) for own, other in BOTH)
+    if points and commas:
+        shown = [next(cell for cell in cells if one.match(cell) and not two.match(cell)) for one, two in BOTH]
+        came = f"{shown[0]!r} and {shown[1]!r}"
+        raise InputError(str(path), came=came, wanted="the same mark before all decimals, a point or a comma")
+    if not points and not commas and any("," not in cell for cell in cells):
+        came = f"{with_comma[0]!r}, which may have decimals or be of thousands"
+        cure = "Write it without a mark if it is of thousands; else with a point, as in 1.234"
+        raise InputError(str(path), came=came, wanted="numbers that can be read in one way only", cure=cure)
+    return [(at, [_pointed(cell.strip(), point=points) for cell in row]) for at, row in rows]
+
+
+def _pointed(cell: str, *, point: bool) -> str:
+    if point:
+        return cell.replace(",", "") if POINT.match(cell) else cell
+    return cell.replace(".", "").replace(",", ".") if COMMA.match(cell) else cell
 
 
 def _is_number(word: str) -> bool:

@@ -1,6 +1,7 @@
 """Tables of numbers over time: CSV or Parquet files become series on an even grid.
 
     date,shop,sold,price          a column of times, perhaps one that names the series, columns of numbers
+    date,hour,sold                a column of days, and one of the hour
     year,month,day,hour,pm2.5     a time in parts
 
 What each column is, is found by looking where nobody says, and told in `notes`; so is all that was mended:
@@ -19,26 +20,42 @@ A cell is without a value where it is empty or holds NA, NaN, null, none, n/a, -
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+import io
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recorrente.data.cells import MISSING, NUMBER, OTHER, Numerals, delimiter_of, with_point
+from recorrente.data.cells import (
+    MISSING,
+    NUMBER,
+    OTHER,
+    Numerals,
+    are_names,
+    counted,
+    declared,
+    delimiter_of,
+    with_point,
+)
 from recorrente.data.reading import decode, read_bytes
 from recorrente.data.times import (
+    CLOCKS,
     PARTS,
     READABLE,
     Spacing,
     Times,
+    beside_a_clock,
     composed,
     example,
+    in_parts,
+    is_full,
     order,
     parse,
+    part_of,
     refuse_sparse,
     spacing_of,
 )
@@ -55,6 +72,10 @@ LEVELS = 20
 """A column of words with no more different ones is told to the network, a channel for each."""
 FEW_TWICE = 0.1
 """The share of rows up to which a time that is there already is a fault and no sign of several series."""
+LOOKED_AT = 200
+"""Rows of a CSV file by which it is told whether the first one names the columns."""
+QUARTERS = 4
+"""No quarter has a higher number, and so has no month of a table that does not end in April."""
 NAMED = 5
 """Bad cells that an error names; the others are counted."""
 
@@ -69,6 +90,12 @@ class Asked:
     known: str | None = None
     skip_bad: bool = False
     encoding: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of columns, as they were said, and one by one."""
+        said = [name for name in (self.target, self.time, self.group, self.known) if name]
+        return (*said, *(name.strip() for names in said for name in names.split(",")))
 
 
 @dataclass(frozen=True)
@@ -99,6 +126,11 @@ class Columns:
     def of_values(self) -> tuple[str, ...]:
         """Those whose cells are read: `targets`, `past` and `known`."""
         return (*self.targets, *self.past, *self.known)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all that are needed."""
+        return (*self.time, *self.groups, *self.of_values)
 
     def to_config(self) -> dict[str, Any]:
         """Plain values, for a config file."""
@@ -151,11 +183,18 @@ def read(path: Path, asked: Asked) -> Table:
     Raises:
         InputError: a file that is no table, names of columns that are not there, no numbers, times that cannot be.
     """
-    sheet = open_table(path, asked.encoding)
+    sheet = open_table(path, asked.encoding, asked.names)
     deciphered = _decipher(sheet, {})
     columns, times, notes = _find(path, deciphered, asked)
     table = series_of(path, sheet, columns, None, deciphered=deciphered, times=times, skip_bad=asked.skip_bad)
-    return replace(table, notes=(*notes, *table.notes))
+    return replace(table, notes=(*_named(sheet), *notes, *table.notes))
+
+
+def _named(sheet: Sheet) -> list[str]:
+    """What is told of a row of names that could be values."""
+    numbers = [name for name in sheet.frame.columns if NUMBER.match(name)] if sheet.delimiter else []
+    more = f" and {len(numbers) - NAMED} more" if len(numbers) > NAMED else ""
+    return [f"names: the first row, with the numbers {', '.join(numbers[:NAMED])}{more} in it"] if numbers else []
 
 
 @dataclass(frozen=True)
@@ -175,8 +214,13 @@ class Sheet:
     delimiter: str = ""
 
 
-def open_table(path: Path, encoding: str | None = None) -> Sheet:
+def open_table(path: Path, encoding: str | None = None, named: Collection[str] = ()) -> Sheet:
     """A CSV or a Parquet file as it stands. Names of columns are without blanks around.
+
+    Args:
+        path: of the file.
+        encoding: of its text; None finds it out.
+        named: columns that somebody knows; a first row with one of them in it is one of names.
 
     Raises:
         InputError: polars is not installed; the file is empty, broken, or is no table.
@@ -192,7 +236,7 @@ def open_table(path: Path, encoding: str | None = None) -> Sheet:
         raise InputError(str(path), came="a file that is no Parquet", wanted="a table as Parquet, or as .csv")
     text = "" if parquet else decode(content, str(path), encoding)
     try:
-        sheet = _parquet(content) if parquet else _csv(path, text)
+        sheet = _parquet(content) if parquet else _csv(path, text, named)
     except (pl.exceptions.PolarsError, OSError) as error:
         came = f"a broken table ({_odd_row(text) or str(error).splitlines()[0]})"
         wanted = "a whole Parquet file" if parquet else "rows of as many cells as there are names"
@@ -200,21 +244,20 @@ def open_table(path: Path, encoding: str | None = None) -> Sheet:
     if not len(sheet.frame):
         raise InputError(str(path), came="a table without rows", wanted="a row for each step of time")
     names = [name.strip() or f"column {number}" for number, name in enumerate(sheet.frame.columns, 1)]
-    if len(set(names)) < len(names):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise InputError(str(path), came=f"two columns called {', '.join(twice)}", wanted="a name of its own for each")
+    _refuse_twins(path, names)
     sheet.frame.columns = names
     return sheet
 
 
 def _odd_row(text: str) -> str:
     """The first row of a CSV file that has a quote too many, or more cells than there are names."""
+    said, _ = declared(text.lstrip("\n"))
     lines = text.split("\n")
-    begin = next((number for number, line in enumerate(lines) if line), 0)
+    begin = next((number for number, line in enumerate(lines) if line), 0) + bool(said)
     if text.count('"') % 2:
         odd = next(number for number, line in enumerate(lines, 1) if line.count('"') % 2)
         return f"row {odd} has a quote that may never be closed"
-    rows = enumerate(csv.reader(lines[begin:], delimiter=delimiter_of(lines[begin])), begin + 1)
+    rows = enumerate(csv.reader(lines[begin:], delimiter=said or delimiter_of("".join(lines[begin:][:1]))), begin + 1)
     try:
         wanted = len(next(rows, (0, []))[1])
         return next(
@@ -231,23 +274,37 @@ def _parquet(content: bytes) -> Sheet:
     return Sheet(frame, np.arange(1, len(frame) + 1))
 
 
-def _csv(path: Path, text: str) -> Sheet:
+def _csv(path: Path, text: str, named: Collection[str]) -> Sheet:
     import polars as pl
 
-    begun = text.lstrip("\n")
-    first = begun.split("\n", 1)[0]
-    delimiter = delimiter_of(first)
-    cells = [cell.strip().strip('"') for cell in first.split(delimiter)]
-    headed = not any(map(NUMBER.match, cells)) and any(cells)
-    if len(set(cells)) < len(cells) and headed:  # polars would name the second one otherwise
-        twice = sorted({cell for cell in cells if cells.count(cell) > 1})
-        raise InputError(str(path), came=f"two columns called {', '.join(twice)}", wanted="a name of its own for each")
+    said, begun = declared(text.lstrip("\n"))
+    begun = begun.lstrip("\n")
+    delimiter = said or delimiter_of(begun.split("\n", 1)[0])
+    first = _first_rows(begun, delimiter)
+    headed = bool(first) and are_names(first, named)
+    if headed:  # polars would name the second one otherwise
+        _refuse_twins(path, [cell.strip() for cell in first[0]])
     frame = pl.read_csv(begun.encode(), separator=delimiter, has_header=headed, infer_schema=False)
     if not headed:
         frame = frame.rename({name: f"column {k}" for k, name in enumerate(frame.columns, 1)})
-    rows = np.arange(len(frame)) + len(text) - len(begun) + 1 + headed
+    rows = np.arange(len(frame)) + text[: len(text) - len(begun)].count("\n") + 1 + headed
     there = _there(frame)
     return Sheet(frame.filter(_series(there)), rows[there], int((~there).sum()), delimiter)
+
+
+def _first_rows(text: str, delimiter: str) -> list[list[str]]:
+    """Those that are no empty lines, up to one that is broken."""
+    rows: list[list[str]] = []
+    try:
+        rows.extend(row for row in islice(csv.reader(io.StringIO(text), delimiter=delimiter), LOOKED_AT) if row)
+    except csv.Error:  # what is broken there, polars or `_odd_row` tells
+        return rows
+    return rows
+
+
+def _refuse_twins(path: Path, names: Sequence[str]) -> None:
+    if twice := sorted({name or "nothing" for name in names if names.count(name) > 1}):
+        raise InputError(str(path), came=f"two columns called {', '.join(twice)}", wanted="a name of its own for each")
 
 
 def _there(frame: pl.DataFrame) -> NDArray[np.bool_]:
@@ -405,27 +462,86 @@ def _time(path: Path, frame: pl.DataFrame, said: Mapping[str, Sequence[str]]) ->
     if "time" in said:
         names = tuple(said["time"])
         times = _times(frame, names, None)
-        if times is None:
-            came = f"column {', '.join(names)}, whose values are such as {_first(frame[names[0]])!r}"
-            raise InputError("time", came=came, wanted="times, such as 2026-11-25 14:00, or whole numbers that count")
+        if times is None or _are_quarters(frame, names):
+            raise _no_times(frame, names)
         return names, times
     used = {name for names in said.values() for name in names}
     free = [name for name in frame.columns if name not in used]
-    if len(parts := _parts(free)) > 1 and (times := composed([frame[name] for name in parts])):
-        return parts, times
+    parts = _parts(free)
+    found = _one_column(frame, free)
+    if len(parts) > 1 and (times := composed([frame[name] for name in parts])):
+        dates = found[1] if found else None
+        if dates is None or not dates.dates or _different(times) > _different(dates):
+            return parts, times
+    return found or ((), None)
+
+
+def _one_column(frame: pl.DataFrame, free: Sequence[str]) -> tuple[tuple[str, ...], Times | None] | None:
+    """The first column that reads as times, and one of hours beside it; None where there is none.
+
+    The number of a day, a month or a year is a time only where no dates are.
+    """
+    counting = None
     for name in free:
-        if (times := parse(frame[name])) and (times.dates or times.written or _counts(times)):
-            return (name,), times
-    return (), None
+        if not (times := parse(frame[name])) or not (times.dates or times.written or _counts(times)):
+            continue
+        if times.dates or not part_of(name):
+            return _with_a_clock(frame, name, times, free)
+        counting = counting or _with_a_clock(frame, name, times, free)
+    return counting
+
+
+def _different(times: Times) -> int:
+    return len(np.unique(times.values[~times.bad]))
+
+
+def _with_a_clock(
+    frame: pl.DataFrame, day: str, days: Times, free: Sequence[str]
+) -> tuple[tuple[str, ...], Times | None]:
+    """The column of days, and that of hours beside it where the two together run on hour by hour."""
+    for name in free:
+        if name == day or name.strip().lower() not in CLOCKS:
+            continue
+        times = beside_a_clock(days, frame[name])
+        if times is not None and is_full(times):
+            return (day, name), times
+    return (day,), days
 
 
 def _times(frame: pl.DataFrame, names: Sequence[str], written: str | None) -> Times | None:
+    """The times in those columns, whatever they are called, for somebody says that they are there; None if not."""
     if not names:
         return None
-    if len(names) > 1:
-        return composed([frame[name] for name in names])
+    if len(names) > 1 and not written and (times := composed([frame[name] for name in names])):
+        return times
     column = frame[names[0]]
-    return parse(column, written) or parse(column.alias("time"))  # of whatever name, where one says that it is the time
+    times = parse(column, written) or parse(column.alias("time"))
+    if len(names) == 1 or times is None:
+        return times
+    return beside_a_clock(times, frame[names[1]]) if len(names) == 2 else None
+
+
+def _are_quarters(frame: pl.DataFrame, names: Sequence[str]) -> bool:
+    """Whether what stands in the place of the month is not called one, and never comes to May."""
+    arranged = in_parts(names)
+    if len(names) < 2 or arranged is None or part_of(arranged[1]):
+        return False
+    last = _numbers(frame[arranged[1]]).max()
+    return isinstance(last, float) and last <= QUARTERS
+
+
+def _no_times(frame: pl.DataFrame, names: Sequence[str]) -> InputError:
+    """What is told of columns that hold no time: of several parts, those that are called as none."""
+    strange = [name for name in names if not part_of(name)] if len(names) > 1 else []
+    first = strange[-1] if strange else names[0]
+    came = f"column {', '.join(strange or names)}, whose values are such as {_first(frame[first])!r}"
+    days = parse(frame[names[0]])
+    if not strange or (days and days.dates):
+        wanted = "times, such as 2026-11-25 14:00, or whole numbers that count"
+        return InputError("time", came=came, wanted=wanted)
+    wanted = "year, month, day, hour and minute, as far as there are any, in columns that are called so"
+    cure = "A quarter is told by its first month: write 1, 4, 7 or 10 in a column called month"
+    return InputError("time", came=came, wanted=wanted, cure=cure)
 
 
 def _counts(times: Times) -> bool:
@@ -450,15 +566,10 @@ def _groups(frame: pl.DataFrame, times: Times, free: Sequence[str]) -> tuple[str
     twice = there - len(np.unique(times.values[~times.bad]))
     if not twice:
         return ()
-    candidates = [
-        name
-        for name in free
-        if frame[name].n_unique() * 3 <= len(frame)
-        and (_kind_of(frame[name]) in ("words", "text") or _whole(frame[name]))
-    ]
+    ranks = {name: rank for name in free if (rank := _as_group(frame[name])) is not None}
+    candidates = sorted(ranks, key=ranks.__getitem__)
     if not candidates:
         return ()
-    candidates.sort(key=lambda name: {"words": 0, "text": 1}.get(_kind_of(frame[name]), 2))
     keyed = frame.select(candidates).with_columns(_place=_series(times.values))
     keyed = keyed.filter(_series(~times.bad)).unique()
     different = frame.select(candidates).filter(_series(~times.bad))
@@ -469,6 +580,22 @@ def _groups(frame: pl.DataFrame, times: Times, free: Sequence[str]) -> tuple[str
             ):
                 return names
     return ()
+
+
+def _as_group(column: pl.Series) -> int | None:
+    """How readily a column is taken for names of series, 0 the most; None where it holds none.
+
+    By the cells as they stand: NA may be a name, where another one is beside it.
+    """
+    if column.n_unique() * 3 > len(column):
+        return None
+    kind = _kind_of(column)
+    if kind in ("words", "text"):
+        return ("words", "text").index(kind)
+    if _whole(column):
+        return 2
+    names = kind in ("constant", "nothing") and not _numbers(column).count()
+    return 3 if names and column.drop_nulls().n_unique() > 1 else None
 
 
 def _without_holes(keyed: pl.DataFrame, names: Sequence[str]) -> bool:
@@ -557,9 +684,7 @@ def series_of(
     Raises:
         InputError: a column that is missing, cells that cannot be read, two rows of one time, times off the grid.
     """
-    if lost := [
-        name for name in (*columns.time, *columns.groups, *columns.of_values) if name not in sheet.frame.columns
-    ]:
+    if lost := [name for name in columns.names if name not in sheet.frame.columns]:
         raise InputError(str(path), came=f"a table without {', '.join(lost)}", wanted="the columns that were learnt")
     deciphered = deciphered or _decipher(sheet, columns.decimals)
     notes = _written(path, sheet, deciphered, columns.of_values)
@@ -568,7 +693,8 @@ def series_of(
     cells, bad = _cells(sheet, deciphered.frame, columns)
     read = _Read(path, sheet.rows, values, cells)
     if times is not None:
-        bad += [f"row {sheet.rows[row]}: no time" for row in np.flatnonzero(times.bad)[: 10 * NAMED]]
+        bad += [_no_time(sheet, columns.time, row) for row in np.flatnonzero(times.bad).tolist()]
+        notes += ["times: told in UTC, for they have an offset or a zone"] if times.zoned else []
     _refuse_bad(path, bad, skip_bad, notes)
     keep = ~times.bad if times else np.ones(len(sheet.frame), bool)
     keys = _keys(sheet.frame, columns.groups)
@@ -594,7 +720,7 @@ def _written(path: Path, sheet: Sheet, deciphered: Deciphered, names: Sequence[s
             came = f"column {name!r}, in which {cell!r} may have decimals or be of thousands"
             cure = "Write it without a mark if it is of thousands; else give every cell as many decimals, as in 980.000"
             raise InputError(str(path), came=came, wanted="numbers that can be read in one way only", cure=cure)
-    notes = [f"left out: {sheet.blank:,} rows in which nothing stands"] if sheet.blank else []
+    notes = [f"left out: {counted(sheet.blank, 'row')} in which nothing stands"] if sheet.blank else []
     if told := [f"{what} in {name}" for name in names if (what := deciphered.told.get(name))]:
         more = f" and {len(told) - NAMED} columns more" if len(told) > NAMED else ""
         notes.append(f"numbers: {'; '.join(told[:NAMED])}{more}")
@@ -622,6 +748,13 @@ def _learnt_times(path: Path, frame: pl.DataFrame, columns: Columns, spacing: Sp
         cure = "" if times.dates else "Seconds are dates where all of them are after 1973: is one far from the others?"
         raise InputError(str(path), came=f"{came} in {names}", wanted=f"{wanted}, as were learnt", cure=cure)
     return times
+
+
+def _no_time(sheet: Sheet, names: Sequence[str], row: int) -> str:
+    """How a row without a time is named, by what stands there."""
+    cells = {name: sheet.frame[name][row] for name in names}
+    told = ", ".join(f"{name}: {'empty' if cell is None else repr(cell)}" for name, cell in cells.items())
+    return f"row {sheet.rows[row]}: no time ({told})"
 
 
 def _refuse_bad(path: Path, bad: Sequence[str], skip_bad: bool, notes: list[str]) -> None:
@@ -684,7 +817,9 @@ def _in_order(read: _Read, name: str, rows: NDArray[np.intp], *, skip_bad: bool,
     of = f" of {name}" if name else ""
     at = read.times[rows]
     if (np.diff(at) < 0).any():
-        notes.append(f"sorted by time: {int((np.diff(at) < 0).sum())} rows{of} stood before their time")
+        early = int((np.diff(at) < 0).sum())
+        whose = "its" if early == 1 else "their"
+        notes.append(f"sorted by time: {counted(early, 'row')}{of} stood before {whose} time")
     rows = rows[np.argsort(at, kind="stable")]
     twice = np.flatnonzero(np.diff(read.times[rows]) == 0) + 1
     if not len(twice):
@@ -698,7 +833,9 @@ def _in_order(read: _Read, name: str, rows: NDArray[np.intp], *, skip_bad: bool,
         cure = "Are they several series? --group NAME tells them apart"
         cure += "" if several else ". --skip-bad keeps the first row of each time"
         raise InputError(str(read.path), came=came, wanted="one row for each time", cure=cure)
-    notes.append(f"left out: {len(twice)} rows{of} whose time was there already, {int(same.sum())} of them the same")
+    alike = "the same" if len(twice) == 1 and same.all() else f"{int(same.sum())} of them the same"
+    alike = "with other values" if len(twice) == 1 and not same.any() else alike
+    notes.append(f"left out: {counted(len(twice), 'row')}{of} whose time was there already, {alike}")
     return np.delete(rows, twice)
 
 

@@ -35,6 +35,8 @@ __all__ = ["Laid", "WindowReader", "batches", "filled_forward"]
 OWN = 2
 """Columns of a step before the covariates: the target, and whether it was missing."""
 
+FEWEST, SEASONS = 10, 2
+"""A series with fewer values than that, or than two seasons have, is no measure of how far it goes up and down."""
 LEAST = 1e-12
 """Of the mean: a deviation that is no more is a rounding of float64."""
 
@@ -64,7 +66,7 @@ class WindowReader:
         horizon, context, segment: steps foretold, steps read, and how many of them the network takes at once.
         season: steps of the seasonal naive forecast.
         series: their names.
-        mean, deviation: of each target of each series, `(S, D)`.
+        mean, deviation: of each target of each series, `(S, D)`; see `_of_each`.
         past, known: mean and deviation of each covariate.
         marked: the columns of `past` that are marked where they were missing.
         cycles: of the calendar, where `absolute`.
@@ -95,10 +97,8 @@ class WindowReader:
     def of(cls, table: Table, train_end: int, *, horizon: int, context: int, segment: int, season: int) -> WindowReader:
         """Made for the steps before `train_end` of a table."""
         parts = [track.__class__(track.name, track.start, *_before(track, train_end)) for track in table.tracks]
-        targets = np.concatenate([part.targets for part in parts])
         past, known = (np.concatenate([getattr(part, name) for part in parts]) for name in ("past", "known"))
-        every = _mean_and_deviation(targets)
-        own = [_mean_and_deviation(part.targets, every) for part in parts]
+        own = _of_each([part.targets for part in parts], season)
         cycles = table.spacing.cycles(max(len(part) for part in parts))
         grown = any(proportion.outgrown(column) for part in parts for column in part.targets.T)
         absolute = ("year" in cycles or table.spacing.unit == "number") and not grown
@@ -183,17 +183,36 @@ def _before(track: Track, end: int) -> tuple[Values, ...]:
     return track.targets[:T], track.past[:T], track.known[:T]
 
 
-def _mean_and_deviation(
-    values: Values, other: tuple[list[float], list[float]] | None = None
-) -> tuple[list[float], list[float]]:
-    """Of each column, NaN apart; `other` where there is no value; a deviation of 1 where there is none."""
-    count = (~np.isnan(values)).sum(axis=0)
-    mean = np.nansum(values, axis=0, dtype=np.float64) / np.maximum(count, 1)
-    deviation = np.sqrt(np.nansum((values - mean) ** 2, axis=0, dtype=np.float64) / np.maximum(count, 1))
-    deviation = np.where(deviation > LEAST * np.maximum(np.abs(mean), LEAST), deviation, 1.0)
-    if other is not None:
-        mean, deviation = (np.where(count > 0, own, one) for own, one in zip((mean, deviation), other, strict=True))
-    return mean.tolist(), deviation.tolist()
+def _of_each(series: Sequence[Values], season: int) -> list[tuple[list[float], list[float]]]:
+    """The mean and the deviation of each column of each series.
+
+    A series that has begun only now, of which the others have twice as many values, is scaled by the deviation that
+    is the middle one of theirs: its own few values say how high it stands, but not how far it swings. One without a
+    value is scaled by all values.
+    """
+    count = np.stack([(~np.isnan(values)).sum(axis=0) for values in series])  # (S, D)
+    few = count < np.minimum(max(SEASONS * season, FEWEST), count.max(axis=0) / 2)
+    mean, deviation = np.stack([_moments(values) for values in series], axis=1)
+    every = _moments(np.concatenate(series))
+    for d in range(count.shape[1]):
+        others = deviation[~few[:, d] & (deviation[:, d] > 0), d]
+        deviation[few[:, d], d] = np.median(others) if len(others) else every[1][d]
+    mean, deviation = (np.where(count > 0, own, one) for own, one in zip((mean, deviation), every, strict=True))
+    return [(m.tolist(), s.tolist()) for m, s in zip(mean, np.where(deviation > 0, deviation, 1.0), strict=True)]
+
+
+def _mean_and_deviation(values: Values) -> tuple[list[float], list[float]]:
+    """Of each column, NaN apart; a deviation of 1 where there is none."""
+    mean, deviation = _moments(values)
+    return mean.tolist(), np.where(deviation > 0, deviation, 1.0).tolist()
+
+
+def _moments(values: Values) -> tuple[Values, Values]:
+    """The mean and the deviation of each column, NaN apart; a deviation of 0 where it is no more than a rounding."""
+    count = np.maximum((~np.isnan(values)).sum(axis=0), 1)
+    mean = np.nansum(values, axis=0, dtype=np.float64) / count
+    deviation = np.sqrt(np.nansum((values - mean) ** 2, axis=0, dtype=np.float64) / count)
+    return mean, np.where(deviation > LEAST * np.maximum(np.abs(mean), LEAST), deviation, 0.0)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from recorrente.data.cells import DELIMITERS, MISSING, NUMBER, delimiter_of
+from recorrente.data.cells import DATE, DELIMITERS, NUMBER, are_names, declared, delimiter_of, most
 from recorrente.data.known import KNOWN
 from recorrente.data.source import TABLES, below, locate, of_known
 from recorrente.errors import InputError
@@ -40,19 +40,18 @@ LOOKED_AT = 1 << 16
 """Bytes of a file that are looked at."""
 ROWS = 200
 """Rows of a table that are looked at."""
-MOST = 0.9
-"""The share of a column's cells that make it one of times, or one of numbers."""
 NAMED = 4
 """Columns that are named; the others are counted."""
 PROSE = 3
 """Words of a cell, on the average, from which a column is one of texts."""
 NAMES = 20
 """A column with no more different cells has names of series or of kinds, where they come again and again."""
-DAY = r"(\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.](\d{1,2}[-/.])?\d{2,4}|[A-Za-z]{3,9}[ -]\d{4})"
-DATE = re.compile(DAY + r"([ T]\d{1,2}:\d{2}.*)?")
 TIMES = ("date", "data", "time", "tempo", "datetime", "timestamp", "year", "ano")
 """What a column of whole numbers is called that holds times."""
-PARTS = ("month", "mes", "mês", "day", "dia", "hour", "hora", "minute", "minuto")
+MONTHS = ("month", "mes", "mês")
+MONTH = re.compile(r"(1[6-9]|2[0-3])\d\d(0[1-9]|1[0-2])")
+"""Such as 202601: what stands in a column of such a name, where it is a time and no part of one."""
+PARTS = (*MONTHS, "day", "dia", "hour", "hora", "minute", "minuto")
 OF_TABLES = {
     "forecast": ("target", "time", "known", "horizon", "context", "season"),
     "text": ("text", "label"),
@@ -276,9 +275,9 @@ def _begins(path: Path, mark: bytes) -> bool:
 def _of_table(path: Path) -> Found:
     """Texts with a class, or numbers over time: by what most cells of each column are."""
     columns = _columns(path)
-    numbers = [name for name, cells in columns.items() if _most(NUMBER, cells)]
-    times = [name for name, cells in columns.items() if _most(DATE, cells) and name not in numbers]  # 9.782 is none
-    times += [name for name in numbers if name.strip().lower() in TIMES]
+    numbers = [name for name, cells in columns.items() if most(NUMBER, cells)]
+    times = [name for name, cells in columns.items() if most(DATE, cells) and name not in numbers]  # 9.782 is none
+    times += [name for name in numbers if name.strip().lower() in TIMES or _of_months(name, columns[name])]
     values = [name for name in numbers if name not in times and name.strip().lower() not in PARTS]
     prose = [name for name, cells in columns.items() if name not in times and _words(cells) >= PROSE]
     if times and values:
@@ -293,17 +292,21 @@ def _of_table(path: Path) -> Found:
     return Found("text", "a table with words and no times; --kind forecast if its rows follow each other in time")
 
 
+def _of_months(name: str, cells: list[str]) -> bool:
+    return name.strip().lower() in MONTHS and most(MONTH, cells)
+
+
 def _columns(path: Path) -> dict[str, list[str]]:
     """The first cells of each column, by its name; nothing where the file is no table of equal rows."""
-    lines = [line for line in _lines(path) if line.strip()][: ROWS + 1]
+    said, text = declared("\n".join(line for line in _lines(path) if line.strip()))
+    lines = text.split("\n")[: ROWS + 1]
     if len(lines) < 2:
         return {}
     try:
-        names, *rows = csv.reader(lines, delimiter=delimiter_of(lines[0]))
+        rows = list(csv.reader(lines, delimiter=said or delimiter_of(lines[0])))
     except csv.Error:
         return {}
-    if any(NUMBER.fullmatch(name.strip()) for name in names):
-        names, rows = [""] * len(names), [names, *rows]
+    names, rows = (rows[0], rows[1:]) if are_names(rows) else ([""] * len(rows[0]), rows)
     names = [name or f"column {k}" for k, name in enumerate(names, 1)]
     whole = [row for row in rows if len(row) == len(names)]
     return {name: [row[k].strip() for row in whole] for k, name in enumerate(names)} if whole else {}
@@ -331,11 +334,6 @@ def _is(content: bytes, encoding: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _most(form: re.Pattern[str], cells: list[str]) -> bool:
-    there = [cell for cell in cells if cell.lower() not in MISSING]
-    return bool(there) and sum(bool(form.fullmatch(cell)) for cell in there) >= MOST * len(there)
 
 
 def _words(cells: list[str]) -> float:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from recorrente.data import tables
 from recorrente.data.batch import Batch
+from recorrente.data.cells import counted
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
 from recorrente.data.source import locate, of_known
@@ -213,7 +214,7 @@ class Forecast:
 
     def summary(self, metrics: Mapping[str, Any]) -> str:
         """The errors at mean 0 and deviation 1, beside the baselines; in the column's own unit where there is one."""
-        size = f"{metrics['test_size']:,} windows of {metrics['horizon']} steps"
+        size = f"{counted(metrics['test_size'], 'window')} of {counted(metrics['horizon'], 'step')}"
         interval = f"{metrics['interval']:.0%} interval holds {metrics['inside']:.1%}"
         lines = [f"test MSE {metrics['mse']:.4f}  MAE {metrics['mae']:.4f} (standardised)  {interval}  ({size})"]
         if beside := metrics.get("baselines", {}):
@@ -243,7 +244,7 @@ def _asked(reading: Reading) -> Asked:
 
 def _of_reader(path: Path, recipe: Recipe) -> Table:
     """Another table, read as the first one was."""
-    sheet = tables.open_table(path, recipe.reading.encoding)
+    sheet = tables.open_table(path, recipe.reading.encoding, recipe.reader.columns.names)
     return tables.series_of(
         path, sheet, recipe.reader.columns, recipe.reader.spacing, skip_bad=bool(recipe.reading.skip_bad)
     )

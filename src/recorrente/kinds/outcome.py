@@ -215,8 +215,9 @@ def _mase_scales(laid: Laid, train_end: int) -> Values:
 def beside(parts: Parts) -> dict[str, Values]:
     """What is said of the test windows without recurrence, `(N, horizon)`, by name.
 
-    The linear model of a column learns from the windows of all series; it is left out where too few are whole. Both
-    read what the network reads, logarithms where it does.
+    The seasonal naive forecast is left out where no window has a season of its series before it. The linear model of a
+    column learns from the windows of all series; it is left out where too few are whole. Both read what the network
+    reads, logarithms where it does.
     """
     return {name: parts.laid.straight(said, parts.test) for name, said in _beside(parts).items()}
 
@@ -224,9 +225,9 @@ def beside(parts: Parts) -> dict[str, Values]:
 def _beside(parts: Parts) -> dict[str, Values]:
     laid, reader = parts.laid, parts.laid.reader
     o, d = parts.test.T
-    before = laid.seasonal.numpy()[o + np.arange(-reader.season, 0)[:, None], d]
-    made = {"seasonal naive": baselines.seasonal_naive(before, reader.season, reader.horizon).T}
-    linear = np.full_like(made["seasonal naive"], np.nan)
+    naive = baselines.seasonal_naive(_season_before(laid, parts.test), reader.season, reader.horizon).T
+    made = {} if np.isnan(naive).all() else {"seasonal naive": naive}
+    linear = np.full_like(naive, np.nan)
     for column in range(laid.target.shape[1]):
         chosen = (spread(part[part[:, 1] == column], MOST_LINEAR) for part in (parts.fit, parts.validation))
         (fit, after), (held, wanted) = (_flat(laid, one) for one in chosen)
@@ -237,6 +238,14 @@ def _beside(parts: Parts) -> dict[str, Values]:
         for some in (at[k : k + TOGETHER] for k in range(0, len(at), TOGETHER)):
             linear[some] = model(_flat(laid, parts.test[some])[0]) + laid.filled.numpy()[o[some] - 1, column][:, None]
     return made | {"linear": linear}
+
+
+def _season_before(laid: Laid, rows: NDArray[np.int64]) -> Values:
+    """The season before each window, `(season, N)`; NaN before the first row of its series."""
+    o, d = rows.T
+    at = o + np.arange(-laid.reader.season, 0)[:, None]
+    first = laid.first[o]
+    return np.where(at >= first, laid.seasonal.numpy()[np.maximum(at, first), d], np.nan).astype(np.float32)
 
 
 def _flat(laid: Laid, rows: NDArray[np.int64]) -> tuple[Values, Values]:
