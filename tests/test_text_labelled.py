@@ -44,7 +44,13 @@ def load(source, **how):
 
 @pytest.mark.parametrize(
     ("name", "delimiter", "header"),
-    [("a.csv", ",", ""), ("b.csv", ",", "v1,v2"), ("c.tsv", "\t", "nota\tcrítica"), ("sem nome", "\t", "")],
+    [
+        ("a.csv", ",", ""),
+        ("b.csv", ",", "v1,v2"),
+        ("c.tsv", "\t", "nota\tcrítica"),
+        ("sem nome", "\t", ""),
+        ("excel.csv", ";", "sep=;\nnota;crítica"),
+    ],
 )
 def test_tables_are_found_and_read(tmp_path, name, delimiter, header):
     path = write_table(tmp_path / name, delimiter, header)

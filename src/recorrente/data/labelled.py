@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorrente.data import folder as folders
-from recorrente.data.cells import delimiter_of
+from recorrente.data.cells import declared, delimiter_of
 from recorrente.data.folder import Wanted, each_good, list_classes, list_flat
 from recorrente.data.groups import numbered
 from recorrente.data.imageset import AT_RANDOM, OWN, WHOLE, hold_out
@@ -345,20 +345,21 @@ def _share_of(classes: Sequence[str], cells: Sequence[str]) -> float:
 
 def rows_of(path: Path, content: str) -> list[list[str]]:
     """The cells of each row; a file of lines with one tab each is taken as it is, quotes and all."""
+    said, content = declared(content)
     lines = _lines(content)
     if path.suffix.lower() != ".csv" and all("\t" in line for line in lines):
         return [line.split("\t", 1) if line.count("\t") == 1 else line.split("\t") for line in lines]
-    delimiter = delimiter_of(lines[0])
-    if delimiter not in lines[0]:
+    delimiter = said or delimiter_of("".join(lines[:1]))
+    if delimiter not in "".join(lines[:1]):
         cure = "Is it running text? Then give --kind language"
         raise InputError(str(path), came="a single column", wanted="a column of texts and one of classes", cure=cure)
     csv.field_size_limit(1 << 27)
     reader = csv.reader(io.StringIO(content), delimiter=delimiter, strict=True)
-    rows, begins = [], 1
+    rows, begins = [], 1 + bool(said)
     try:
         for row in reader:
             rows += [row] if any(row) else []
-            begins = reader.line_num + 1
+            begins = reader.line_num + 1 + bool(said)
     except csv.Error as error:
         came, wanted = f"a broken table (in the row from line {begins}: {error})", "rows of cells, quoted where need be"
         raise InputError(str(path), came=came, wanted=wanted, cure=QUOTED) from error
