@@ -5,6 +5,7 @@ Where many words are only refused, they are said in this process: torch is impor
 
 import csv
 import json
+import math
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_digits
 
 import recorrente
@@ -379,6 +380,22 @@ def test_a_training_that_went_astray_has_its_report(command_here, tmp_path):
     came = command_here("train", "digits", "--learning-rate", "1e30", "--epochs", "1", "--hidden", "8", "--out", "run")
     assert came.returncode == 0, came.stderr
     assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_what_is_no_number_is_null_for_programs(command_here, run_folder, tmp_path):
+    shutil.copytree(run_folder, tmp_path / "run")
+    kept = tmp_path / "run" / "model.safetensors"
+    save_file({name: part * math.nan for name, part in load_file(kept).items()}, kept)
+    scores, seen = (_strict(command_here(word, "run", "--json")) for word in ("evaluate", "inspect"))
+    assert scores["loss"] is None
+    assert seen["layers"][0]["verdict"]["word"] == "not finite"
+    assert None in seen["layers"][0]["norms"]
+
+
+def _strict(outcome):
+    """What a command printed, by a reader that knows no NaN."""
+    assert outcome.returncode == 0, outcome.stderr
+    return json.loads(outcome.stdout, parse_constant=pytest.fail)
 
 
 def test_a_folder_of_ones_own_pictures(command, tmp_path):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from inspect import signature
@@ -393,7 +394,7 @@ def evaluate(
     trained = recipe.load(run)
     scores = trained.evaluate(data)
     if as_json:
-        print(json.dumps(scores, indent=2, ensure_ascii=False))
+        _print_json(scores)
         return
     for name, words in (("split", "test part: "), ("changed", "")):
         if name in scores:
@@ -421,7 +422,7 @@ def predict(
     said = recipe.load(run).predict(given)
     if as_json:
         rows = [{**asdict(one), "path": str(one.path) if one.path else None} for one in said]
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        _print_json(rows)
         return
     rows = [row for one in said for row in one.rows()]
     _table(list(rows[0]), [list(row.values()) for row in rows])
@@ -461,7 +462,7 @@ def list_sets(as_json: AsJson = False) -> None:
     rows = [(one.name, one.kind, known.whereabouts(one), one.licence, one.about) for one in known.KNOWN.values()]
     columns = ("name", "kind", "here", "licence", "about")
     if as_json:
-        print(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=2, ensure_ascii=False))
+        _print_json([dict(zip(columns, row, strict=True)) for row in rows])
         return
     _table(columns, rows)
 
@@ -476,7 +477,7 @@ def show_set(
 
     told = known.describe(name)
     if as_json:
-        print(json.dumps(told, indent=2, ensure_ascii=False))
+        _print_json(told)
         return
     for key, value in told.items():
         print(f"{key:10}{_words(value)}")
@@ -489,7 +490,7 @@ def inspect(run: RunFolder, as_json: AsJson = False) -> None:
 
     told = recipe.inspect(run)
     if as_json:
-        print(json.dumps(told, indent=2))
+        _print_json(told)
         return
     page = recipe.draw_inspection(run, told)
     for layer in told["layers"]:
@@ -524,7 +525,7 @@ def info(as_json: AsJson = False) -> None:
 
     told = describe()
     if as_json:
-        print(json.dumps(told, indent=2))
+        _print_json(told)
         return
     for name, value in told.items():
         print(f"{name:12}{_words(value)}")
@@ -571,6 +572,19 @@ def _interruptible(*begun: Path) -> Iterator[list[Path]]:
 def _tell_run(trained: Trained) -> None:
     print(trained.summary())
     print(f"report: {(trained.run / 'report.html').resolve()}")
+
+
+def _print_json(told: Any) -> None:
+    """For programs. What is no finite number is null: JSON has no word for it."""
+    print(json.dumps(_finite(told), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _finite(told: Any) -> Any:
+    if isinstance(told, Mapping):
+        return {name: _finite(value) for name, value in told.items()}
+    if isinstance(told, list | tuple):
+        return [_finite(value) for value in told]
+    return None if isinstance(told, float) and not math.isfinite(told) else told
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
