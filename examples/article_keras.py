@@ -29,7 +29,7 @@ import recorrente.keras
 from recorrente.data.image import ImageSet, load
 
 parser = argparse.ArgumentParser(description="An article's MNIST script in Keras, made recurrent.")
-parser.add_argument("--data", default="mnist", help="mnist, fashion-mnist or digits")
+parser.add_argument("--data", default="mnist", choices=("mnist", "fashion-mnist", "digits"))
 parser.add_argument("--epochs", type=int, default=5)
 parser.add_argument("--batch", type=int, default=32)
 parser.add_argument("--grid", type=Path, default=Path("grid.png"), help="where 25 of the pictures are drawn")
