@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorrente.data import folder as folders
-from recorrente.data.cells import declared, delimiter_of
+from recorrente.data.cells import counted, declared, delimiter_of
 from recorrente.data.folder import Wanted, each_good, list_classes, list_flat
 from recorrente.data.groups import numbered
 from recorrente.data.imageset import AT_RANDOM, OWN, WHOLE, hold_out
@@ -145,15 +145,16 @@ def _whole(
 ) -> LabelledTexts:
     """Pairs of a text and its class, all of them to test on."""
     classes, _ = numbered(sorted({label for _, label in pairs}), learnt)
-    every = _numbered(pairs, classes)
+    return _to_test_on(name, classes, _numbered(pairs, classes), skipped)
+
+
+def _to_test_on(
+    name: str, classes: tuple[str, ...], every: Texts, skipped: Sequence[str], *, whole_files: bool = False
+) -> LabelledTexts:
     with folders.naming(skipped):
-        _refuse_empty(name, every)
-    return LabelledTexts(name, classes, every, every, tuple(skipped), split=WHOLE)
-
-
-def _refuse_empty(name: str, every: Texts) -> None:
-    if not len(every):
-        raise InputError(name, came="no texts", wanted="one or more")
+        if not len(every):
+            raise InputError(name, came="no texts", wanted="one or more")
+    return LabelledTexts(name, classes, every, every, tuple(skipped), whole_files=whole_files, split=WHOLE)
 
 
 def divided(every: Texts, share: float, seed: int, classes: Sequence[str]) -> tuple[Texts, Texts]:
@@ -250,9 +251,7 @@ def _class_folders(
 
     name, every = folder.resolve().name, texts(there)
     if listing.tested is None and learnt is not None:
-        with folders.naming(skipped):
-            _refuse_empty(name, every)
-        return LabelledTexts(name, classes, every, every, tuple(skipped), whole_files=True, split=WHOLE)
+        return _to_test_on(name, classes, every, skipped, whole_files=True)
     if listing.tested is None:
         folders.refuse_lost(folder, own, listing.labels, every.labels, TEXT_FILES.noun, skipped)
         with folders.naming(skipped):
@@ -279,7 +278,7 @@ def _table(
     if bad and not skip_bad:
         more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
         cure = "Mend them, or leave them out with --skip-bad"
-        came = f"{len(bad)} row{'s' * (len(bad) > 1)} that cannot be used ({', '.join(bad[:NAMED])}{more})"
+        came = f"{counted(len(bad), 'row')} that cannot be used ({', '.join(bad[:NAMED])}{more})"
         raise InputError(str(path), came=came, wanted="a text and a class in each", cure=cure)
     text_at, label_at = columns
     return pairs, bad, (rows[0][text_at].strip(), rows[0][label_at].strip()) if header else None

@@ -19,7 +19,7 @@ from recorrente.data.progress import Progress
 from recorrente.data.sound import SoundData, Sounds
 from recorrente.evaluation import Predictions, gradient_norms, step_by_step
 from recorrente.kinds.base import Prediction, Reading, Recipe
-from recorrente.kinds.classified import Ragged
+from recorrente.kinds.classified import Whole
 from recorrente.layers import Network
 from recorrente.training import Plan
 
@@ -28,7 +28,7 @@ __all__ = ["Audio"]
 SHOWN, GRADIENT_BATCH = 3, 32
 
 
-class Audio(Ragged):
+class Audio(Whole):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
     name = "audio"
@@ -54,9 +54,6 @@ class Audio(Ragged):
             learnt=learnt,
             progress=progress,
         )
-
-    def other(self, recipe: Recipe, source: str | Path, reading: Reading, progress: Progress) -> SoundData:
-        return self.load(source, reading, recipe.plan, progress, recipe.classes)
 
     def as_learnt(self, reading: Reading, reader: Mel, source: str | Path) -> Reading:
         return replace(reading, rate=reader.rate)

@@ -24,13 +24,13 @@ from recorrente.data.source import of_known
 from recorrente.errors import InputError
 from recorrente.evaluation import Predictions
 from recorrente.kinds.base import Prediction, Reading, Recipe, Results
-from recorrente.kinds.marks import same
+from recorrente.kinds.marks import moved
 from recorrente.layers import Network
 from recorrente.shape import Shape
 from recorrente.tasks.classify import Classify
 from recorrente.training import Feed, Plan
 
-__all__ = ["WHOLE", "Classified", "Ragged"]
+__all__ = ["WHOLE", "Classified", "Ragged", "Whole"]
 
 LEFT_OUT_TOLD = 3
 DRAWN = ("at random", "by ")
@@ -116,15 +116,8 @@ class Classified(ABC):
         reading = replace(own, leave_out=None, group=None)  # others are seen and heard there
         if of_known(source):
             return self.load(source, reading, recipe.plan, progress)
-        return self._moved(recipe, source, own, progress) or self.other(recipe, source, reading, progress)
-
-    def _moved(self, recipe: Recipe, source: str | Path, reading: Reading, progress: Progress) -> Any:
-        """The training's own data, where it only lies elsewhere now, in the parts that it had; None of other data."""
-        try:
-            data = self.load(source, reading, recipe.plan, progress)
-        except InputError:
-            return None  # it is read next, as other data, and refused then if it has to be
-        return data if same(recipe.marks, data) else None
+        own_data = moved(recipe.marks, lambda: self.load(source, own, recipe.plan, progress))
+        return own_data or self.other(recipe, source, reading, progress)
 
     def other(self, recipe: Recipe, source: str | Path, reading: Reading, progress: Progress) -> Any:
         """Another set, of the classes that were learnt, to test on: the part that it names, or else all of it.
@@ -268,3 +261,21 @@ class Ragged(Classified):
     def in_order(self, recipe: Recipe, part: Any) -> Iterator[Batch]:
         """A part as batches that are only read."""
         return ragged.batches(*self.encode(recipe, part), self.together, read=self.read(recipe))
+
+
+class Whole(Ragged):
+    """The same where another set is read whole, to test on: it is not divided, and may have few of the classes."""
+
+    @abstractmethod
+    def load(
+        self,
+        source: str | Path,
+        reading: Reading,
+        plan: Plan,
+        progress: Progress,
+        learnt: Sequence[str] | None = None,
+    ) -> Any:
+        """The data; where classes were `learnt`, by them, and whole unless something there says what to test on."""
+
+    def other(self, recipe: Recipe, source: str | Path, reading: Reading, progress: Progress) -> Any:
+        return self.load(source, reading, recipe.plan, progress, recipe.classes)

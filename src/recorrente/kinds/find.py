@@ -17,6 +17,7 @@ from pathlib import Path
 from recorrente.data.cells import DATE, DELIMITERS, NUMBER, are_names, declared, delimiter_of, most
 from recorrente.data.known import KNOWN
 from recorrente.data.source import TABLES, below, locate, of_known
+from recorrente.data.times import part_of
 from recorrente.errors import InputError
 
 __all__ = ["Found", "find"]
@@ -48,10 +49,8 @@ NAMES = 20
 """A column with no more different cells has names of series or of kinds, where they come again and again."""
 TIMES = ("date", "data", "time", "tempo", "datetime", "timestamp", "year", "ano")
 """What a column of whole numbers is called that holds times."""
-MONTHS = ("month", "mes", "mês")
 MONTH = re.compile(r"(1[6-9]|2[0-3])\d\d(0[1-9]|1[0-2])")
-"""Such as 202601: what stands in a column of such a name, where it is a time and no part of one."""
-PARTS = (*MONTHS, "day", "dia", "hour", "hora", "minute", "minuto")
+"""Such as 202601: what stands in a column of months, where it is a time and no part of one."""
 OF_TABLES = {
     "forecast": ("target", "time", "known", "horizon", "context", "season"),
     "text": ("text", "label"),
@@ -278,7 +277,7 @@ def _of_table(path: Path) -> Found:
     numbers = [name for name, cells in columns.items() if most(NUMBER, cells)]
     times = [name for name, cells in columns.items() if most(DATE, cells) and name not in numbers]  # 9.782 is none
     times += [name for name in numbers if name.strip().lower() in TIMES or _of_months(name, columns[name])]
-    values = [name for name in numbers if name not in times and name.strip().lower() not in PARTS]
+    values = [name for name in numbers if name not in times and part_of(name) in ("", "year")]
     prose = [name for name, cells in columns.items() if name not in times and _words(cells) >= PROSE]
     if times and values:
         prose = [name for name in prose if not _come_again(columns[name])]
@@ -293,7 +292,7 @@ def _of_table(path: Path) -> Found:
 
 
 def _of_months(name: str, cells: list[str]) -> bool:
-    return name.strip().lower() in MONTHS and most(MONTH, cells)
+    return part_of(name) == "month" and most(MONTH, cells)
 
 
 def _columns(path: Path) -> dict[str, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -24,7 +24,7 @@ from recorrente.errors import InputError
 from recorrente.evaluation import Predictions
 from recorrente.kinds.base import Prediction, Reading, Recipe
 from recorrente.kinds.classified import WHOLE, Classified
-from recorrente.kinds.marks import same
+from recorrente.kinds.marks import moved
 from recorrente.layers import Network
 from recorrente.observation import observe
 from recorrente.shape import Shape
@@ -60,7 +60,7 @@ class Image(Classified):
 
     def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> ImageData:
         reading.only(self.name, "order", "size", "skip_bad")
-        if of_known(source) or _is_idx(source):
+        if reading.size is not None and (of_known(source) or _is_idx(source)):
             as_made(source, "pictures", {"size": reading.size})
         skip_bad = bool(reading.skip_bad)
         return image.load(source, size=reading.size, skip_bad=skip_bad, seed=plan.seed, progress=progress)
@@ -75,7 +75,7 @@ class Image(Classified):
             return image.load(source, size=size, skip_bad=skip_bad, seed=recipe.plan.seed, progress=progress)
 
         if other and not of_known(source) and (path := locate(source)).is_dir() and idx.find(path) is None:
-            return _moved(recipe.marks, load) or _one_by_one(path, reader, skip_bad, progress)
+            return moved(recipe.marks, load) or _one_by_one(path, reader, skip_bad, progress)
         return _brought_to(reader, load()) if other else load()
 
     def reader(self, data: ImageData, reading: Reading, plan: Plan) -> Reader:
@@ -133,15 +133,6 @@ class Image(Classified):
 def _is_idx(source: str | Path) -> bool:
     folder = locate(source)
     return folder.is_dir() and idx.find(folder) is not None
-
-
-def _moved(marks: Mapping[str, str], load: Callable[[], ImageData]) -> ImageData | None:
-    """The training's own pictures, where they only lie elsewhere now, in the parts that they had."""
-    try:
-        data = load()
-    except InputError:
-        return None
-    return data if same(marks, data) else None
 
 
 def _one_by_one(folder: Path, reader: Reader, skip_bad: bool, progress: Progress) -> ImageData:

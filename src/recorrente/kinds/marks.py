@@ -6,14 +6,18 @@ Knows dataclasses of arrays, numbers and words; what they mean, each kind knows.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-__all__ = ["TESTED", "changed", "marks", "same"]
+from recorrente.errors import InputError
+
+__all__ = ["TESTED", "changed", "marks", "moved", "same"]
+
+Data = TypeVar("Data")
 
 PARTS = ("train", "validation", "test", "train_text", "held_out_text", "table.tracks")
 """Where data has its parts; running text as it reads, and of a table, which is cut by time, all series."""
@@ -44,6 +48,18 @@ def changed(before: Mapping[str, str], data: Any, parts: Collection[str] = PARTS
 def same(before: Mapping[str, str], data: Any) -> bool:
     """Whether it is the marked data itself, wherever it lies now."""
     return before.get("version") == VERSION and not changed(before, data)
+
+
+def moved(before: Mapping[str, str], load: Callable[[], Data]) -> Data | None:
+    """The marked data, where it only lies elsewhere now, in the parts that it had; None of other data.
+
+    What cannot be loaded as the marked data was is other data, too: it is read next as that, and refused if it must be.
+    """
+    try:
+        data = load()
+    except InputError:
+        return None
+    return data if same(before, data) else None
 
 
 def _part(data: Any, name: str) -> Any:

@@ -25,7 +25,7 @@ from recorrente.data.words import WordFeatures
 from recorrente.errors import InputError
 from recorrente.evaluation import Predictions
 from recorrente.kinds.base import Prediction, Reading, Recipe
-from recorrente.kinds.classified import Ragged
+from recorrente.kinds.classified import Whole
 from recorrente.layers import Network
 from recorrente.tasks.tag import Tag
 from recorrente.training import Plan
@@ -41,7 +41,7 @@ class Tagged(Prediction):
     read: ClassVar[str] = "word"
 
 
-class Tags(Ragged):
+class Tags(Whole):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
     name = "tags"
@@ -83,9 +83,6 @@ class Tags(Ragged):
             learnt=learnt,
             progress=progress,
         )
-
-    def other(self, recipe: Recipe, source: str | Path, reading: Reading, progress: Progress) -> TaggedText:
-        return self.load(source, reading, recipe.plan, progress, recipe.classes)
 
     def reader(self, data: TaggedText, reading: Reading, plan: Plan) -> WordFeatures:
         return WordFeatures.of(data.train.words)

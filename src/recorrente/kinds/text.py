@@ -25,7 +25,7 @@ from recorrente.data.words import WordFeatures, split_words
 from recorrente.errors import InputError
 from recorrente.evaluation import Predictions, gradient_norms, step_by_step
 from recorrente.kinds.base import Prediction, Reading, Recipe
-from recorrente.kinds.classified import Ragged
+from recorrente.kinds.classified import Whole
 from recorrente.layers import Network
 from recorrente.training import Feed, Plan
 
@@ -93,7 +93,7 @@ class LabelledReader:
         return cls(cut, config["whole_files"], config.get("column"), config.get("label"))
 
 
-class Text(Ragged):
+class Text(Whole):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
     name = "text"
@@ -133,9 +133,6 @@ class Text(Ragged):
         there = [] if of_known(source) else labelled.names_of(locate(source), reading.encoding)
         learnt = {"text": reader.column, "label": reader.label}
         return replace(reading, **{which: name for which, name in learnt.items() if name and name in there})
-
-    def other(self, recipe: Recipe, source: str | Path, reading: Reading, progress: Progress) -> LabelledTexts:
-        return self.load(source, reading, recipe.plan, progress, recipe.classes)
 
     def reader(self, data: LabelledTexts, reading: Reading, plan: Plan) -> LabelledReader:
         return LabelledReader.of(data, reading.units)

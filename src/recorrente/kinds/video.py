@@ -21,7 +21,7 @@ from recorrente.data.video import Clips, VideoData
 from recorrente.errors import InputError
 from recorrente.evaluation import Predictions, gradient_norms, step_by_step
 from recorrente.kinds.base import Prediction, Reading, Recipe
-from recorrente.kinds.classified import Ragged
+from recorrente.kinds.classified import Whole
 from recorrente.layers import Network
 from recorrente.training import Plan
 
@@ -30,7 +30,7 @@ __all__ = ["Video", "check_clip", "sampled_as"]
 SHOWN, GRADIENT_BATCH, LINEAR_SIDE = 3, 16, 32
 
 
-class Video(Ragged):
+class Video(Whole):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
     name = "video"
@@ -67,9 +67,6 @@ class Video(Ragged):
             learnt=learnt,
             progress=progress,
         )
-
-    def other(self, recipe: Recipe, source: str | Path, reading: Reading, progress: Progress) -> VideoData:
-        return self.load(source, reading, recipe.plan, progress, recipe.classes)
 
     def as_learnt(self, reading: Reading, reader: Frames, source: str | Path) -> Reading:
         return sampled_as(reader, reading, source)
