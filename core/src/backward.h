@@ -14,7 +14,7 @@ namespace recorrente::RECORRENTE_SIMD {
 template <class Cell, class T>
 struct BackwardMemory {
   BackwardMemory(const Problem& p, Arena& arena)
-      : layout(p), team(choose_team(p, Cell::kGates, !Layout<Cell, T>::kByRows, kBackwardRows)), steps(p, team.parts(), arena), norms(layout, arena),
+      : layout(p), team(choose_team(p, Cell::kGates, !Layout<Cell, T>::kByRows, kBackwardStates)), steps(p, team.parts(), arena), norms(layout, arena),
         unpacked(goes_back_unpacked(p)), panels(make_panels(arena)) {
     tile_ticks = steps_at_once(Steps::lanes(p) / team.parts());
     dgated = arena.take<T>(p.B * layout.second_rows());

@@ -13,7 +13,7 @@ namespace recorrente::RECORRENTE_SIMD {
 template <class Cell, class T>
 struct ForwardMemory {
   ForwardMemory(const Problem& p, bool saving, Arena& arena)
-      : layout(p), team(choose_team(p, Cell::kGates, !Layout<Cell, T>::kByRows, kForwardRows)), steps(p, team.parts(), arena), norms(layout, arena),
+      : layout(p), team(choose_team(p, Cell::kGates, !Layout<Cell, T>::kByRows, kForwardStates)), steps(p, team.parts(), arena), norms(layout, arena),
         unpacked(comes_unpacked(p)), panels(make_panels(arena)) {
     tile_ticks = steps_at_once(Steps::lanes(p) / team.parts());
     input_bias = arena.take<T>(layout.units * Cell::kGates);

@@ -26,8 +26,9 @@ constexpr double kForkFlops = 1e6, kMeetingFlops = 0.7e5, kMeetingFlopsBesideRow
 constexpr int kSpins = 1000;
 constexpr std::int64_t kSpinAtMost = 200'000;  // nanoseconds
 
-// So many rows of a thread use weights that its second-level cache holds at the speed of arithmetic.
-constexpr std::int64_t kRowsNear = 2;
+// So many rows of a thread use weights at the speed of arithmetic: those that its second-level cache holds, and others, which are
+// worth more than a part of the weights to itself.
+constexpr std::int64_t kRowsNear = 2, kRowsFar = 24;
 
 // With fewer units a thread has no block of its own.
 constexpr std::int64_t kUnitsOfThread = 32;
@@ -89,7 +90,7 @@ void wake([[maybe_unused]] std::atomic<int>& number) {
 
 }  // namespace
 
-Team choose_team(const Problem& p, int gates, bool units, RowSharing rows) {
+Team choose_team(const Problem& p, int gates, bool units, std::int64_t states) {
   const Team alone = {Path::single, 1};
   const std::int64_t lanes = Steps::lanes(p), by_rows = lanes < p.threads ? lanes : p.threads;
   const double weights = static_cast<double>(gates) * static_cast<double>(p.H) * static_cast<double>(p.C + p.H);
@@ -97,8 +98,8 @@ Team choose_team(const Problem& p, int gates, bool units, RowSharing rows) {
   if (p.threads < 2 || step_flops * steps < kForkFlops) return alone;
   const bool near = weights * static_cast<double>(element_bytes(p)) <= static_cast<double>(second_level_cache());
   const std::int64_t inputs = p.C < p.H ? p.C : p.H;  // of more, x would be as much to read as their weights
-  const bool many_states = static_cast<double>(rows.times_states * lanes) * steps > static_cast<double>(gates * (inputs + p.H));
-  const bool enough_rows = (many_states || p.H < p.threads * kUnitsOfThread) && lanes >= p.threads * (near ? kRowsNear : rows.rows_from_afar);
+  const bool many_states = static_cast<double>(states * lanes) * steps > static_cast<double>(gates * (inputs + p.H));
+  const bool enough_rows = (many_states || p.H < p.threads * kUnitsOfThread) && lanes >= p.threads * (near ? kRowsNear : kRowsFar);
   const double worth_meeting = p.threads * (by_rows < p.threads ? kMeetingFlops : kMeetingFlopsBesideRows);
   if (units && !enough_rows && step_flops > worth_meeting) return {Path::units, p.threads};
   if (by_rows < 2) return alone;

@@ -16,20 +16,14 @@ struct Team {
   std::int64_t parts() const { return path == Path::rows ? threads : 1; }  // of the rows
 };
 
-// When threads share rows, where they might share units.
-struct RowSharing {
-  // So many rows of a thread are worth more than a part of the weights to itself, where its second-level cache does not hold them all.
-  std::int64_t rows_from_afar;
-  // By rows each thread needs all of the weights, which another core had last, or packed; by units it reads the others' part of each state.
-  // So rows are shared where the values of all steps' states, so many times, are more than the weights.
-  std::int64_t times_states;
-};
+// By rows each thread needs all of the weights, which another core had last, or packed; by units it reads the others' part of each
+// state. So threads share rows where the values of all steps' states, so many times, are more than the weights. Backward a thread
+// with a part of the units reads what another has just written of the others, and of every gate.
+constexpr std::int64_t kForwardStates = 4, kBackwardStates = 8;
 
-// Backward a thread with a part of the units reads what another has just written of the others, and of every gate.
-constexpr RowSharing kForwardRows = {40, 4}, kBackwardRows = {24, 8};
-
-// A function of the problem and the machine alone, so that the memory it was given fits. `units`: whether threads may share those.
-Team choose_team(const Problem& problem, int gates, bool units, RowSharing rows);
+// A function of the problem and the machine alone, so that the memory it was given fits. `units`: whether threads may share those;
+// `states`: kForwardStates or kBackwardStates.
+Team choose_team(const Problem& problem, int gates, bool units, std::int64_t states);
 
 // Whether a team can be had now: not inside a parallel region, not in a forked child (whose threads stayed behind), and not
 // by units soon after a team was broken up.
