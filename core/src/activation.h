@@ -61,8 +61,8 @@ inline Exponential<V> exponential_of_minus(V x) {
   using K = ExponentialConstants<T>;
   using Bits = typename VectorOf<T>::bits;
   const V shifted = fma(x, -K::kLog2e - V{}, K::kRound - V{}), n = shifted - K::kRound;
-  const V minus_r = fma(n, K::kLn2Low - V{}, fma(n, K::kLn2High - V{}, x)), square = minus_r * minus_r;
-  const V tail = fma(square, exponential_polynomial(-minus_r, square), -minus_r);
+  const V r = fma(n, -K::kLn2Low - V{}, fma(n, -K::kLn2High - V{}, -x)), square = r * r;
+  const V tail = fma(square, exponential_polynomial(r, square), r);
   return {(V)((Bits)shifted << K::kMantissa), tail};
 }
 

@@ -127,8 +127,13 @@ inline Vec<double> broadcast(const double* from) { return *from - Vec<double>{};
 template <class V>
 using Scalar = std::remove_cv_t<std::remove_reference_t<decltype(V{}[0])>>;
 
-// The lesser and the greater of two; where one is NaN, the second.
-#if defined(__AVX2__) && !defined(__AVX512F__) && !defined(RECORRENTE_WIDE)
+// The lesser and the greater of two; where one is NaN, the second. (A full mask: without one, GCC 12 warns of its own header.)
+#if defined(__AVX512F__)
+inline Vec<float> least_of(Vec<float> a, Vec<float> b) { return (Vec<float>)_mm512_maskz_min_ps(__mmask16(-1), (__m512)a, (__m512)b); }
+inline Vec<float> most_of(Vec<float> a, Vec<float> b) { return (Vec<float>)_mm512_maskz_max_ps(__mmask16(-1), (__m512)a, (__m512)b); }
+inline Vec<double> least_of(Vec<double> a, Vec<double> b) { return (Vec<double>)_mm512_maskz_min_pd(__mmask8(-1), (__m512d)a, (__m512d)b); }
+inline Vec<double> most_of(Vec<double> a, Vec<double> b) { return (Vec<double>)_mm512_maskz_max_pd(__mmask8(-1), (__m512d)a, (__m512d)b); }
+#elif defined(__AVX2__) && !defined(RECORRENTE_WIDE)
 inline Vec<float> least_of(Vec<float> a, Vec<float> b) { return (Vec<float>)_mm256_min_ps((__m256)a, (__m256)b); }
 inline Vec<float> most_of(Vec<float> a, Vec<float> b) { return (Vec<float>)_mm256_max_ps((__m256)a, (__m256)b); }
 inline Vec<double> least_of(Vec<double> a, Vec<double> b) { return (Vec<double>)_mm256_min_pd((__m256d)a, (__m256d)b); }
