@@ -150,6 +150,20 @@ def test_says_what_goes_to_keras_own_loop(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_cell_with_a_call_of_its_own_is_called(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put on one cell alone, as who tries a cell out does; GRU and LSTM call it where there is a mask."""
+    for layer in pair(name, {}):
+        call = layer.cell.call
+        monkeypatch.setattr(
+            layer.cell, "call", lambda x, states, training=False, call=call: call(2 * x, states, training=training)
+        )
+        came = as_array(layer(some_x(), mask=MASKS["right"]))
+        wanted = pair(name, {})[0](2 * some_x(), mask=MASKS["right"])
+        np.testing.assert_allclose(came, as_array(wanted), rtol=1e-5, atol=1e-6)
+    assert "the cell has a call of its own" in str(rk.explain(layer)[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_stateful_carries_the_state_and_resets_it(name: str) -> None:
     """Keras' own stateful SimpleRNN gives no gradient on torch, so gradients are judged by a layer that is not."""
     theirs, ours = pair(name, {"stateful": True, "return_sequences": True})

@@ -17,6 +17,7 @@ from torch import nn
 
 from recorrente import layers as ours
 from recorrente.errors import InputError
+from recorrente.keras.hooks import hooks_of
 from recorrente.keras.layers import GRU, LSTM, SimpleRNN
 
 __all__ = ["ACTIVATIONS", "KINDS", "NAMES", "Last", "Sequences", "class_of", "refuse_own_ways"]
@@ -79,10 +80,13 @@ def refuse_own_ways(argument: str, value: Any, classes: Collection[type], method
             came, wanted = f"{class_of(value)} with its own {own[0]}", f"one with the {own[0]} of {kind.__name__}"
             cure = f"Give its weights to a plain {kind.__name__}, carry that over, and write anew what {own[0]} adds."
             raise InputError(argument, came=came, wanted=wanted, cure=cure)
-    if getattr(value, "_forward_hooks", None) or getattr(value, "_forward_pre_hooks", None):  # Keras' on torch, too
-        cure = "torch.nn.utils.prune.remove, remove_weight_norm and remove_spectral_norm put into the weights what"
-        cure += " their hooks do; any other goes by the handle.remove() of what registered it."
-        raise InputError(argument, came=f"{class_of(value)} with forward hooks", wanted="one without", cure=cure)
+    if hooks := hooks_of(value):
+        cure = "The handle.remove() of what registered one takes it off"
+        if "forward" in hooks:
+            cure += "; torch.nn.utils.prune.remove, remove_weight_norm and remove_spectral_norm put what theirs do into"
+            cure += " the weights"
+        cure += "."
+        raise InputError(argument, came=f"{class_of(value)} with {hooks}", wanted="one without", cure=cure)
 
 
 def _function(value: Any, name: str) -> Any:

@@ -20,6 +20,7 @@ from torch.nn.parameter import is_lazy
 from recorrente import layers as ours
 from recorrente.errors import InputError
 from recorrente.keras.exchange import KINDS, NAMES, Last, Sequences, class_of, refuse_own_ways
+from recorrente.keras.hooks import refuse_gradient_hook
 from recorrente.keras.order import swapped
 from recorrente.noise import Noise
 from recorrente.recipe import load
@@ -42,7 +43,7 @@ def from_torch(module: nn.Module) -> keras.Sequential:
     as its `last` does, the head's output after the last one. Rates of dropout come along.
 
     Raises:
-        InputError: a module that Keras' layers cannot be, as one with a `forward` of its own or with forward hooks.
+        InputError: a module that Keras' layers cannot be, as one with a `forward` of its own or with hooks.
 
     Example:
         >>> model = from_torch(nn.LSTM(3, 4, num_layers=2, batch_first=True))
@@ -74,6 +75,7 @@ def _refuse_what_cannot_be_read(module: Any) -> None:
             raise InputError("module", came=f"{name} without numbers", wanted="parameters that have some", cure=cure)
         if not parameter.is_floating_point():
             raise InputError("module", came=f"{name} of {parameter.dtype}", wanted="parameters of floats")
+        refuse_gradient_hook("module", name, parameter)
     if lazy := next((one for one in module.modules() if isinstance(one, LazyModuleMixin)), None):
         raise InputError("module", came=f"{lazy}, not called yet", wanted="one that was", cure="Call it once.")
 

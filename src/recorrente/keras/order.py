@@ -12,6 +12,7 @@ import keras
 from keras import ops
 
 from recorrente.cells import GRU, LSTM, Cell, Elman, ResetBeforeGRU
+from recorrente.keras.hooks import hooks_of
 from recorrente.keras.turning import Order
 from recorrente.notation import Weights
 
@@ -23,6 +24,8 @@ _SAME = {getattr(ops, f): getattr(keras.activations, f) for f in ("tanh", "sigmo
 
 def lack(cell: Any) -> str:
     """Why no cell of ours is this one of Keras; empty where one is."""
+    if own := _own_way(cell):
+        return f"the cell has {own}, and Keras' own loop calls the cell"
     if type(cell) is keras.layers.SimpleRNNCell:
         known = plain(cell.activation) in _ELMANS
         return "" if known else f"activation {_name(cell.activation)} is none of tanh, relu and linear"
@@ -83,6 +86,11 @@ def swapped(array: Any, H: int) -> Any:
 def plain(activation: Any) -> Any:
     """The function of `keras.activations` that an activation is, where it is the same one of `keras.ops`."""
     return _SAME.get(activation, activation)
+
+
+def _own_way(cell: Any) -> str:
+    """What someone has put on or into this one cell, that a step would call."""
+    return "a call of its own" if "call" in vars(cell) else hooks_of(cell)
 
 
 def _name(activation: Any) -> str:

@@ -17,6 +17,7 @@ from torch import nn
 
 from recorrente.errors import InputError
 from recorrente.keras.exchange import ACTIVATIONS, KINDS, Last, Sequences, class_of, refuse_own_ways
+from recorrente.keras.hooks import refuse_gradient_hook
 from recorrente.keras.order import plain, swapped
 
 __all__ = ["to_torch"]
@@ -52,6 +53,8 @@ def to_torch(model: Any) -> nn.Module:
 def _module(model: Any) -> nn.Module:
     """What a layer or a Sequential becomes, the frozen variables in it frozen."""
     refuse_own_ways(model.name, model, _KNOWN, _METHODS)
+    for variable in model.trainable_variables:
+        refuse_gradient_hook(model.name, variable.path, variable.value)
     if isinstance(model, keras.Sequential):
         return nn.Sequential(*[to_torch(layer) for layer in model.layers])
     if made := _WITHOUT_WEIGHTS.get(type(model)):  # not what is made of one: SpatialDropout1D drops otherwise
