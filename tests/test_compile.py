@@ -11,7 +11,7 @@ from torch.export import Dim, export
 
 import recorrente
 from recorrente import _core
-from recorrente.native import N_INPUTS
+from recorrente.calls import N_INPUTS
 from recorrente.noise import Noise
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")

@@ -6,7 +6,8 @@ from functools import partial
 import pytest
 import torch
 
-from recorrente import _core, native
+from recorrente import _core, calls
+from recorrente.calls import passes
 
 CELLS = {
     "tanh": (_core.ELMAN_TANH, lambda C, H, bias: torch.nn.RNN(C, H, bias=bias)),
@@ -277,7 +278,7 @@ def lstm_inputs(T=5, B=3, C=4, H=6, **other):
         "h0": torch.randn(B, H),
         "c0": torch.randn(B, H),
     }
-    return native.Inputs(**given | other)
+    return calls.Inputs(**given | other)
 
 
 IN_ORDER = {
@@ -294,7 +295,7 @@ IN_ORDER = {
 @pytest.mark.parametrize("case", IN_ORDER)
 def test_tensors_are_read_without_python_as_with_it(case):
     inputs = lstm_inputs(**IN_ORDER[case])
-    assert _core.pointers(inputs, _core.LSTM) == native._pointers(inputs)
+    assert _core.pointers(inputs, _core.LSTM) == passes._pointers(inputs)
 
 
 Y = torch.zeros(5, 3, 6)
@@ -317,10 +318,10 @@ OTHERWISE = {
 
 @pytest.mark.parametrize("case", OTHERWISE)
 def test_what_does_not_fit_or_must_be_copied_is_left_to_python(case):
-    inputs, way = lstm_inputs(**OTHERWISE[case]), native.Way(cell=_core.LSTM)
+    inputs, way = lstm_inputs(**OTHERWISE[case]), calls.Way(cell=_core.LSTM)
     assert _core.pointers(inputs, _core.LSTM) is None
     assert _core.plain_forward(inputs, way, True, 1) is None
-    assert _core.plain_backward((None,) * 3, inputs, way, Y, native.NOTHING, [True] * 7, 1) is None
+    assert _core.plain_backward((None,) * 3, inputs, way, Y, passes.NOTHING, [True] * 7, 1) is None
 
 
 MORE = {
@@ -335,9 +336,9 @@ MORE = {
 
 @pytest.mark.parametrize("case", MORE)
 def test_a_way_that_needs_more_is_left_to_python(case):
-    way = native.Way(**MORE[case], cell=_core.LSTM)
+    way = calls.Way(**MORE[case], cell=_core.LSTM)
     assert _core.plain_forward(lstm_inputs(), way, True, 1) is None
-    assert _core.plain_backward((None,) * 3, lstm_inputs(), way, Y, native.NOTHING, [True] * 7, 1) is None
+    assert _core.plain_backward((None,) * 3, lstm_inputs(), way, Y, passes.NOTHING, [True] * 7, 1) is None
 
 
 COMING = {
@@ -350,8 +351,8 @@ COMING = {
 
 @pytest.mark.parametrize("case", COMING)
 def test_a_gradient_that_must_be_mended_is_left_to_python(case):
-    inputs, way = lstm_inputs(), native.Way(cell=_core.LSTM)
-    y, _, _, saved = native.forward(inputs, way, saving=True)
+    inputs, way = lstm_inputs(), calls.Way(cell=_core.LSTM)
+    y, _, _, saved = calls.forward(inputs, way, saving=True)
     assert _core.plain_backward((COMING[case], None, None), inputs, way, y, saved, [True] * 7, 1) is None
 
 
@@ -364,19 +365,19 @@ def without_exchange(call, *arguments):
 
 
 def test_a_torch_without_the_exchange_gives_the_same():
-    inputs, way = lstm_inputs(x=torch.randn(3, 5, 4).transpose(0, 1)), native.Way(cell=_core.LSTM)
-    truth = native.forward(inputs, way, saving=False)
+    inputs, way = lstm_inputs(x=torch.randn(3, 5, 4).transpose(0, 1)), calls.Way(cell=_core.LSTM)
+    truth = calls.forward(inputs, way, saving=False)
     assert without_exchange(_core.pointers, inputs, _core.LSTM) is None
     assert without_exchange(_core.plain_forward, inputs, way, False, 1) is None
-    came = without_exchange(partial(native.forward, saving=False), inputs, way)
+    came = without_exchange(partial(calls.forward, saving=False), inputs, way)
     assert all(torch.equal(a, b) for a, b in zip(came, truth, strict=True))
 
 
 def there_and_back(inputs, way, wanted):
-    y, h_n, c_n, saved = native.forward(inputs, way, saving=True)
+    y, h_n, c_n, saved = calls.forward(inputs, way, saving=True)
     coming = (torch.linspace(-1, 1, y.numel(), dtype=y.dtype).view_as(y), h_n.cos(), None if c_n is None else c_n.sin())
     with torch.no_grad():
-        return y, h_n, c_n, *native.backward(coming, inputs, way, y, saved, wanted)
+        return y, h_n, c_n, *calls.backward(coming, inputs, way, y, saved, wanted)
 
 
 SMALL = {
@@ -397,10 +398,10 @@ SMALL = {
 }
 
 WAYS = {
-    "": native.Way(cell=_core.LSTM),
-    "reverse": native.Way(cell=_core.LSTM, reverse=True),
-    "lengths": native.Way(torch.tensor([5, 0, 3]), cell=_core.LSTM),
-    "no step": native.Way(torch.zeros(3, dtype=torch.int64), cell=_core.LSTM),
+    "": calls.Way(cell=_core.LSTM),
+    "reverse": calls.Way(cell=_core.LSTM, reverse=True),
+    "lengths": calls.Way(torch.tensor([5, 0, 3]), cell=_core.LSTM),
+    "no step": calls.Way(torch.zeros(3, dtype=torch.int64), cell=_core.LSTM),
 }
 
 
@@ -424,12 +425,12 @@ def test_large_sweeps_without_python_have_the_bits_of_those_with_it(cell, dtype)
     rows = _core.gates(cell) * 80  # results, gradients and what is saved are kept memory
     shapes = ((70, 9, 500), (rows, 500), (rows, 80), (rows,), (rows,), (9, 80))
     parts = [torch.randn(shape, dtype=dtype) / 9 for shape in shapes]
-    inputs, way = native.Inputs(*parts), native.Way(cell=cell)
+    inputs, way = calls.Inputs(*parts), calls.Way(cell=cell)
     here, there = (run(inputs, way, [True] * 7) for run in (there_and_back, partial(without_exchange, there_and_back)))
     assert all(a is b is None or torch.equal(a, b) for a, b in zip(here, there, strict=True))
 
 
 def test_errors_of_the_core_come_out_of_a_sweep_without_python():
-    way = native.Way(torch.tensor([5, 6, 0]), cell=_core.LSTM)
+    way = calls.Way(torch.tensor([5, 6, 0]), cell=_core.LSTM)
     with pytest.raises(ValueError, match="length"):
         _core.plain_forward(lstm_inputs(), way, False, 1)

@@ -10,7 +10,7 @@ from table import CELLS, PAIRS, assert_close, flat, gradients, leaf, pair, probl
 from torch import nn
 
 import recorrente
-from recorrente import cells, layers, native
+from recorrente import calls, cells, layers, native
 from recorrente.credit import Checkpointed, Full, Recompute, Rtrl, Truncated, named
 from recorrente.errors import InputError
 from recorrente.notation import Weights
@@ -263,11 +263,11 @@ def test_what_becomes_of_y_changes_no_bit_of_a_gradient(name, dtype):
     ids=repr,
 )
 def test_gates_are_made_from_y_where_it_is_there(rule, dropped, replays, monkeypatch):
-    layer, told, forward = recorrente.GRU(C, H, credit=rule), [], native.forward
+    layer, told, forward = recorrente.GRU(C, H, credit=rule), [], calls.forward
     y, h = layer(torch.randn(40, B, C))
     if dropped:
         del y
-    monkeypatch.setattr(native, "forward", lambda *a, **k: told.append(k["replay"]) or forward(*a, **k))
+    monkeypatch.setattr(calls, "forward", lambda *a, **k: told.append(k["replay"]) or forward(*a, **k))
     h.sum().backward()
     assert told
     assert set(told) == {replays}

@@ -16,8 +16,9 @@ from safetensors.torch import load_file, save_file
 
 from recorrente import forecasts, recipe
 from recorrente.baselines import LinearForecast, seasonal_naive
-from recorrente.data import tables
-from recorrente.data.tables import Asked, read
+from recorrente.data import sheets, tables
+from recorrente.data.columns import Asked
+from recorrente.data.tables import read
 from recorrente.data.windows import Laid, WindowReader, batches, filled_forward
 from recorrente.encoders import Ahead, Segments
 from recorrente.errors import InputError
@@ -439,7 +440,7 @@ def test_evaluate_says_the_same_again(trained):
         assert scores["mse"] == pytest.approx(metrics["mse"], rel=1e-5)
 
 
-def test_a_run_from_before_the_intervals_were_calibrated_says_what_it_lacks(trained, command, tmp_path):
+def test_a_run_from_before_the_intervals_were_calibrated_says_what_it_lacks(trained, command_here, tmp_path):
     run = Path(shutil.copytree(trained.run.folder, tmp_path / "an old run"))
     held = load_file(run / "model.safetensors")
     (lost,) = (name for name in held if name.endswith("widening"))
@@ -450,7 +451,7 @@ def test_a_run_from_before_the_intervals_were_calibrated_says_what_it_lacks(trai
     with pytest.raises(InputError, match=f"{told}.*{again}"):
         recipe.load(run)
     for words in (("evaluate", run), ("predict", run, source), ("inspect", run)):
-        outcome = command(*words)
+        outcome = command_here(*words)
         assert outcome.returncode == 1
         assert re.search(told, outcome.stderr), outcome.stderr
         assert "Traceback" not in outcome.stderr
@@ -545,7 +546,7 @@ def test_predict_refuses_one_time_of_1970_in_a_table_of_seconds(tmp_path):
         path.write_text("\n".join([f"{name},value", f"{first},3", *(f"{t},{k % 7}" for k, t in enumerate(written))]))
         said = r"from 1970-01-01 00:00:05 to 2023" if name == "when" else r"plain numbers in timestamp, wanted dates"
         with pytest.raises(InputError, match=rf"{said}.* far from the others"):
-            tables.series_of(path, tables.open_table(path), learnt.columns, learnt.spacing)
+            tables.series_of(path, sheets.open_table(path), learnt.columns, learnt.spacing)
 
 
 def test_a_meter_far_from_zero_is_no_constant(tmp_path):
@@ -582,8 +583,8 @@ def test_tables_too_short_for_their_horizon_are_refused(tmp_path):
         recipe.default_plan("airline", kind="forecast", window=20)
 
 
-def test_the_command_prints_what_comes(trained, command):
-    outcome = command("predict", trained.run.folder, future(trained.run.folder.parent, [0] * 7))
+def test_the_command_prints_what_comes(trained, command_here):
+    outcome = command_here("predict", trained.run.folder, future(trained.run.folder.parent, [0] * 7))
     assert outcome.returncode == 0, outcome.stderr
     lines = outcome.stdout.splitlines()
     assert lines[0].split("\t") == ["time", "series", "column", "forecast", "low", "high"]

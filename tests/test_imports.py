@@ -1,6 +1,7 @@
 """The arrows between the files: every import points down this list, and slow libraries wait until they are needed."""
 
 import ast
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -21,8 +22,12 @@ ORDER = [
     "trace",
     "projection",
     "memory",
+    "calls",
     "native",
     "compiling",
+    "given",
+    "depth",
+    "network",
     "layers",
     "stateful",
     "encoders",
@@ -48,12 +53,14 @@ ORDER = [
     "recipe",
     "keras",
     "progress",
+    "printing",
+    "train_command",
     "cli",
     "__main__",
 ]
 """From the lowest room to the highest. A folder is one room; inside it the same holds by the order of its imports."""
 
-WITHOUT_TORCH = ["__init__", "errors", "machine", "runs", "progress", "report", "cli"]
+WITHOUT_TORCH = ["__init__", "errors", "machine", "runs", "progress", "printing", "report", "train_command", "cli"]
 """Rooms that load without torch, as `--help` and the report do."""
 
 OPTIONAL = {"tokenizers", "librosa", "soundfile", "av", "polars"}
@@ -138,6 +145,12 @@ def test_no_two_files_import_each_other():
 
     for name in graph:
         visit(name, ())
+
+
+@pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM", "Recurrent", "Network"])
+def test_models_that_were_saved_whole_find_their_classes(name):
+    """torch.save of a whole module names its class by this file, in which all of them once were."""
+    assert pickle.loads(f"crecorrente.layers\n{name}\n.".encode()).__name__ == name
 
 
 @pytest.mark.parametrize("path", files(), ids=module)

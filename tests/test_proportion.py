@@ -9,7 +9,8 @@ import pytest
 
 from recorrente import recipe
 from recorrente.data import proportion
-from recorrente.data.tables import Asked, read
+from recorrente.data.columns import Asked
+from recorrente.data.tables import read
 from recorrente.data.windows import WindowReader
 from recorrente.kinds.base import Reading
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from recorrente import report
 from recorrente.errors import RunError
-from recorrente.report import figures
+from recorrente.report import inside
 from recorrente.report.content import Content
 from recorrente.report.figures import SHOWN
 from recorrente.report.page import gradient_in_words
@@ -125,7 +125,7 @@ def test_directions_have_names_of_their_own(copy):
     (copy / "config.json").write_text(json.dumps(config))
     assert Content.of(copy).layer_names() == ["layer 1", "layer 1 reverse", "layer 2", "layer 2 reverse"]
     change(copy, gradient_norms=np.ones((4, 8, 3)))
-    labels = [line.get_label() for line in figures.gradient(Content.of(copy)).axes[0].lines]
+    labels = [line.get_label() for line in inside.gradient(Content.of(copy)).axes[0].lines]
     assert labels == Content.of(copy).layer_names()
     assert any("The lines called reverse" in text for text in Page(report.write(copy)).text)
 
@@ -167,7 +167,7 @@ def test_epochs_of_the_watched_gradient_are_told_by_their_numbers(copy):
     content = Content.of(copy)
     assert content.watched.epochs == [16, 17, 19]
     assert content.watched.norms.shape == (2, 3, 8)
-    axes = figures.watched(content).axes[0]
+    axes = inside.watched(content).axes[0]
     assert axes.get_yticks().tolist() == [0, 1, 2]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["16", "17", "19"]
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from table import CELLS, DTYPES, SIZES, assert_close, gradients, leaf, problem
 from torch import nn
 
-from recorrente import SlowPathWarning, cells, native
+from recorrente import SlowPathWarning, calls, cells, native
+from recorrente.calls import eager
 from recorrente.errors import InputError
 from recorrente.notation import Weights
 from recorrente.sweep import reference
@@ -150,9 +151,9 @@ def test_only_the_gradients_that_are_wanted_are_made():
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, None], ids=["no_grad", "inference", "frozen"])
 def test_nothing_is_saved_where_no_backward_pass_can_come(mode, monkeypatch):
-    saving = []
-    forward = native.forward
-    monkeypatch.setattr(native, "forward", lambda *a, **k: saving.append(k.get("saving", a[-1])) or forward(*a, **k))
+    saving, forward = [], calls.forward
+    for home in (native, eager):
+        monkeypatch.setattr(home, "forward", lambda *a, **k: saving.append(k.get("saving", a[-1])) or forward(*a, **k))
     x, state, weights = problem(CELLS["lstm"], (3, 2, 2, 3))
     native.native(CELLS["lstm"], x, state, weights)
     if mode is None:

@@ -1,4 +1,4 @@
-"""Times that are written as numbers, in parts or in two columns: which they are, and which rows have none."""
+"""Times as they are written, with marks, as numbers, in parts or in two columns, and which rows have none."""
 
 import re
 from datetime import datetime, timedelta, timezone
@@ -7,21 +7,17 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from written_tables import START, csv, hours
 
-from recorrente.data import tables
-from recorrente.data.tables import Asked, Table, read
-from recorrente.data.times import HOUR, MINUTE, Spacing, parse
+from recorrente.data import sheets, tables
+from recorrente.data.columns import Asked
+from recorrente.data.spacing import DAY, HOUR, MINUTE, Spacing
+from recorrente.data.tables import Table, read
+from recorrente.data.times import composed, parse
 from recorrente.errors import InputError
 
-START = datetime(2024, 1, 1)
 HOURS = 24 * 20
 MONTHS = [f"{year}{month:02}" for year in range(2010, 2016) for month in range(1, 13)]
-
-
-def table(folder: Path, lines: list[str], name: str = "table.csv") -> Path:
-    path = folder / name
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return path
 
 
 def of(name: str, values: list[str]) -> list[str]:
@@ -30,19 +26,94 @@ def of(name: str, values: list[str]) -> list[str]:
 
 def again(path: Path, learnt: Table) -> Table:
     """Another table, as `evaluate` and `predict` read it."""
-    return tables.series_of(path, tables.open_table(path), learnt.columns, learnt.spacing)
+    return tables.series_of(path, sheets.open_table(path), learnt.columns, learnt.spacing)
+
+
+@pytest.mark.parametrize(
+    ("written", "day"),
+    [
+        ("%Y-%m-%d", "2024-02-01"),
+        ("%d/%m/%Y", "2024-02-01"),
+        ("%m/%d/%Y", "2024-02-01"),
+        ("%Y%m%d", "2024-02-01"),
+        ("%Y-%m-%dT%H:%M:%SZ", "2024-02-01"),
+        ("%d.%m.%Y", "2024-02-01"),
+        ("%Y-%m-%d %I:%M %p", "2024-02-01"),
+        ("%d/%m/%y", "2024-02-01"),
+        ("%m/%d/%y", "2024-02-01"),
+        ("%d.%m.%y", "2024-02-01"),
+        ("%d-%m-%y", "2024-02-01"),
+        ("%y-%m-%d", "2024-02-01"),
+    ],
+)
+def test_days_in_many_writings(written, day):
+    column = pl.Series("when", [time.strftime(written) for time in hours(60, timedelta(days=1))])
+    times = parse(column)
+    assert times is not None
+    assert not times.bad.any()
+    assert (np.diff(times.values) == DAY).all()
+    assert str(np.datetime64(int(times.values[31]), "us"))[:10] == day
+
+
+def by_months(count: int, step: int = 1) -> list[datetime]:
+    return [datetime(2010 + k * step // 12, k * step % 12 + 1, 1) for k in range(count)]
+
+
+def read_as(times: list[datetime], written: str) -> list[datetime]:
+    made = parse(pl.Series("when", [time.strftime(written) for time in times]))
+    assert made is not None
+    assert not made.bad.any()
+    return [datetime(1970, 1, 1) + timedelta(microseconds=int(value)) for value in made.values]
+
+
+@pytest.mark.parametrize("written", ["%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%m-%y"])
+def test_months_in_numerals_are_not_taken_for_days(written):
+    for times in (*(by_months(count) for count in (6, 12, 13, 36, 168)), by_months(4, 3), by_months(40, 3)):
+        assert read_as(times, written) == times
+    three_shops = sorted(by_months(24) * 3)
+    assert read_as(three_shops, written) == three_shops
+
+
+@pytest.mark.parametrize("written", ["%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y"])
+def test_days_in_numerals_are_not_taken_for_months(written):
+    """Nine days of May are no nine months of which each has one row, on the third."""
+    for times in (hours(40, timedelta(days=1)), [datetime(2024, 5, 3) + timedelta(days=k) for k in range(9)]):
+        assert read_as(times, written) == times
+
+
+def test_which_of_day_and_month_stands_first_is_told(tmp_path):
+    lines = ["data;valor", *(f"{time:%d/%m/%Y};{k},5" for k, time in enumerate(by_months(36)))]
+    table = read(csv(tmp_path, lines), Asked())
+    assert table.spacing.words == "1 month"
+    assert "time: data, day before month" in table.notes
+    lines = ["data;valor", *(f"{time:%m/%d/%Y};{k},5" for k, time in enumerate(by_months(36)))]
+    assert "time: data, month before day" in read(csv(tmp_path, lines), Asked()).notes
+
+
+def test_numbers_that_are_times_and_numbers_that_are_not():
+    days = parse(pl.Series("date", [20240130, 20240131, 20240201]))
+    assert days is not None
+    assert (np.diff(days.values) == DAY).all()
+    seconds = parse(pl.Series("timestamp", [1_700_000_000, 1_700_003_600]))
+    assert seconds is not None
+    assert seconds.dates
+    assert np.diff(seconds.values) == HOUR
+    assert parse(pl.Series("price", [10, 12, 11])) is None
+    years = parse(pl.Series("ano", [1700, 1701]))
+    assert years is not None
+    assert not years.dates
 
 
 @pytest.mark.parametrize("name", ["month", "date", "período", "yyyymm"])
 def test_months_without_a_mark_between_are_months(tmp_path, name):
     """The last name says nothing, but the months run on over several years."""
-    learnt = read(table(tmp_path, of(name, MONTHS)), Asked())
+    learnt = read(csv(tmp_path, of(name, MONTHS)), Asked())
     assert learnt.columns.time == (name,)
     assert (learnt.spacing.words, learnt.spacing.season) == ("1 month", 12)
     assert learnt.spacing.label(len(MONTHS)) == "2016-01-01"
     assert len(learnt.tracks[0]) == len(MONTHS)
     assert not np.isnan(learnt.tracks[0].targets).any()
-    later = again(table(tmp_path, of(name, ["201512", "201601", "201602"]), "later.csv"), learnt)
+    later = again(csv(tmp_path, of(name, ["201512", "201601", "201602"]), "later.csv"), learnt)
     assert (later.tracks[0].start, len(later.tracks[0])) == (71, 3)
 
 
@@ -56,7 +127,7 @@ def test_months_of_a_parquet_table_are_months_too(tmp_path):
 
 
 def test_a_month_that_is_none_is_a_bad_row(tmp_path):
-    path = table(tmp_path, of("month", [*MONTHS[:20], "201113", *MONTHS[21:]]))
+    path = csv(tmp_path, of("month", [*MONTHS[:20], "201113", *MONTHS[21:]]))
     with pytest.raises(InputError, match=r"row 22: no time \(month: '201113'\)"):
         read(path, Asked())
     assert np.flatnonzero(np.isnan(read(path, Asked(skip_bad=True)).tracks[0].targets)).tolist() == [20]
@@ -80,10 +151,10 @@ def test_six_figures_of_something_else_are_no_months(name, values):
 @pytest.mark.parametrize("each", [1, 10**3, 10**6, 10**9])
 def test_seconds_since_1970_and_parts_of_them_are_times(tmp_path, each):
     since = [1_700_000_000 + 3600 * k for k in range(60)]
-    learnt = read(table(tmp_path, of("timestamp", [str(second * each) for second in since])), Asked())
+    learnt = read(csv(tmp_path, of("timestamp", [str(second * each) for second in since])), Asked())
     assert learnt.spacing == Spacing("microseconds", HOUR, since[0] * 10**6)
     assert learnt.spacing.label(1) == "2023-11-14 23:13:20"
-    later = again(table(tmp_path, of("timestamp", [str((since[-1] + 3600 * k) * each) for k in (1, 2)])), learnt)
+    later = again(csv(tmp_path, of("timestamp", [str((since[-1] + 3600 * k) * each) for k in (1, 2)])), learnt)
     assert later.tracks[0].start == 60
 
 
@@ -113,19 +184,17 @@ def parts(row: int = 0, column: str = "", cell: object = "") -> list[str]:
 )
 @pytest.mark.parametrize("row", [100, HOURS - 1])
 def test_a_row_whose_parts_are_no_time_is_bad(tmp_path, column, cell, told, row):
-    path = table(tmp_path, parts(row, column, cell))
+    path = csv(tmp_path, parts(row, column, cell))
     with pytest.raises(InputError, match=rf"\(row {row + 2}: no time \(.*{re.escape(told)}.*--skip-bad"):
         read(path, Asked())
     (track,) = read(path, Asked(skip_bad=True)).tracks
-    whole = read(table(tmp_path, parts(), "whole.csv"), Asked()).tracks[0].targets
+    whole = read(csv(tmp_path, parts(), "whole.csv"), Asked()).tracks[0].targets
     assert np.flatnonzero(np.isnan(track.targets[:, 0])).tolist() == ([100] if row == 100 else [])
     assert np.array_equal(track.targets[101:], whole[101 : len(track)])
     assert len(track) == HOURS - (row > 100)
 
 
 def test_parts_are_what_python_says_of_every_day_of_four_years():
-    from recorrente.data.times import composed
-
     times = [datetime(2023, 1, 1, 5, 30) + timedelta(days=k) for k in range(1461)]
     names = ("year", "month", "day", "hour", "minute")
     made = composed([pl.Series(name, [str(getattr(time, name)) for time in times]) for name in names])
@@ -150,16 +219,16 @@ def test_parts_are_what_python_says_of_every_day_of_four_years():
 def test_days_and_the_hours_beside_them_are_one_series(tmp_path, names, day, clock):
     times = [START + timedelta(hours=k) for k in range(HOURS + 24)]
     lines = [f"{time.strftime(day)},{clock(time)},{k % 24}" for k, time in enumerate(times)]
-    learnt = read(table(tmp_path, [f"{names},sold", *lines[:HOURS]]), Asked(target="sold"))
+    learnt = read(csv(tmp_path, [f"{names},sold", *lines[:HOURS]]), Asked(target="sold"))
     assert learnt.columns.time == tuple(names.split(","))
     assert (learnt.columns.groups, learnt.columns.past) == ((), ())
     assert learnt.spacing.words == "1 hour"
     assert learnt.tracks[0].targets[:, 0].tolist() == [k % 24 for k in range(HOURS)]
-    later = again(table(tmp_path, [f"{names},sold", *lines[HOURS:]], "later.csv"), learnt)
+    later = again(csv(tmp_path, [f"{names},sold", *lines[HOURS:]], "later.csv"), learnt)
     assert (later.tracks[0].start, len(later.tracks[0])) == (HOURS, 24)
     said = read(tmp_path / "table.csv", Asked(target="sold", time=names))
     assert (said.columns, said.spacing) == (learnt.columns, learnt.spacing)
-    broken = table(tmp_path, [f"{names},sold", *lines[:9], f"{lines[9].split(',')[0]},x,5", *lines[10:]], "broken.csv")
+    broken = csv(tmp_path, [f"{names},sold", *lines[:9], f"{lines[9].split(',')[0]},x,5", *lines[10:]], "broken.csv")
     with pytest.raises(InputError, match=r"row 11: no time \(.*'x'\)"):
         read(broken, Asked(target="sold"))
 
@@ -178,7 +247,7 @@ def test_days_and_hours_of_a_parquet_table_are_read_again(tmp_path):
 def test_days_and_hours_of_several_shops_are_a_series_each(tmp_path):
     times = [START + timedelta(minutes=30 * k) for k in range(96)]
     lines = [f"{time:%Y-%m-%d},{shop},{time:%H:%M},{k}" for k, time in enumerate(times) for shop in ("a", "b")]
-    made = read(table(tmp_path, ["date,shop,time,sold", *lines]), Asked())
+    made = read(csv(tmp_path, ["date,shop,time,sold", *lines]), Asked())
     assert (made.columns.time, made.columns.groups) == (("date", "time"), ("shop",))
     assert made.spacing.count == 30 * MINUTE
     assert [len(track) for track in made.tracks] == [96, 96]
@@ -187,7 +256,7 @@ def test_days_and_hours_of_several_shops_are_a_series_each(tmp_path):
 def test_hours_that_are_no_time_of_the_row_stay_what_they_are(tmp_path):
     """Hours that a shop was open: no grid, though they lie within a day."""
     lines = [f"{START + timedelta(days=k):%Y-%m-%d},{8 + k % 3},{k % 7}" for k in range(60)]
-    made = read(table(tmp_path, ["date,hour,sold", *lines]), Asked(target="sold"))
+    made = read(csv(tmp_path, ["date,hour,sold", *lines]), Asked(target="sold"))
     assert (made.columns.time, made.columns.past) == (("date",), ("hour",))
     assert made.spacing.words == "1 day"
 
@@ -195,7 +264,7 @@ def test_hours_that_are_no_time_of_the_row_stay_what_they_are(tmp_path):
 def test_times_with_an_offset_are_told_to_be_in_utc(tmp_path):
     zone = timezone(timedelta(hours=-3))
     times = [datetime(2024, 1, 1, tzinfo=zone) + timedelta(hours=k) for k in range(60)]
-    made = read(table(tmp_path, of("when", [time.isoformat() for time in times])), Asked())
+    made = read(csv(tmp_path, of("when", [time.isoformat() for time in times])), Asked())
     assert made.spacing.label(0) == "2024-01-01 03:00:00"
     told = "times: told in UTC, for they have an offset or a zone"
     assert told in made.notes
@@ -203,7 +272,7 @@ def test_times_with_an_offset_are_told_to_be_in_utc(tmp_path):
     frame.with_columns(pl.col("when").dt.convert_time_zone("America/Bahia")).write_parquet(tmp_path / "t.parquet")
     assert told in read(tmp_path / "t.parquet", Asked()).notes
     for plain in ([f"{time:%Y-%m-%d %H:%M}" for time in times], [f"{time:%Y-%m-%dT%H:%M:%S}Z" for time in times]):
-        assert told not in read(table(tmp_path, of("when", plain)), Asked()).notes
+        assert told not in read(csv(tmp_path, of("when", plain)), Asked()).notes
 
 
 @pytest.mark.parametrize("order", ["month,year", "ano,mes", "MES,Ano", "y,month", "ano,m"])
@@ -213,10 +282,10 @@ def test_parts_that_are_said_are_known_by_their_names_in_any_order(tmp_path, ord
     year_first = first in ("ano", "y")
     pairs = [(year, month) if year_first else (month, year) for year in (2020, 2021, 2022) for month in range(1, 13)]
     lines = [f"{first},{second},sold", *(f"{a},{b},{k % 7}" for k, (a, b) in enumerate(pairs))]
-    learnt = read(table(tmp_path, lines), Asked(time=order, target="sold"))
+    learnt = read(csv(tmp_path, lines), Asked(time=order, target="sold"))
     assert (learnt.spacing.words, len(learnt.tracks[0])) == ("1 month", 36)
     assert learnt.spacing.label(13) == "2021-02-01"
-    later = again(table(tmp_path, [lines[0], *lines[-3:]], "later.csv"), learnt)
+    later = again(csv(tmp_path, [lines[0], *lines[-3:]], "later.csv"), learnt)
     assert (later.tracks[0].start, len(later.tracks[0])) == (33, 3)
 
 
@@ -224,10 +293,10 @@ def test_parts_that_are_said_are_known_by_their_names_in_any_order(tmp_path, ord
 def test_a_quarter_is_no_month(tmp_path, names):
     quarters = [(year, quarter) for year in range(2000, 2020) for quarter in (1, 2, 3, 4)]
     pairs = [pair[::-1] if names.startswith("quarter") else pair for pair in quarters]
-    path = table(tmp_path, [f"{names},sold", *(f"{a},{b},{k % 7}" for k, (a, b) in enumerate(pairs))])
+    path = csv(tmp_path, [f"{names},sold", *(f"{a},{b},{k % 7}" for k, (a, b) in enumerate(pairs))])
     told = r"time: got column (quarter|trimestre), whose values are such as '1', wanted year, month, .* first month"
     with pytest.raises(InputError, match=told):
         read(path, Asked(time=names))
     weeks = [f"{2000 + k // 52},{k % 52 + 1},{k % 7}" for k in range(104)]
     with pytest.raises(InputError, match=r"time: got column week, .* wanted year, month"):
-        read(table(tmp_path, ["year,week,sold", *weeks]), Asked(time="year,week"))
+        read(csv(tmp_path, ["year,week,sold", *weeks]), Asked(time="year,week"))

@@ -72,9 +72,9 @@ def pointers(inputs: tuple[Tensor | None, ...], cell: int) -> list[int] | None:
 def plain_forward(
     inputs: tuple[Tensor | None, ...], way: tuple[Any, ...], saving: bool, threads: int
 ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None] | None:
-    """`native.forward` of a sweep that needs nothing but those inputs and perhaps lengths; None for any other.
+    """`calls.forward` of a sweep that needs nothing but those inputs and perhaps lengths; None for any other.
 
-    `inputs` and `way` are `native.Inputs` and `native.Way`. What is saved is None where nothing is.
+    `inputs` and `way` are `calls.Inputs` and `calls.Way`. What is saved is None where nothing is.
     """
 
 def plain_backward(
@@ -86,7 +86,7 @@ def plain_backward(
     wanted: Sequence[bool],
     threads: int,
 ) -> list[Tensor | None] | None:
-    """`native.backward` likewise."""
+    """`calls.backward` likewise."""
 
 def xla_forward() -> Any:
     """The forward call for `jax.ffi.register_ffi_target`, as a capsule; its arguments are told in _xla.h."""

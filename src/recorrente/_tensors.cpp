@@ -84,9 +84,9 @@ bool fits(const View& v, const View& like, std::int64_t T, std::int64_t B, std::
   return v.absent || (v.as.ndim == 3 && alike(v, like) && v.size(0) == T && v.size(1) == B && v.size(2) == H && v.stride(2) == 1);
 }
 
-// Places in `Inputs` and in `Way` of native.py.
+// Places in `Inputs` and in `Way` of calls/arguments.py.
 constexpr int kX = 0, kWeightIh = 1, kWeightHh = 2, kBiasIh = 3, kBiasHh = 4, kH0 = 5, kC0 = 6, kFirst = 7;
-constexpr int kMark = 1;  // MARK there
+constexpr int kMark = 1;  // MARK of calls/passes.py
 constexpr int kLengths = 0, kMasks = 1, kCell = 5, kReverse = 6;  // masks: up to the cell
 
 struct Inputs {

@@ -12,7 +12,7 @@ void use_exchange(nanobind::handle capsule);
 // found out in Python: an input that does not fit the others, is laid out otherwise or is not of the first seven.
 nanobind::object pointers(nanobind::tuple inputs, int cell);
 
-// What `native.forward` and `native.backward` give, for a sweep that needs nothing but those inputs and perhaps lengths; None
+// What `calls.forward` and `calls.backward` give, for a sweep that needs nothing but those inputs and perhaps lengths; None
 // where it needs more, or they have to be found out in Python. `inputs` and `way` are the tuples of these names there.
 nanobind::object plain_forward(nanobind::tuple inputs, nanobind::tuple way, bool saving, int threads);
 nanobind::object plain_backward(nanobind::sequence gradients, nanobind::tuple inputs, nanobind::tuple way, nanobind::handle y,

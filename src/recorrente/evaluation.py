@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from recorrente.credit.flow import gradient_flow
 from recorrente.data.batch import Batch
-from recorrente.layers import Network
+from recorrente.network import Network
 from recorrente.tasks.classify import Classify
 from recorrente.training import Task
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from recorrente.errors import InputError
-from recorrente.layers import Network
+from recorrente.network import Network
 
 __all__ = ["generate"]
 

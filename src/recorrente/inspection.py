@@ -13,7 +13,7 @@ from torch import Tensor
 from recorrente.credit import Flow, gradient_flow, judge, lyapunov_exponents, singular_values
 from recorrente.data.batch import Batch
 from recorrente.evaluation import loss_of_states
-from recorrente.layers import Network
+from recorrente.network import Network
 from recorrente.runs import layer_names
 from recorrente.training import Task
 

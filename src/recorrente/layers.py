@@ -1,12 +1,13 @@
-"""RNN, GRU and LSTM as torch spells them, and `Recurrent` for any other cell: depth, direction, dropout, a head.
+"""RNN, GRU and LSTM as torch spells them, and `Recurrent` for any other cell.
 
-Knows how sweeps are stacked. What a step computes is `cells`' matter, how it runs along time is `sweep`'s.
+Knows how a layer is called: torch's shapes in and out, and which way a call goes. What the layers share, depth and
+direction, is in `depth`; how what a caller gives is read, in `given`; a head on top, in `network`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -15,357 +16,25 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from recorrente import cells
 from recorrente.compiling import let_dynamo_trace
+from recorrente.depth import Layer
 from recorrente.errors import InputError
+from recorrente.given import ShapeError, autocast, lengths_of, packed_reset, refuse_restart_alone, reset_of
 from recorrente.native import automatic, lack, native, tracing, transform
+from recorrente.network import Network
 from recorrente.noise import QUIET, Noise
-from recorrente.notation import State, Weights
+from recorrente.notation import State
 from recorrente.projection import lack as lack_of_projection
 from recorrente.projection import loss as loss_of_projection
-from recorrente.sweep import Along, Credit, Sweep, said
+from recorrente.sweep import Credit, Sweep
 from recorrente.trace import Trace, recording
 
-__all__ = ["GRU", "LSTM", "RNN", "Network", "Recurrent", "ShapeError", "TorchLayer", "stack"]
+# `Network` is named here too: documents call it `layers.Network`, and models that were saved whole look for it here.
+__all__ = ["GRU", "LSTM", "RNN", "Network", "Recurrent", "ShapeError", "TorchLayer"]
 
 let_dynamo_trace()
 
-_CORE = native  # the sweep that gives a final state of its own making away
-_WAYS = "", "_reverse"
-_WITHOUT_BIAS = "weight_ih", "weight_hh"
-_WITH_BIAS = *_WITHOUT_BIAS, "bias_ih", "bias_hh"
 
-
-def stack(
-    sweep: Sweep,
-    cell: cells.Cell,
-    x: Tensor,
-    states: Sequence[State],
-    weights: Sequence[Weights],
-    *,
-    directions: int = 1,
-    dropout: float = 0.0,
-    noise: Noise = QUIET,
-    training: bool = False,
-    residual: bool = False,
-    lengths: Tensor | None = None,
-    reset: Tensor | None = None,
-    restarts: Sequence[State] | None = None,
-) -> tuple[Tensor, list[State]]:
-    """Sweeps of one cell, one above the other.
-
-    Args:
-        sweep: runs one layer in one direction.
-        x: `(T, B, C)`.
-        states, weights: one for each layer and direction, in torch's order: `l0, l0_reverse, l1, ...`.
-        directions: 1, or 2 to read each layer's input both ways and put the outputs side by side.
-        dropout: probability of a zero between layers; the caller gives 0 in evaluation.
-        noise: what else is dropped; see `recorrente.noise`.
-        training: whether `noise` is.
-        residual: each layer's input is added to its output, where their widths are equal.
-        lengths: `(B,)`, the steps of each row; None where all have T.
-        reset: `(T, B)` bool, where the state starts anew.
-        restarts: what it starts from then, in the order of `states`; zeros where None.
-
-    Returns:
-        The top layer's outputs `(T, B, directions*H)`, and the final states in the order of `states`.
-    """
-    final: list[State] = []
-    for lowest in range(0, len(weights), directions):
-        if lowest and dropout:
-            x = nn.functional.dropout(x, dropout)
-        dropped = x if noise is QUIET else noise.on_input(x, training)
-        outputs = []
-        for k in range(lowest, lowest + directions):
-            along: Along = {}  # what there is: a short sequence pays for every word
-            w = weights[k]
-            if k > lowest:
-                along["reverse"] = True
-            if lengths is not None:
-                along["lengths"] = lengths
-            if reset is not None:
-                along["reset"] = reset
-                if restarts is not None:
-                    along["restart"] = restarts[k]
-            if noise is not QUIET:
-                widths = (w.weight_hh.shape[1], len(w.weight_hh) // cell.gates)[: len(cell.state_names)]
-                along |= said(noise.along(dropped, widths, training))
-                w = noise.on_weights(w, training)
-            y, state = sweep(cell, dropped, states[k], w, **along)
-            outputs.append(y)
-            final.append(state)
-        y = torch.cat(outputs, dim=-1) if directions == 2 else outputs[0]
-        x = _within(x, lengths) + y if residual and x.shape == y.shape else y
-    return x, final
-
-
-def _within(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """`x (T, B, C)` with zeros past each row's end."""
-    return x if lengths is None else x.masked_fill(_past(x, lengths), 0)
-
-
-def _past(x: Tensor, lengths: Tensor) -> Tensor:
-    """Which steps of `x` are past a row's end, `(T, B, 1)`."""
-    return (torch.arange(len(x), device=x.device)[:, None] >= lengths.to(x.device))[..., None]
-
-
-class ShapeError(InputError, RuntimeError):
-    """Input that torch.nn refuses too: an `InputError`, and the `RuntimeError` that code written for torch catches."""
-
-
-def _one_layers(state: State, *, ours: bool) -> State:
-    """Each part `(B, H)` as `(1, B, H)`, and no view, which `detach_` would refuse.
-
-    In place where it is `ours`, new from the core and kept by nobody, for a copy costs a training step 2 us.
-    """
-    if ours and not torch.compiler.is_compiling():
-        return tuple([part.unsqueeze_(0) for part in state])
-    return tuple([torch.stack([part]) for part in state])
-
-
-def _given(layer: nn.Module, parameters: Mapping[str, Tensor | None], name: str) -> Tensor:
-    """A parameter of a layer, or what stands in its place: a parametrization, a functional call's own tensor."""
-    found = parameters.get(name)
-    return getattr(layer, name) if found is None else found
-
-
-class _Layer(nn.Module):
-    """What our layers share: torch's parameters by name, and a run of a cell's sweeps."""
-
-    cell: cells.Cell
-    input_size: int
-    hidden_size: int
-    num_layers: int
-    bias: bool
-    batch_first: bool
-    bidirectional: bool
-    dropout: float
-    proj_size: int = 0
-    _credit: Credit | None = None
-    noise: Noise = QUIET
-    residual: bool = False
-    learned_state: bool = False
-
-    def _extend(self, credit: Credit | None, residual: bool, learned_state: bool, noise: Noise) -> None:
-        """What our layers take beside torch's arguments."""
-        self.credit, self.residual, self.learned_state = credit, residual, learned_state
-        noise.refuse_parts_beyond(len(self.cell.state_names))
-        self.noise = QUIET if noise == QUIET else noise
-        if learned_state:
-            like = next(self.parameters())
-            rows = self.num_layers * self.directions
-            for name, width in zip(self._learned(), self.widths, strict=True):
-                self.register_parameter(name, nn.Parameter(like.new_zeros(rows, width)))
-
-    def _learned(self) -> tuple[str, ...]:
-        """The names of the Parameters that it starts from."""
-        return tuple(f"{name}_0" for name in self.cell.state_names) if self.learned_state else ()
-
-    def _forget_learned_state(self) -> None:
-        for name in self._learned():
-            nn.init.zeros_(getattr(self, name))
-
-    def _said(self) -> str:
-        """What was chosen of it, for the layer's repr."""
-        said = [repr(self.noise)] if repr(self.noise) else []
-        said += [f"{name}=True" for name in ("residual", "learned_state") if getattr(self, name)]
-        return ", ".join(said if self._credit is None else [*said, f"credit={self._credit!r}"])
-
-    @property
-    def credit(self) -> Credit | None:
-        """How the gradient is assigned through time, a rule of `recorrente.credit`; None is `Full()`."""
-        return self._credit
-
-    @credit.setter
-    def credit(self, rule: Credit | None) -> None:
-        if rule is not None and (isinstance(rule, type) or not isinstance(rule, Credit)):
-            wanted = "a rule of recorrente.credit, such as Truncated(20), or None"
-            raise InputError("credit", came=repr(rule), wanted=wanted)
-        self._credit = rule
-
-    def credited(self, sweep: Sweep) -> Sweep:
-        """`sweep` with the gradient of this layer's rule."""
-        return sweep if self._credit is None else self._credit.through(sweep)
-
-    @property
-    def directions(self) -> int:
-        """1, or 2 when bidirectional."""
-        return 2 if self.bidirectional else 1
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """The width of each part of the state: H, but P for the h of an LSTM with projections."""
-        return (self.proj_size or self.hidden_size, self.hidden_size)[: len(self.cell.state_names)]
-
-    def weights(self) -> list[Weights]:
-        """The parameters, one `Weights` for each layer and direction, in torch's order."""
-        fields = _WITH_BIAS if self.bias else _WITHOUT_BIAS
-        own = (*self.cell.own_weights(self.hidden_size), *(("weight_hr",) if self.proj_size else ()))
-        parameters = self._parameters  # not by getattr, which looks in three places, at every call
-        groups = []
-        for suffix in [f"_l{layer}{way}" for layer in range(self.num_layers) for way in _WAYS[: self.directions]]:
-            weights = Weights(*[_given(self, parameters, field + suffix) for field in fields])
-            if own:
-                weights = weights._replace(**{name: _given(self, parameters, name + suffix) for name in own})
-            groups.append(weights)
-        return groups
-
-    def zero_state(self, x: Tensor) -> State:
-        """Zeros to start from, each `(L*directions, B, H)`, for `x` `(T, B, C)`."""
-        rows = self.num_layers * self.directions
-        return tuple(x.new_zeros(rows, x.shape[1], width) for width in self.widths)
-
-    def first_state(self, x: Tensor) -> State:
-        """What it starts from where nothing is given: the learned state, or zeros."""
-        if not self.learned_state:
-            return self.zero_state(x)
-        learned = [getattr(self, name) for name in self._learned()]
-        return tuple(part.unsqueeze(1).expand(-1, x.shape[1], -1) for part in learned)
-
-    def run(
-        self,
-        x: Tensor,
-        state: State,
-        sweep: Sweep,
-        *,
-        lengths: Tensor | None = None,
-        reset: Tensor | None = None,
-        restart: State | None = None,
-    ) -> tuple[Tensor, State]:
-        """All layers over `x (T, B, C)` from `state`, each `(L*directions, B, H)`, with `sweep` for every one.
-
-        An empty state is zeros, for a sweep that takes it so.
-        """
-
-        def each(state: State) -> list[State]:
-            if not state:
-                return [()] * (self.num_layers * self.directions)
-            return [*zip(*(part.unbind() for part in state), strict=True)]
-
-        if reset is not None and restart is None and self.learned_state:
-            restart = self.first_state(x)
-        y, final = stack(
-            sweep,
-            self.cell,
-            x,
-            each(state),
-            self.weights(),
-            directions=self.directions,
-            dropout=self.dropout if self.training else 0.0,
-            noise=self.noise,
-            training=self.training,
-            residual=self.residual,
-            lengths=lengths,
-            reset=reset,
-            restarts=None if restart is None else each(restart),
-        )
-        if len(final) == 1:
-            return y, _one_layers(final[0], ours=sweep is _CORE and not self.proj_size)
-        return y, tuple(torch.stack(part) for part in zip(*final, strict=True))
-
-    def _floats(self, *given: Any) -> tuple[Any, ...]:
-        """The same in the dtype of the parameters, in which all arithmetic is, autocast or not."""
-        dtype = _given(self, self._parameters, "weight_ih_l0").dtype
-        return tuple(_floats_to(one, dtype) for one in given)
-
-    def _node(self, x: fx.Proxy, state: Any, **how: Any) -> fx.Proxy:
-        """One node for this layer in a graph that torch.fx records, as torch has for its own."""
-        said = {name: value for name, value in how.items() if value is not None and value is not False}
-        given = (x,) if state is None else (x, state)
-        tracer: Any = x.tracer
-        if tracer.root is self:
-            raise InputError("root", came=repr(self), wanted="a model around it: torch.nn.Sequential(layer), say")
-        return tracer.create_proxy("call_module", tracer.path_of_module(self), given, said)
-
-    def _refuse(self, x: Tensor) -> None:
-        """Refuses an `x` that does not fit the parameters."""
-        if x.shape[-1] != self.input_size:
-            raise ShapeError("input", came=f"{x.shape[-1]} values a step", wanted=f"input_size, here {self.input_size}")
-        dtype = _given(self, self._parameters, "weight_ih_l0").dtype
-        if x.dtype != dtype:
-            raise ShapeError("input", came=x.dtype, wanted=f"{dtype}, as the parameters", cure="Convert one: .to(...)")
-
-    def start(self, hx: Tensor | State | None, x: Tensor, *, batched: bool = True) -> State:
-        """What the caller gave as `hx` as a state for `x (T, B, C)`; the learned state or zeros for None."""
-        if hx is None:
-            return self.first_state(x)
-        state = (hx,) if isinstance(hx, Tensor) else tuple(hx)
-        if len(state) != len(self.widths):
-            wanted = " and ".join(f"{name}_0" for name in self.cell.state_names)
-            raise ShapeError("hx", came=f"{len(state)} tensors", wanted=f"{wanted}, in a tuple")
-        for name, part, width in zip(self.cell.state_names, state, self.widths, strict=True):
-            shape = (self.num_layers * self.directions, *([x.shape[1]] if batched else []), width)
-            if part.shape != shape or part.dtype != x.dtype:
-                came = f"shape {tuple(part.shape)}, {part.dtype}"
-                raise ShapeError(f"{name}_0", came=came, wanted=f"shape {shape}, {x.dtype}")
-        return state if batched else tuple(part.unsqueeze(1) for part in state)
-
-
-def _lengths(lengths: Tensor | Sequence[int], T: int, B: int) -> Tensor:
-    """What the caller gave as `lengths`, as the sweeps want it: (B,), int64, on the CPU."""
-    # What fits is asked, not converted: each of torch's conversions costs 10 us where its code has left the caches.
-    given = lengths if isinstance(lengths, Tensor) else _as_integers(lengths)
-    if given.dtype.is_floating_point or given.dtype == torch.bool or given.shape != (B,):
-        raise InputError("lengths", came=f"{given.dtype} {tuple(given.shape)}", wanted=f"integers ({B},), one a row")
-    if not (given.dtype == torch.int64 and given.is_cpu and given.is_contiguous()):
-        given = given.to("cpu", torch.int64).contiguous()
-    if not torch.compiler.is_compiling():
-        came = given.tolist()
-        if came and not 0 <= min(came) <= max(came) <= T:
-            raise InputError("lengths", came=came, wanted=f"numbers from 0 to T, here {T}")
-    return given
-
-
-def _as_integers(lengths: Any) -> Tensor:
-    try:
-        made = torch.as_tensor(lengths, device="cpu")
-        return made.clone() if hasattr(lengths, "__array_interface__") else made  # which may be changed before backward
-    except (TypeError, ValueError, RuntimeError):
-        raise InputError("lengths", came=repr(lengths), wanted="integers, one a row") from None
-
-
-def _reset(reset: Any, T: int, B: int, *, batch_first: bool, batched: bool) -> Tensor:
-    """What the caller gave as `reset`, as the sweeps want it: (T, B), bool."""
-    shape = ((B, T) if batch_first else (T, B)) if batched else (T,)
-    if not isinstance(reset, Tensor) or reset.dtype != torch.bool or reset.shape != shape:
-        came = f"{reset.dtype} {tuple(reset.shape)}" if isinstance(reset, Tensor) else repr(reset)
-        raise InputError(
-            "reset", came=came, wanted=f"a bool tensor {shape}, as the input, true where a row starts anew"
-        )
-    return reset[:, None] if not batched else reset.t() if batch_first else reset
-
-
-def _refuse_restart_alone(reset: object, restart: object) -> None:
-    if restart is not None and reset is None:
-        raise InputError("restart", came="it without reset", wanted="reset=, the steps before which it is started from")
-
-
-def _packed_reset(reset: Any, beside: PackedSequence, T: int, B: int) -> Tensor:
-    """The same for a packed input: (T, B), the rows in the packed order."""
-    if not isinstance(reset, PackedSequence):
-        reset = _reset(reset, T, B, batch_first=False, batched=True)
-        return reset if beside.sorted_indices is None else reset.index_select(1, beside.sorted_indices)
-    orders = [
-        torch.arange(B, device="cpu") if p.sorted_indices is None else p.sorted_indices.cpu() for p in (reset, beside)
-    ]
-    alike = torch.equal(reset.batch_sizes, beside.batch_sizes) and torch.equal(*orders)
-    if reset.data.dtype != torch.bool or reset.data.dim() != 1 or not alike:
-        came = f"a PackedSequence of {reset.data.dtype} {tuple(reset.data.shape)}, of {len(reset.batch_sizes)} steps"
-        raise InputError("reset", came=came, wanted=f"bools {tuple(beside.data.shape[:1])}, packed as the input is")
-    return pad_packed_sequence(PackedSequence(reset.data, reset.batch_sizes))[0]
-
-
-def _autocast(x: Tensor) -> bool:
-    return x.is_cpu and torch.is_autocast_enabled("cpu")
-
-
-def _floats_to(value: Any, dtype: torch.dtype) -> Any:
-    if isinstance(value, PackedSequence):
-        return value.to(dtype) if value.data.is_floating_point() else value
-    if isinstance(value, Tensor):
-        return value.to(dtype) if value.is_floating_point() else value
-    return None if value is None else tuple(_floats_to(part, dtype) for part in value)
-
-
-class TorchLayer(_Layer):
+class TorchLayer(Layer):
     """The forward of torch.nn's recurrent layers: their shapes in and out, our sweeps between."""
 
     weight_ih_l0: Tensor
@@ -476,13 +145,13 @@ class TorchLayer(_Layer):
             return self._node(input, hx, lengths=lengths, reset=reset, restart=restart, trace=trace)
         packed = isinstance(input, PackedSequence)
         x = input.data if packed else input
-        if _autocast(x):
+        if autocast(x):
             with torch.autocast("cpu", enabled=False):
                 input, hx, restart = self._floats(input, hx, restart)  # noqa: A001
                 return self.forward(input, hx, lengths, reset, restart, trace)
         if trace:
             return self._traced(input, hx, lengths=lengths, reset=reset, restart=restart)
-        _refuse_restart_alone(reset, restart)
+        refuse_restart_alone(reset, restart)
         path, _ = self.path(x, lengths=lengths is not None, reset=reset is not None)
         if path == "torch":
             return super().forward(input, hx)
@@ -514,10 +183,10 @@ class TorchLayer(_Layer):
         batched = given.dim() == 3
         x = given.unsqueeze(1) if not batched else given.transpose(0, 1) if self.batch_first else given
         self._refuse(x)
-        ends = None if lengths is None else _lengths(lengths, *x.shape[:2])
+        ends = None if lengths is None else lengths_of(lengths, *x.shape[:2])
         anew = None
         if reset is not None:
-            reset = _reset(reset, *x.shape[:2], batch_first=self.batch_first, batched=batched)
+            reset = reset_of(reset, *x.shape[:2], batch_first=self.batch_first, batched=batched)
             anew = None if restart is None else self.start(restart, x, batched=batched)
         state = self._start(hx, x, sweep, batched=batched)
         y, state = self.run(x, state, sweep, lengths=ends, reset=reset, restart=anew)
@@ -550,7 +219,7 @@ class TorchLayer(_Layer):
 
         anew = None
         if reset is not None:
-            reset = _packed_reset(reset, given, *x.shape[:2])
+            reset = packed_reset(reset, given, *x.shape[:2])
             anew = None if restart is None else start(restart)
         y, state = self.run(x, start(hx), sweep, lengths=ends, reset=reset, restart=anew)
         if given.unsorted_indices is not None:
@@ -598,7 +267,7 @@ class LSTM(TorchLayer, nn.LSTM):
     cell = cells.LSTM()
 
 
-class Recurrent(_Layer):
+class Recurrent(Layer):
     """A stack of any cell: what RNN, GRU and LSTM are to their cells, for a cell of one's own.
 
     Args:
@@ -689,7 +358,7 @@ class Recurrent(_Layer):
     ) -> Any:
         if isinstance(x, fx.Proxy):
             return self._node(x, state, lengths=lengths, reset=reset, restart=restart)
-        if _autocast(x):
+        if autocast(x):
             with torch.autocast("cpu", enabled=False):
                 x, state, restart = self._floats(x, state, restart)
                 return self.forward(x, state, lengths=lengths, reset=reset, restart=restart)
@@ -697,75 +366,12 @@ class Recurrent(_Layer):
             raise ShapeError("x", came=f"shape {tuple(x.shape)}", wanted="three dimensions")
         x = x.transpose(0, 1) if self.batch_first else x
         self._refuse(x)
-        _refuse_restart_alone(reset, restart)
-        ends = None if lengths is None else _lengths(lengths, *x.shape[:2])
+        refuse_restart_alone(reset, restart)
+        ends = None if lengths is None else lengths_of(lengths, *x.shape[:2])
         anew = None
         if reset is not None:
-            reset = _reset(reset, *x.shape[:2], batch_first=self.batch_first, batched=True)
+            reset = reset_of(reset, *x.shape[:2], batch_first=self.batch_first, batched=True)
             anew = None if restart is None else self.start(restart, x)
         sweep = self.credited(automatic)
         y, state = self.run(x, self.start(state, x), sweep, lengths=ends, reset=reset, restart=anew)
         return (y.transpose(0, 1) if self.batch_first else y), state
-
-
-class Network(nn.Module):
-    """A recurrence and its head: y_t = W_hy h_t + b_y.
-
-    Args:
-        recurrence: a layer of this file, or any module that maps `(x, state)` to `(h, state)`.
-        head: from h_t to y_t; a `torch.nn.Linear` of H inputs (2H when bidirectional).
-        encoder: what x goes through first, step by step: an embedding, say; None leaves it as it is.
-        pooled: the head reads the final state, the mean and the maximum of h over a row's steps side by side, three
-            times as many inputs. Then `last` alone can be asked.
-
-    Example:
-        >>> net = Network(GRU(28, 16), nn.Linear(16, 10))
-        >>> y, state = net(torch.zeros(28, 4, 28))
-        >>> y.shape, net.last(torch.zeros(28, 4, 28)).shape
-        (torch.Size([28, 4, 10]), torch.Size([4, 10]))
-    """
-
-    def __init__(
-        self, recurrence: nn.Module, head: nn.Module, encoder: nn.Module | None = None, *, pooled: bool = False
-    ) -> None:
-        super().__init__()
-        self.recurrence, self.head, self.pooled = recurrence, head, pooled
-        self.encoder = nn.Identity() if encoder is None else encoder
-
-    def hidden(self, x: Tensor, state: State | None = None, *, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        """H of every step, `(T, B, H)`, and the final state; `lengths (B,)` where the rows are not all of T steps."""
-        ragged = {} if lengths is None else {"lengths": lengths}
-        return self.recurrence(self.encoder(x), state, **ragged)
-
-    def forward(self, x: Tensor, state: State | None = None, *, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """Y of every step, `(T, B, K)`, and the final state.
-
-        Raises:
-            InputError: the head reads all steps together, and has nothing to say of one.
-        """
-        if self.pooled:
-            raise InputError("pooled", came="True, and a y of every step is asked", wanted="last(), or pooled=False")
-        h, state = self.hidden(x, state, lengths=lengths)
-        return self.head(h), state
-
-    def last(self, x: Tensor, state: State | None = None, *, lengths: Tensor | None = None) -> Tensor:
-        """Y of the top layer's final state, `(B, K)`: after each row's last step, and in reverse after the first.
-
-        Where `pooled`, of the mean and the maximum over its steps, too; then every row has a step at least.
-        """
-        return self.at_end(*self.hidden(x, state, lengths=lengths), lengths)
-
-    def at_end(self, h: Tensor, final: Any, lengths: Tensor | None = None) -> Tensor:
-        """The same from what `hidden` gave."""
-        last = final[0] if isinstance(final, tuple) else final  # (L*directions, B, H)
-        read = tuple(last[-getattr(self.recurrence, "directions", 1) :])
-        y: Tensor = self.head(torch.cat(read + (_over_steps(h, lengths) if self.pooled else ()), dim=-1))
-        return y
-
-
-def _over_steps(h: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
-    """The mean and the maximum of h `(T, B, H)` over the steps of each row, each `(B, H)`."""
-    if lengths is None:
-        return h.mean(0), h.amax(0)
-    past = _past(h, lengths)
-    return h.masked_fill(past, 0).sum(0) / lengths.to(h.device)[:, None], h.masked_fill(past, -math.inf).amax(0)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from recorrente.data.batch import Batch
 from recorrente.data.image import ImageData, ImageSet, Reader
 from recorrente.evaluation import Predictions, gradient_norms, step_by_step
-from recorrente.layers import Network
+from recorrente.network import Network
 from recorrente.tasks.classify import Classify
 
 __all__ = ["observe"]

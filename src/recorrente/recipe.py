@@ -27,7 +27,7 @@ from recorrente.errors import InputError, RunError
 from recorrente.exchange import weights
 from recorrente.kinds.base import Kind, Prediction, Reading, Recipe, Results
 from recorrente.kinds.marks import TESTED, changed, marks
-from recorrente.layers import Network
+from recorrente.network import Network
 from recorrente.runs import Run, refuse_taken, write_bytes, write_text
 from recorrente.shape import Shape
 from recorrente.tasks.classify import Classify

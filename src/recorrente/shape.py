@@ -12,7 +12,8 @@ from torch import nn
 from recorrente import cells, initial
 from recorrente.encoders import Ahead, Embedding, PictureEncoder, Segments, TiedHead
 from recorrente.errors import InputError
-from recorrente.layers import GRU, LSTM, Network, Recurrent, TorchLayer
+from recorrente.layers import GRU, LSTM, Recurrent, TorchLayer
+from recorrente.network import Network
 
 __all__ = ["Shape"]
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from recorrente.credit import named
 from recorrente.data.batch import Batch
 from recorrente.errors import InputError, RunError
-from recorrente.layers import Network
+from recorrente.network import Network
 from recorrente.runs import Run, write_bytes
 
 __all__ = ["Feed", "Onlooker", "Plan", "Task", "Watcher", "train"]

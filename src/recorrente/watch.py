@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from recorrente.data.batch import Batch
 from recorrente.evaluation import gradient_norms
-from recorrente.layers import Network
+from recorrente.network import Network
 from recorrente.runs import Run
 from recorrente.training import Task
 

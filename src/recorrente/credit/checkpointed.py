@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.weak import TensorWeakRef
 
-from recorrente import native
+from recorrente import calls, native
 from recorrente.cells import Cell
 from recorrente.compiling import keep_apart
 from recorrente.credit.once import refuse_beyond
@@ -151,7 +151,7 @@ def _apart(
         restart = along.get("restart") or ()
         y, *final = _Function.apply(Segments(sweep, cell, along, n), x, *weights, *state, *restart)
     else:
-        y, *final = _OnCore.apply(code, along, n, keep, *native.given(x, state, weights, along))
+        y, *final = _OnCore.apply(code, along, n, keep, *calls.given(x, state, weights, along))
     return y, tuple(final)
 
 
@@ -171,7 +171,7 @@ def whole_stretches(n: int, T: int, B: int, dtype: torch.dtype) -> int:
 
 def _stretch(B: int, dtype: torch.dtype) -> int:
     """Steps of B rows that are whole stretches of those sums."""
-    rows = native.gradient_stretch(dtype)
+    rows = calls.gradient_stretch(dtype)
     return rows // math.gcd(rows, max(B, 1))
 
 
@@ -213,7 +213,7 @@ class _OnCore(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, code: int, along: Along, n: int, keep: bool, *tensors: Any) -> tuple[Tensor, ...]:
-        whole = native.Inputs(*tensors)
+        whole = calls.Inputs(*tensors)
         x, state = whole.x, [part for part in (whole.h0, whole.c0) if part is not None]
         pairs = borders(len(x), n, along)
         y = unwritten((*x.shape[:2], state[0].shape[1]), x)
@@ -222,7 +222,7 @@ class _OnCore(torch.autograd.Function):
             for all_of_it, part in zip(kept, state, strict=True):
                 all_of_it[i] = part
             piece, way = _piece(whole, kept, i, code, along, first, end)
-            _, h_n, c_n, _ = native.forward(piece, way, saving=False, y=y[first:end])
+            _, h_n, c_n, _ = calls.forward(piece, way, saving=False, y=y[first:end])
             state = [h_n] if c_n is None else [h_n, c_n]
         masks = masks_of(along)
         ctx.call, ctx.y = (code, along.get("reverse", False), n, len(kept), len(masks)), _Lent(y)
@@ -234,8 +234,8 @@ class _OnCore(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor | None, *dstate: Tensor | None) -> tuple[Any, ...]:
         refuse_beyond((dy, *dstate), "Checkpointed or Recompute")
         (code, reverse, n, parts, count), (*saved,) = ctx.call, ctx.saved_tensors
-        inputs, states = native.N_INPUTS, native.N_INPUTS + parts
-        whole, kept, masks = native.Inputs(*saved[:inputs]), saved[inputs:states], saved[states : states + count]
+        inputs, states = calls.N_INPUTS, calls.N_INPUTS + parts
+        whole, kept, masks = calls.Inputs(*saved[:inputs]), saved[inputs:states], saved[states : states + count]
         along, (y,) = along_of(tuple(masks), reverse), saved[states + count :] or [None]
         if y is None and along.get("drop") is None:
             y = ctx.y.back()
@@ -244,24 +244,24 @@ class _OnCore(torch.autograd.Function):
             want or at in (5, 6) for at, want in enumerate(asked)
         ]  # a segment hands the state's to the one before
         dx = unwritten_like(whole.x) if asked[0] else None
-        d: list[Tensor | None] = [None] * native.N_INPUTS
+        d: list[Tensor | None] = [None] * calls.N_INPUTS
         d[5 : 5 + len(kept)] = dstate
-        onto, sums = None, native.bias_sums(whole)
+        onto, sums = None, calls.bias_sums(whole)
         pairs = borders(len(whole.x), n, along)
         scratch = unwritten((n if y is None else 0, *kept[0].shape[1:]), whole.x)
         for i in range(len(pairs) - 1, -1, -1):
             first, end = pairs[i]
             piece, way = _piece(whole, kept, i, code, along, first, end)
             again = scratch[: end - first] if y is None else y[first:end]
-            gates = native.forward(piece, way, saving=True, y=again, replay=y is not None)[3]
+            gates = calls.forward(piece, way, saving=True, y=again, replay=y is not None)[3]
             coming, d_piece = (None if of is None else of[first:end] for of in (dy, dx))
-            found = native.backward(
+            found = calls.backward(
                 (coming, d[5], d[6]), piece, way, again, gates, wanted, dx=d_piece, onto=onto, sums=sums
             )
             del gates  # the next segment's take its memory
-            pairs_of = zip(d[native.RESTARTS], found[native.RESTARTS], strict=True)
+            pairs_of = zip(d[calls.RESTARTS], found[calls.RESTARTS], strict=True)
             restarts = [a if b is None else b if a is None else a + b for a, b in pairs_of]
-            d = onto = [None, *found[1 : native.RESTARTS.start], *restarts]
+            d = onto = [None, *found[1 : calls.RESTARTS.start], *restarts]
         rest = (part if want else None for part, want in zip(d[1:], asked[1:], strict=True))
         return None, None, None, None, dx, *rest
 
@@ -284,11 +284,11 @@ class _Lent:
 
 
 def _piece(
-    whole: native.Inputs, kept: Sequence[Tensor], i: int, code: int, along: Along, first: int, end: int
-) -> tuple[native.Inputs, native.Way]:
+    whole: calls.Inputs, kept: Sequence[Tensor], i: int, code: int, along: Along, first: int, end: int
+) -> tuple[calls.Inputs, calls.Way]:
     """What segment i, the steps [first, end), is run with."""
     c0 = kept[1][i] if len(kept) > 1 else None
-    return whole._replace(x=whole.x[first:end], h0=kept[0][i], c0=c0), native.way(code, cut(along, first, end))
+    return whole._replace(x=whole.x[first:end], h0=kept[0][i], c0=c0), calls.way(code, cut(along, first, end))
 
 
 class _Function(torch.autograd.Function):

@@ -17,7 +17,7 @@ from recorrente.cells import Cell
 from recorrente.credit.subject import subject
 from recorrente.credit.trace import Trace, traced
 from recorrente.errors import InputError
-from recorrente.layers import Network
+from recorrente.network import Network
 from recorrente.notation import State
 
 __all__ = ["Flow", "gradient_flow"]

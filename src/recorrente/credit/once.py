@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from recorrente import native
+from recorrente import calls
 from recorrente.errors import InputError
 
 __all__ = ["refuse_beyond"]
@@ -23,7 +23,7 @@ def refuse_beyond(gradients: Sequence[Tensor | None], rule: str) -> None:
     Raises:
         InputError: one of them.
     """
-    if not native.beyond(gradients):
+    if not calls.beyond(gradients):
         return
     again = torch.is_grad_enabled()
     name, cure = "create_graph" if again else "is_grads_batched", "Full() can be differentiated again"

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from recorrente.errors import InputError
-from recorrente.layers import Network, Recurrent, TorchLayer
+from recorrente.layers import Recurrent, TorchLayer
+from recorrente.network import Network
 
 __all__ = ["subject"]
 

@@ -25,6 +25,7 @@ __all__ = [
     "counted",
     "declared",
     "delimiter_of",
+    "first_few",
     "most",
     "numeral",
     "with_point",
@@ -37,6 +38,8 @@ OTHER = {".": ",", ",": "."}
 """The mark between thousands, by the one before decimals."""
 MOST = 0.9
 """The share of a column's cells that make it one of times, or one of numbers."""
+NAMED = 5
+"""Cells or columns that are named where there may be many; the others are counted."""
 DAY = r"(\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.](\d{1,2}[-/.])?\d{2,4}|[A-Za-z]{3,9}[ -]\d{4})"
 DATE = re.compile(DAY + r"([ T]\d{1,2}:\d{2}.*)?")
 YEAR = re.compile(r"1[5-9]\d\d|20\d\d")
@@ -150,6 +153,17 @@ def counted(count: int, noun: str) -> str:
         ('1 row', '1,200 rows')
     """
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def first_few(names: Sequence[str], between: str = ", ", more: str = "more") -> str:
+    """The first five, and how many more there are.
+
+    Example:
+        >>> first_few(["row 3", "row 9"], "; "), first_few("abcdefg")
+        ('row 3; row 9', 'a, b, c, d, e and 2 more')
+    """
+    left = len(names) - NAMED
+    return between.join(names[:NAMED]) + (f" and {left} {more}" if left > 0 else "")
 
 
 def numeral(mark: str) -> str:

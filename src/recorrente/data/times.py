@@ -1,21 +1,20 @@
-"""Times become places on an even grid: how they are written, what lies between two, where in the day and the year.
+"""Columns become times: written in one of many ways, as whole numbers, in parts, or as days beside hours.
 
-A time is a whole number: microseconds since 1970 where it is a date, or the number itself where a table counts steps
-or years. Knows no files and no values.
+A time is a number as in `spacing`. Knows no files and no values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recorrente.errors import InputError
+from recorrente.data.spacing import DAY, HOUR, MINUTE, SECOND, months_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CLOCKS",
     "PARTS",
-    "Spacing",
+    "READABLE",
     "Times",
     "beside_a_clock",
     "composed",
@@ -33,8 +32,6 @@ __all__ = [
     "order",
     "parse",
     "part_of",
-    "refuse_sparse",
-    "spacing_of",
 ]
 
 DAYS = (
@@ -80,18 +77,10 @@ MONTHS_RUN = 12
 """Months that follow each other without a gap, from which on they are months whatever their column is called."""
 PER_SECOND = (1, 10**3, 10**6, 10**9)
 """How many units since 1970 are a second: seconds, milliseconds, microseconds, nanoseconds."""
-SECOND, MINUTE, HOUR, DAY = 10**6, 60 * 10**6, 3600 * 10**6, 86400 * 10**6  # microseconds
-UNITS = ((7 * DAY, "week"), (DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (SECOND, "second"), (1, "microsecond"))
 READABLE = 0.9
 """The share of a column that must be times for it to be a column of times."""
 TRIED = 200
 """Values that are tried with every way of writing."""
-JITTER = 0.1
-"""Of a step: a time that is off by no more is put on the grid."""
-FULLEST = 20
-"""A grid has at most so many places for every row of the table."""
-TWICE = 2
-"""A cycle is told to the network where the training part holds it so often."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +88,7 @@ class Times:
     """The times of a table's rows.
 
     Attributes:
-        values: `(N,)`; see the top of this file.
+        values: `(N,)`; see the top of `spacing`.
         bad: `(N,)`, where there is no time.
         dates: whether the values are microseconds since 1970.
         written: the format; nothing where it is not text.
@@ -160,7 +149,7 @@ def _doubt(times: Times) -> tuple[int, bool, float, bool, int]:
     values = np.unique(times.values[~times.bad])
     if len(values) < 2:
         return int(times.bad.sum()), False, 0.0, False, 0
-    span, months = int(values[-1] - values[0]), _months([values])
+    span, months = int(values[-1] - values[0]), months_of([values])
     places = float(np.ptp(months.places(values))) if months else span / int(np.diff(values).min())
     firsts = months is not None and 0 <= months.rest < DAY
     return int(times.bad.sum()), bool(values[0] < FIRST_YEAR), places, not firsts, span
@@ -315,213 +304,3 @@ def is_full(times: Times) -> bool:
     steps, counts = np.unique(np.diff(np.unique(times.values[~times.bad])), return_counts=True)
     step = int(steps[counts.argmax()]) if len(steps) else DAY
     return step < DAY and DAY % step == 0 and bool(counts.max() >= READABLE * counts.sum())
-
-
-@dataclass(frozen=True)
-class Spacing:
-    """An even grid of times.
-
-    Attributes:
-        unit: `microseconds`, `months`, or `number` where times are plain numbers, or the rows themselves.
-        count: units from one place to the next.
-        origin: the time at place 0; of months, how many since 1970.
-        rest: of months, the microseconds from the first of the month; -1 for its last day.
-
-    Example:
-        >>> hours = Spacing("microseconds", 3600 * 10**6, 0)
-        >>> hours.season, hours.words, hours.label(25)
-        (24, '1 hour', '1970-01-02 01:00:00')
-        >>> Spacing("months", 1, 0, -1).label(1)
-        '1970-02-28'
-    """
-
-    unit: str
-    count: int
-    origin: int
-    rest: int = 0
-
-    def places(self, values: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Where times stand on the grid, `(N,)`; between two places where they are not on it."""
-        if self.unit == "months":
-            values = values.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
-        return (values - self.origin) / self.count
-
-    def times(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The times at those places."""
-        values = self.origin + self.count * places
-        if self.unit != "months":
-            return values
-        months = values.astype("datetime64[M]")
-        if self.rest >= 0:
-            return months.astype("datetime64[us]").astype(np.int64) + self.rest
-        return (months + 1).astype("datetime64[us]").astype(np.int64) - DAY
-
-    def label(self, place: int) -> str:
-        """The time at a place, for people."""
-        value = self.times(np.array([place]))
-        if self.unit == "number":
-            return str(value[0])
-        text = str(value.astype("datetime64[us]")[0]).replace("T", " ").removesuffix(".000000")
-        return text.removesuffix(" 00:00:00") if self._whole_days else text
-
-    @property
-    def _whole_days(self) -> bool:
-        step = self.unit == "months" or self.count % DAY == 0
-        start = self.rest if self.unit == "months" else self.origin
-        return step and (start == -1 or start % DAY == 0)
-
-    @property
-    def words(self) -> str:
-        """What lies between two places: `1 hour`, `15 minutes`, `1 month`."""
-        if self.unit == "number":
-            amount, name = self.count, "step"
-        elif self.unit == "months":
-            amount, name = (self.count // 12, "year") if self.count % 12 == 0 else (self.count, "month")
-        else:
-            size, name = next((size, name) for size, name in UNITS if self.count % size == 0)
-            amount = self.count // size
-        return f"{amount} {name}" + ("s" if amount > 1 else "")
-
-    @property
-    def season(self) -> int:
-        """Steps after which much is as it was: a day, a week of days, a year of weeks or months; 1 if there is none."""
-        if self.unit == "months":
-            return 12 // self.count if self.count < 12 and 12 % self.count == 0 else 1
-        if self.unit == "number":
-            return 1
-        whole = ((DAY, HOUR), (HOUR, MINUTE)) if self.count >= MINUTE else ((MINUTE, SECOND),)
-        if self.count in (DAY, 7 * DAY):
-            return 7 if self.count == DAY else 52
-        for cycle, least in whole:
-            if self.count < cycle and cycle % self.count == 0 and cycle // self.count <= 288:
-                return cycle // self.count if self.count >= least or cycle // self.count <= 96 else 1
-        return 1
-
-    def cycles(self, steps: int) -> list[str]:
-        """Those of day, week and year that `steps` of training hold twice and that a step does not skip."""
-        if self.unit == "number":
-            return []
-        step = self.count if self.unit == "microseconds" else self.count * 30 * DAY
-        known = (("day", DAY), ("week", 7 * DAY), ("year", 365 * DAY))
-        return [name for name, length in known if 2 * step <= length and steps * step >= TWICE * length]
-
-    def calendar(self, places: NDArray[np.int64], cycles: Sequence[str]) -> NDArray[np.float32]:
-        """Where in each cycle a place is, as a sine and a cosine, `(N, 2 * cycles)`."""
-        values = self.times(places)
-        made = []
-        for name in cycles:
-            phase = _phase(values, name)
-            made += [np.sin(2 * np.pi * phase), np.cos(2 * np.pi * phase)]
-        return np.stack(made, axis=1).astype(np.float32) if made else np.zeros((len(places), 0), np.float32)
-
-    def to_config(self) -> dict[str, Any]:
-        """Plain values, for a config file."""
-        return asdict(self)
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Spacing:
-        """The same again."""
-        return cls(**config)
-
-
-def _phase(values: NDArray[np.int64], cycle: str) -> NDArray[np.float64]:
-    if cycle == "day":
-        return values % DAY / DAY
-    if cycle == "week":
-        return (values + 3 * DAY) % (7 * DAY) / (7 * DAY)  # 1970 began on a Thursday
-    dates = values.astype("datetime64[us]")
-    years = dates.astype("datetime64[Y]")
-    length = (years + 1).astype("datetime64[us]") - years.astype("datetime64[us]")
-    phase: NDArray[np.float64] = (dates - years.astype("datetime64[us]")) / length
-    return phase
-
-
-def spacing_of(name: str, series: Sequence[NDArray[np.int64]], *, dates: bool) -> Spacing:
-    """The grid of several series' times, each sorted and without two alike.
-
-    Args:
-        name: of the table, for the error.
-        series: the times of each.
-        dates: whether they are microseconds.
-
-    Raises:
-        InputError: fewer than three times, or times that lie on no grid.
-    """
-    steps = np.concatenate([np.diff(values) for values in series]) if series else np.zeros(0, np.int64)
-    if len(steps) < 2:
-        raise InputError(name, came="a table of fewer than three times", wanted="a row for each of many steps")
-    origin = min(int(values[0]) for values in series if len(values))
-    made = (_months(series) if dates else None) or Spacing(
-        "microseconds" if dates else "number", _commonest(steps), origin
-    )
-    _refuse_uneven(name, made, series)
-    return made
-
-
-def _commonest(steps: NDArray[np.int64]) -> int:
-    """The step that most have, if the others are multiples of it; else the middle one, a whole unit where near."""
-    values, counts = np.unique(steps, return_counts=True)
-    most = int(values[counts.argmax()])
-    if most > 0 and counts.max() * 2 >= len(steps) and not (values % most).any():
-        return most
-    middle = int(np.median(steps))
-    whole = (round(middle / size) * size for size, _ in UNITS)
-    return next((step for step in whole if abs(step - middle) * 50 <= middle), max(middle, 1))
-
-
-def _months(series: Sequence[NDArray[np.int64]]) -> Spacing | None:
-    """A grid of months, where all times are at the same day and hour of one, or on its last day."""
-    values = np.concatenate(series)
-    months = values.astype("datetime64[us]").astype("datetime64[M]")
-    rest = values - months.astype("datetime64[us]").astype(np.int64)
-    to_end = (months + 1).astype("datetime64[us]").astype(np.int64) - values
-    steps = np.concatenate(
-        [np.diff(one.astype("datetime64[us]").astype("datetime64[M]").astype(int)) for one in series]
-    )
-    if not len(steps) or steps.min() < 1 or not ((rest == rest[0]).all() or (to_end == DAY).all()):
-        return None
-    each = int(np.gcd.reduce(steps))
-    return Spacing("months", each, int(months.astype(int).min()), int(rest[0]) if (rest == rest[0]).all() else -1)
-
-
-def _refuse_uneven(name: str, spacing: Spacing, series: Sequence[NDArray[np.int64]]) -> None:
-    for values in series:
-        on = spacing.places(values)
-        off = np.abs(on - on.round())
-        if (off > JITTER).any() or (len(on) > 1 and np.diff(on.round()).min() < 1):
-            worst = int(off.argmax())
-            raise InputError(
-                name,
-                came=f"times that are not evenly spaced: most are {spacing.words} apart, and "
-                f"{(off > JITTER).mean():.0%} do not fit, such as {_shown(spacing, values[worst])}",
-                wanted="a row for every step of an even grid (rows may be missing)",
-                cure="Bring it to one first: polars' group_by_dynamic takes the mean of each hour, say",
-            )
-
-
-def refuse_sparse(name: str, spacing: Spacing, series: Sequence[NDArray[np.int64]]) -> None:
-    """Refuses times that would need a grid far larger than the table, as one does that is far from the others.
-
-    Args:
-        name: of the table, for the error.
-        spacing: the grid.
-        series: the times of each, sorted.
-
-    Raises:
-        InputError: more than 20 places for every row.
-    """
-    rows = sum(map(len, series))
-    places = sum(float(np.ptp(spacing.places(values[[0, -1]]))) + 1 for values in series)
-    if places > FULLEST * rows + 100:
-        ends = min(values[0] for values in series), max(values[-1] for values in series)
-        first, last = (_shown(spacing, value) for value in ends)
-        came = f"{rows:,} rows over {places:,.0f} steps of {spacing.words}, from {first} to {last}"
-        cure = "Are the times right? Mend the one that is far from the others, or leave out its row"
-        raise InputError(name, came=came, wanted="times most of whose steps have a row", cure=cure)
-
-
-def _shown(spacing: Spacing, value: int) -> str:
-    if spacing.unit == "number":
-        return str(value)
-    text = str(np.datetime64(int(value), "us")).replace("T", " ").removesuffix(".000000")
-    return text.removesuffix(" 00:00:00")

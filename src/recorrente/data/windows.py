@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 
 from recorrente.data import proportion
 from recorrente.data.batch import Batch
-from recorrente.data.tables import Columns, Table, Track
-from recorrente.data.times import Spacing
+from recorrente.data.columns import Columns
+from recorrente.data.spacing import Spacing
+from recorrente.data.tables import Table, Track
 from recorrente.errors import InputError
 
 __all__ = ["Laid", "WindowReader", "batches", "filled_forward"]

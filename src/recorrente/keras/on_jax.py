@@ -16,10 +16,10 @@ import torch
 from jax.custom_derivatives import SymbolicZero
 
 from recorrente import _core
+from recorrente.calls import number_of
 from recorrente.cells import Cell
 from recorrente.errors import InputError
 from recorrente.keras.order import weights
-from recorrente.native import number_of
 from recorrente.notation import State, Weights
 
 __all__ = ["on_cpu", "owns", "sweep", "weights"]

@@ -17,11 +17,11 @@ import torch
 from keras import ops
 
 from recorrente import _core
+from recorrente.calls import number_of
 from recorrente.cells import Cell
 from recorrente.errors import InputError
 from recorrente.keras import order
 from recorrente.keras.turning import Theirs
-from recorrente.native import number_of
 from recorrente.notation import State, Weights
 
 __all__ = ["on_cpu", "owns", "sweep", "weights"]

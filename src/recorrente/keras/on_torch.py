@@ -10,12 +10,13 @@ from keras import ops
 from torch import Tensor
 from torch.nn import Parameter
 
-from recorrente import native
+from recorrente import calls
+from recorrente.calls import number_of
 from recorrente.cells import Cell
 from recorrente.keras import order, turning
 from recorrente.keras.turning import Order, Theirs
 from recorrente.memory import BUILT
-from recorrente.native import automatic, number_of, transform
+from recorrente.native import automatic, transform
 from recorrente.notation import State, Weights
 from recorrente.sweep import said
 
@@ -80,16 +81,16 @@ class How(NamedTuple):
     reverse: bool
 
 
-def _forward(how: How, tensors: Sequence[Any], *, saving: bool) -> tuple[native.Inputs, Any, Tensor]:
+def _forward(how: How, tensors: Sequence[Any], *, saving: bool) -> tuple[calls.Inputs, Any, Tensor]:
     """The arguments as the core wants them; y batch first, h_n and c_n; and the bytes for the gradient.
 
     `tensors` are x, the kernel, the recurrent kernel, the bias, h0, c0, lengths and drop.
     """
     x, kernel, recurrent, bias, h0, c0, lengths, drop = tensors
     turned = _to_ours(kernel, how.turned), _to_ours(recurrent, how.turned)
-    inputs = native.Inputs(x.transpose(0, 1), *turned, *_biases(bias, how.turned), h0, c0)
-    way = native.Way(lengths=lengths, drop=drop, cell=how.cell, reverse=how.reverse)
-    y, h_n, c_n, saved = native.forward(inputs, way, saving)
+    inputs = calls.Inputs(x.transpose(0, 1), *turned, *_biases(bias, how.turned), h0, c0)
+    way = calls.Way(lengths=lengths, drop=drop, cell=how.cell, reverse=how.reverse)
+    y, h_n, c_n, saved = calls.forward(inputs, way, saving)
     return inputs, (y.transpose(0, 1), h_n, c_n), saved
 
 
@@ -110,18 +111,18 @@ class _Sweep(torch.autograd.Function):
         *tensors, ih, hh, y, saved = ctx.saved_tensors
         x, kernel, recurrent, bias, h0, c0, lengths, drop = tensors
         coming = None if dy is None else dy.transpose(0, 1), dh_n, dc_n
-        order, reason = ctx.how.turned, native.beyond(coming)
+        order, reason = ctx.how.turned, calls.beyond(coming)
         if reason:  # all of it in operations
             ih, hh = _moved(kernel, order).T, _moved(recurrent, order).T
-        inputs = native.Inputs(x.transpose(0, 1), ih, hh, *_biases(bias, order), h0, c0)
-        way = native.Way(lengths=lengths, drop=drop, cell=ctx.how.cell, reverse=ctx.how.reverse)
+        inputs = calls.Inputs(x.transpose(0, 1), ih, hh, *_biases(bias, order), h0, c0)
+        way = calls.Way(lengths=lengths, drop=drop, cell=ctx.how.cell, reverse=ctx.how.reverse)
         of_x, of_kernel, of_recurrent, of_bias, *of_state = ctx.needs_input_grad[1:7]
         wanted = of_x, of_kernel, of_recurrent, of_bias, of_bias, *of_state, *[False] * (len(inputs) - 7)
         if reason:
             there = [want and one is not None for want, one in zip(wanted, inputs, strict=True)]
-            d = native.through_reference(reason, coming, inputs, way, there)
+            d = calls.through_reference(reason, coming, inputs, way, there)
         else:
-            d = native.backward(coming, inputs, way, y.transpose(0, 1), native.unshared(saved), wanted)
+            d = calls.backward(coming, inputs, way, y.transpose(0, 1), calls.unshared(saved), wanted)
         dx, d_ih, d_hh, *d_biases = d[:5]
         to_keras = _moved_back if reason else _to_keras
         dx, matrices = None if dx is None else dx.transpose(0, 1), (to_keras(d_ih, order), to_keras(d_hh, order))
@@ -154,7 +155,7 @@ def _joined(d: list[Tensor | None], bias: Tensor | None, order: Order) -> Tensor
 def _to_ours(matrix: Tensor, order: Order) -> Tensor:
     matrix = matrix.contiguous()
     made = matrix.new_empty(matrix.shape[::-1])
-    turning.to_ours(native.DTYPES[matrix.dtype], len(matrix), order, matrix.data_ptr(), made.data_ptr())
+    turning.to_ours(calls.DTYPES[matrix.dtype], len(matrix), order, matrix.data_ptr(), made.data_ptr())
     return made
 
 
@@ -167,5 +168,5 @@ def _to_keras(matrix: Tensor | None, order: Order) -> Tensor | None:
     if matrix is None:
         return None
     made = matrix.new_empty(matrix.shape[::-1])
-    turning.to_keras(native.DTYPES[matrix.dtype], matrix.shape[1], order, matrix.data_ptr(), made.data_ptr())
+    turning.to_keras(calls.DTYPES[matrix.dtype], matrix.shape[1], order, matrix.data_ptr(), made.data_ptr())
     return made

@@ -18,7 +18,7 @@ from recorrente.data.known import KNOWN
 from recorrente.data.progress import Progress
 from recorrente.data.source import of_known
 from recorrente.errors import InputError
-from recorrente.layers import Network
+from recorrente.network import Network
 from recorrente.shape import Shape
 from recorrente.training import Feed, Plan, Task
 

@@ -10,20 +10,21 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from recorrente.data import tables
+from recorrente.data import sheets, tables
 from recorrente.data.batch import Batch
 from recorrente.data.cells import counted
+from recorrente.data.columns import Asked
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
 from recorrente.data.source import locate, of_known
-from recorrente.data.tables import Asked, Table, Track
+from recorrente.data.tables import Table, Track
 from recorrente.data.windows import Laid, WindowReader, batches
 from recorrente.errors import InputError
 from recorrente.evaluation import gradient_norms
 from recorrente.kinds import outcome
 from recorrente.kinds.base import Reading, Recipe, Results
 from recorrente.kinds.outcome import Outcome, Parts
-from recorrente.layers import Network
+from recorrente.network import Network
 from recorrente.shape import Shape
 from recorrente.tasks.forecast import Forecast as Task
 from recorrente.training import Feed, Plan
@@ -244,7 +245,7 @@ def _asked(reading: Reading) -> Asked:
 
 def _of_reader(path: Path, recipe: Recipe) -> Table:
     """Another table, read as the first one was."""
-    sheet = tables.open_table(path, recipe.reading.encoding, recipe.reader.columns.names)
+    sheet = sheets.open_table(path, recipe.reading.encoding, recipe.reader.columns.names)
     return tables.series_of(
         path, sheet, recipe.reader.columns, recipe.reader.spacing, skip_bad=bool(recipe.reading.skip_bad)
     )

@@ -25,7 +25,7 @@ from recorrente.data.source import below, locate, of_known
 from recorrente.data.units import Units, Words
 from recorrente.errors import InputError
 from recorrente.kinds.base import Reading, Recipe, Results
-from recorrente.layers import Network
+from recorrente.network import Network
 from recorrente.shape import Shape
 from recorrente.tasks.next_token import NextToken, bits_per_character, perplexity, spelling
 from recorrente.training import Feed, Plan

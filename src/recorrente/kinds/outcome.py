@@ -20,7 +20,7 @@ from recorrente.data import proportion
 from recorrente.data.batch import Batch
 from recorrente.data.windows import OWN, Laid, WindowReader, batches
 from recorrente.encoders import Ahead
-from recorrente.layers import Network
+from recorrente.network import Network
 from recorrente.tasks.forecast import Forecast
 
 __all__ = ["TOGETHER", "Outcome", "Parts", "beside", "calibrate", "calibration", "scores", "shown", "spread", "table"]

@@ -19,7 +19,7 @@ from recorrente.data.probes import Probe as Rule
 from recorrente.data.progress import Progress
 from recorrente.errors import InputError
 from recorrente.kinds.base import Reading, Recipe, Results
-from recorrente.layers import Network
+from recorrente.network import Network
 from recorrente.shape import Shape
 from recorrente.tasks.answer import Answer
 from recorrente.training import Feed, Plan

@@ -23,7 +23,8 @@ def write(folder: Path) -> Path:
     Raises:
         RunError: a file of the run is missing or broken, or the folder cannot be written.
     """
-    from recorrente.report.figures import FIGURES, SHOWN, png  # matplotlib: only where a page is drawn
+    from recorrente.report.drawing import png  # matplotlib: only where a page is drawn
+    from recorrente.report.figures import FIGURES, SHOWN
 
     content = Content.of(folder)
     names = [*SHOWN[content.kind], *(name for name in ("inspection", "watched") if getattr(content, name) is not None)]

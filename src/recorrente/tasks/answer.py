@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from recorrente.data.batch import Batch
-from recorrente.layers import Network
+from recorrente.network import Network
 
 __all__ = ["Answer"]
 

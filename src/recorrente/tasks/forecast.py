@@ -12,7 +12,7 @@ from torch import Tensor
 
 from recorrente.data.batch import Batch
 from recorrente.errors import InputError
-from recorrente.layers import Network
+from recorrente.network import Network
 
 __all__ = ["Forecast"]
 

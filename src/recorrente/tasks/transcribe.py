@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from recorrente.data.batch import NO_TARGET, Batch
-from recorrente.layers import Network
+from recorrente.network import Network
 
 __all__ = ["BLANK", "Transcribe", "collapse", "edit_distance", "error_rate", "in_slots"]
 
