@@ -16,8 +16,9 @@ from PIL import Image
 import recorrente
 from recorrente import kinds
 from recorrente.baselines import linear, softmax_regression
+from recorrente.data.folder import PICTURES, divided, list_classes
 from recorrente.data.image import load
-from recorrente.data.imageset import ImageData, hold_out
+from recorrente.data.imageset import WHOLE, ImageData, hold_out
 from recorrente.errors import InputError
 from recorrente.kinds.image import _pixels as pixels
 from recorrente.recipe import Reading
@@ -265,6 +266,36 @@ def test_a_single_class_is_refused(tmp_path: Path, digits: ImageData) -> None:
     write(tmp_path, digits, ("only",))
     with pytest.raises(InputError, match="got a single class folder, only, wanted two classes or more"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("parts", [None, ("2",), ("zero",)])
+def test_a_single_class_is_enough_where_it_was_learnt(
+    parts: tuple[str, ...] | None, tmp_path: Path, digits: ImageData
+) -> None:
+    """Numbered by what was learnt; of a folder in parts, no class that is tested on has to be in the other part."""
+    write(tmp_path / "test" if parts else tmp_path, digits, ("2",), 3)
+    if parts:
+        write(tmp_path / "train", digits, parts, 1)
+    classes, listing = list_classes(tmp_path, PICTURES, ("1", "2", "zero"))
+    places, split = ({1, 2, 3}, "the folder test/") if parts else ({0, 1, 2}, WHOLE)
+    assert (classes, {listing.labels[k] for k in places}, listing.split) == (("1", "2", "zero"), {1}, split)
+    tested = divided(tmp_path, classes, listing, range(len(listing.paths)), (), seed=0, of="pictures", learnt=classes)[
+        1
+    ]
+    assert set(tested) == places
+    with pytest.raises(InputError, match=r"data: got the classes .*, wanted a, b.*was not learnt: .*2"):
+        list_classes(tmp_path, PICTURES, ("a", "b"))
+
+
+def test_pictures_of_a_single_class_are_scored(tmp_path: Path, digits: ImageData) -> None:
+    write(tmp_path / "own", digits, count=5)
+    plan, shape = recorrente.Plan(epochs=1), recorrente.Shape(hidden=4)
+    trained = recorrente.train(tmp_path / "own", plan=plan, shape=shape, out=tmp_path / "run")
+    write(tmp_path / "other", digits, ("zero",), 1)
+    scores = trained.evaluate(tmp_path / "other")
+    assert (scores["test_size"], scores["split"]) == (1, WHOLE)
+    said = trained.predict(tmp_path / "other" / "zero" / "picture 1.png")[0].label
+    assert scores["accuracy"] == (said == "zero")
 
 
 def test_a_class_of_one_picture_is_refused(tmp_path: Path, digits: ImageData) -> None:

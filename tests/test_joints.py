@@ -57,6 +57,10 @@ def test_class_folders_of_joints_are_read(tmp_path):
     assert find(tmp_path / "odd").kind == "series"
     with pytest.raises(InputError, match=r"7 coordinates a step, wanted x and y .*--kind series"):
         load(tmp_path / "odd")
+    for path in (tmp_path / "odd").rglob("*.npy"):
+        np.save(path, np.zeros((5, 4, 3), np.float32))
+    with pytest.raises(InputError, match=r"\.npy: got 3 coordinates of each point, wanted 2: \(T, J, 2\)"):
+        load(tmp_path / "odd")
 
 
 def test_place_and_size_do_not_matter_and_motion_does():
@@ -123,6 +127,16 @@ def test_what_a_hand_does_is_told_apart(tmp_path):
     np.save(tmp_path / "new.npy", body(True, 40, np.random.default_rng(9)))
     assert recorrente.load(tmp_path / "run").predict([tmp_path / "new.npy"])[0].label == "erguer a mão"
     assert "Series as they arrive" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_a_single_sequence_of_one_class_is_scored(tmp_path):
+    plan, shape = Plan(epochs=1, batch=4), Shape("gru", hidden=4, layers=1)
+    trained = recorrente.train(classes(tmp_path / "poses", 3), plan=plan, shape=shape, out=tmp_path / "run")
+    (other := tmp_path / "outras" / "erguer a mão").mkdir(parents=True)
+    np.save(other / "1.npy", body(True, 9, np.random.default_rng(3)))
+    data = trained.kind.again(trained.recipe, str(tmp_path / "outras"), silent)
+    assert (data.classes, data.test.labels) == (("baixar", "erguer a mão"), (1,))
+    assert trained.evaluate(tmp_path / "outras")["split"].startswith("all of it")
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="RECORRENTE_DATA does not lead to a folder with jhmdb")

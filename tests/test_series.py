@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
@@ -116,6 +117,7 @@ BAD = {
     "d.ts": ("@data\n1,2,NaN:a\n1,2:b\n", "line 2.*missing or infinite"),
     "e.ts": ("@data\n1,2:a\n3,4:a\n", "single class"),
     "f.ts": ("@data\n1,2:a\n1,2:3,4:b\n", "1, 2 channels"),
+    "r.ts": ("@classLabel true a b\n@data\n\n", r"r\.ts: got no series, wanted one or more, a line each"),
     "g.csv": ("x,y\n1,2\n3\n", "rows of unequal length"),
     "h.csv": ("x,y\n", "no row of numbers"),
     "i.npy": ("no array", "no array"),
@@ -127,14 +129,58 @@ BAD = {
     "p.csv": ("1,244;12\n2,251;7\n", "p.csv: got '1,244', which may have decimals or be of thousands"),
     "q.csv": ("1,5;2\n2,5;2.5\n", "q.csv: got '2.5' and '1,5', wanted the same mark before all decimals"),
     "j.csv": ("x,y\n\n1,2\n\n3,z\n", "j.csv, line 5: .*'z'"),
+    "s.ts": ("@data\n1,?,3:a\n", r"line 2: got '\?', wanted numbers\. Fill gaps before training"),
+    "t.ts": ("@data\n1,2,3\n", "line 2: got no class, wanted one at the end of the line"),
+    "u.ts": ("@classLabel  False\n@data\n1,2\n", "u.ts: got @classlabel false, wanted @classLabel true"),
+    "v.ts": ("@timeStamps true\n@data\n(0,1):a\n", "v.ts: got @timestamps true, wanted @timeStamps false"),
+    "w.ts": ("@targetlabel true\n@data\n1,2:0.5\n", "w.ts: got @targetlabel true, wanted @classLabel true"),
+    "x.tsv": ("1\t0.5\t\t0.25\n", "line 1: got '', wanted numbers. Fill gaps"),
+    "y.tsv": ("1 0,5 0,25\n", "line 1: got '5 0', wanted numbers"),
+    "z.tsv": ("class\tx\ty\n1\t2\t3\n", "line 1: got 'x', wanted numbers. Leave out a line of names"),
+    "A.csv": ("1e39,2\n", "missing or infinite, or beyond 3e38"),
 }
+
+
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        ("um só\t0.5\t-3", [0.5, -3]),
+        ("um só\t0,5\t1,25", [0.5, 1.25]),
+        ("um só;0,5;-3", [0.5, -3]),
+        ("um só, 0.5, 1.25", [0.5, 1.25]),
+        ("um 5e-1 1.25", [0.5, 1.25]),
+        ("um\t 5e-1  1.25", [0.5, 1.25]),
+        ("um\t0.5\tNaN\tnan\t", [0.5]),
+    ],
+)
+def test_a_row_of_an_archive_is_read_as_it_is_parted(tmp_path, line, values):
+    """Commas may stand before decimals where something else parts the values; short series are filled up with NaN."""
+    (path := tmp_path / "a_TRAIN.TSV").write_text("\n".join([line, line.replace("um", "dois")] * 2))
+    data = load(path)
+    assert data.classes == (("dois só", "um só") if "só" in line else ("dois", "um"))
+    assert [one.ravel().tolist() for one in (*data.train.values, *data.test.values)] == [values] * 4
+
+
+def test_the_suffix_may_be_in_capitals(tmp_path):
+    for path in archive(tmp_path / "waves").iterdir():
+        path.rename(path.with_suffix(".TS"))
+    assert find(tmp_path / "waves").kind == find(tmp_path / "waves" / "Waves_TRAIN.TS").kind == "series"
+    assert (len(load(tmp_path / "waves").test), load(tmp_path / "waves").channels) == (20, 2)
+
+
+def test_a_file_in_place_of_a_folder_and_loose_files_are_told_where_to_go(tmp_path):
+    np.save(tmp_path / "1.npy", np.zeros((5, 2)))
+    with pytest.raises(InputError, match=r"1\.npy: got a single series, wanted a folder, .*predict RUN 1\.npy"):
+        load(tmp_path / "1.npy")
+    with pytest.raises(InputError, match=r"got 1 series but no class folders.*Move each series into a folder"):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_what_cannot_be_read_is_refused_with_its_place(tmp_path, name):
     (path := tmp_path / name).write_text(BAD[name][0])
     with pytest.raises(InputError, match=BAD[name][1]):
-        series.read_numbers(path) if path.suffix != ".ts" else load(path)
+        load(path) if path.suffix in (".ts", ".tsv") else series.read_numbers(path)
 
 
 @pytest.mark.parametrize(
@@ -152,6 +198,7 @@ def test_what_cannot_be_read_is_refused_with_its_place(tmp_path, name):
         ("01,05\n02,15\n", [[1, 5], [2, 15]]),
         ("x,\n1,2\n", [[1, 2]]),
         ("1e-3,2\n.5,-3\n", [[1e-3, 2], [0.5, -3]]),
+        ("x,y,\n1.5,2,\n.5,-3,\n", [[1.5, 2], [0.5, -3]]),
     ],
 )
 def test_numbers_are_read_in_many_writings(tmp_path, text, values):
@@ -198,6 +245,20 @@ def test_a_level_far_from_zero_is_scaled_as_exactly_as_zero():
     assert scaled.change == pytest.approx((changes / exact.std(axis=0)).std(axis=0), rel=1e-5)
 
 
+@pytest.mark.parametrize("unit", [1.0, 1e-12])
+def test_the_unit_of_a_channel_does_not_matter_and_one_that_stands_still_is_nothing(unit):
+    """As the fields of a brain in tesla; beside it a sensor that was not connected."""
+    values = tuple(
+        np.stack([unit * np.random.default_rng(k).normal(3, 1, 40), np.full(40, 0.1)], axis=1).astype(np.float32)
+        for k in range(10)
+    )
+    recipe = SimpleNamespace(reader=Scaled.of(values))
+    seen = np.concatenate([recipe.reader(one) for one in values])
+    assert seen.std(axis=0) == pytest.approx([1, 0, 1, 0], abs=0.01)
+    made = Series().varied(recipe, series.Series(values, (0,) * 10), [], np.random.default_rng(0))
+    assert np.abs(np.concatenate(made)).max() < 10
+
+
 @pytest.mark.parametrize("level", [0, 1013])
 def test_a_series_is_met_louder_around_its_level(level):
     values = tuple(np.random.default_rng(k).normal(level, 1, (50, 2)).astype(np.float32) for k in range(30))
@@ -222,6 +283,56 @@ def test_series_are_told_apart_by_their_order_in_time(tmp_path):
     with pytest.raises(InputError, match="3 channels, wanted 2"):
         again.predict([tmp_path / "odd.npy"])
     assert "Series as they arrive" in (tmp_path / "run" / "report.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A short training on the class folders `à frente` and `atrás`."""
+    place = tmp_path_factory.mktemp("run")
+    plan, shape = Plan(epochs=1, batch=8), Shape("gru", hidden=4, layers=1)
+    return recorrente.train(folders(place / "séries"), plan=plan, shape=shape, out=place / "run")
+
+
+WHOLE, LEARNT = "all of it, for nothing there says which part to test on", ("à frente", "atrás")
+FEW = {
+    "b.ts": ("@data\n1,2:3,4:atrás\n", (1,), WHOLE),
+    "c.ts": ("@data\n1,2:3,4:à frente\n1,2,3:3,4,5:atrás\n5,6:7,8:atrás\n", (0, 1, 1), WHOLE),
+    "c_TEST.ts": ("@data\n1,2:3,4:atrás\n", (1,), WHOLE),
+    "atrás/1.csv": ("x,y\n1.5,2\n3,4\n", (1,), WHOLE),
+    "test/atrás/1.csv": ("x,y\n1.5,2\n3,4\n", (1,), "the folder test/"),
+}
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_few_series_of_few_classes_are_scored_whole(run, tmp_path, name):
+    text, labels, split = FEW[name]
+    (path := tmp_path / "outras" / name).parent.mkdir(parents=True)
+    path.write_text(text)
+    if name.startswith("test/"):
+        (other := tmp_path / "outras" / "train" / "à frente").mkdir(parents=True)
+        (other / "1.csv").write_text(text)
+    source = path if path.suffix == ".ts" else tmp_path / "outras"
+    data = run.kind.again(run.recipe, str(source), silent)
+    assert (data.classes, data.test.labels, data.split) == (LEARNT, labels, split)
+    assert run.evaluate(source)["test_size"] == len(labels)
+
+
+def test_what_is_no_series_as_was_learnt_is_told(run, tmp_path):
+    np.save(tmp_path / "lying.npy", np.zeros((2, 9)))
+    with pytest.raises(InputError, match=r"got 9 channels, wanted 2, as was learnt\. Turn it round"):
+        run.predict(tmp_path / "lying.npy")
+    for path in archive(tmp_path / "many", ".tsv").iterdir():
+        with pytest.raises(InputError, match=r"Waves_T\w+\.tsv: got a file of many series, .*recorrente evaluate"):
+            run.predict(path)
+
+
+def test_series_that_were_moved_keep_their_parts_and_strange_classes_are_named(run, tmp_path):
+    moved = shutil.copytree(run.recipe.source, tmp_path / "movidas")
+    assert run.evaluate(moved)["split"] == "at random, a fifth of each class"
+    (moved / "atrás").rename(moved / "ao lado")
+    (moved / "ao lado" / "0.csv").unlink()
+    with pytest.raises(InputError, match=r"got the classes à frente, ao lado, wanted à frente, atrás.*learnt: ao lado"):
+        run.evaluate(moved)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="RECORRENTE_DATA does not lead to a folder with japanese_vowels")

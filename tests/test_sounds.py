@@ -291,6 +291,9 @@ def test_few_sounds_of_few_classes_are_scored_whole(tmp_path):
     assert (data.classes, data.test.labels, len(data.test)) == (("agudo é alto", "grave"), (1, 1), 2)
     moved = folder.rename(tmp_path / "movidos")
     assert trained.evaluate(moved)["split"] == "at random, a fifth of each class"
+    write(tmp_path / "um só" / "grave" / "1.wav", tone(300))
+    data = trained.kind.again(trained.recipe, str(tmp_path / "um só"), silent)
+    assert (data.classes, data.test.labels) == (("agudo é alto", "grave"), (1,))
     with pytest.raises(InputError, match="a single class, grave"):
         load(tmp_path / "flat")
     (tmp_path / "outros" / "grave").rename(tmp_path / "outros" / "rouco")

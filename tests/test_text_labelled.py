@@ -312,6 +312,7 @@ def test_few_texts_in_class_folders_are_scored_whole(tmp_path):
     trained = recorrente.train(own, kind="text", plan=plan, shape=shape, out=tmp_path / "run")
     other = written(tmp_path / "outros", bom=["um belo dia"], mau=["um dia feio"])
     assert trained.evaluate(other)["test_size"] == 2
+    assert trained.evaluate(written(tmp_path / "um só", mau=["triste"]))["test_size"] == 1
     assert trained.evaluate(own)["split"].startswith("at random")
     assert trained.evaluate(own.rename(tmp_path / "movidos"))["split"].startswith("at random")
     written(tmp_path / "partes" / "train", bom=["um"], mau=["dois"])
@@ -387,7 +388,7 @@ def test_a_table_is_predicted_as_it_was_learnt(reviews, tmp_path):
     assert sum(one.label == label for one, (_, label) in zip(said, pairs(), strict=True)) > 0.9 * len(said)
 
 
-def test_the_command_says_what_it_found(command, tmp_path):
+def test_the_command_says_what_it_found(command, command_here, tmp_path):
     write_table(tmp_path / "minhas críticas.csv", header="nota,crítica")
     words = ("--hidden", "8", "--epochs", "1", "--out", "run")
     outcome = command("train", "minhas críticas.csv", *words)
@@ -395,15 +396,15 @@ def test_the_command_says_what_it_found(command, tmp_path):
     assert "text (a table with text in crítica)" in outcome.stderr
     (tmp_path / "outras.csv").write_text("id,crítica\n1,que belo\n2,que horror\n")
     heads = ["text", "que belo", "que horror"]
-    said = command("predict", "run", "outras.csv")
+    said = command_here("predict", "run", "outras.csv")
     assert [line.split("\t")[0] for line in said.stdout.splitlines()] == heads, said.stderr
-    told = json.loads(command("predict", "run", "que belo", "--json").stdout)
+    told = json.loads(command_here("predict", "run", "que belo", "--json").stdout)
     assert told[0]["text"] == "que belo"
     assert set(told[0]["probabilities"]) == {"bom", "mau"}
-    wrong = command("train", "minhas críticas.csv", "--text", "review")
+    wrong = command_here("train", "minhas críticas.csv", "--text", "review")
     assert wrong.returncode == 2
     assert "--text: got 'review', wanted a column of" in wrong.stderr
-    assert command("train", "minhas críticas.csv", "--kind", "music").returncode == 2
+    assert command_here("train", "minhas críticas.csv", "--kind", "music").returncode == 2
 
 
 @pytest.mark.parametrize(("name", "classes", "count"), [("trec", 6, 5952), ("sms_spam", 2, 5574), ("names", 18, 20050)])

@@ -140,6 +140,8 @@ def test_what_lacks_a_transcript_is_named_and_left_out_only_when_asked(tmp_path)
         (folder / f"gravação {k}.txt").write_text("grave")
     with pytest.raises(InputError, match=r"gravação 3\.wav"):
         load(folder)
+    with pytest.raises(InputError, match=r"wav: got one of the sounds, wanted a folder, .* holds it: .*sons"):
+        load(folder / "gravação 4.wav")
     (tmp_path / "vazio").mkdir()
     with pytest.raises(InputError, match="no sounds"):
         load(tmp_path / "vazio")
@@ -240,6 +242,24 @@ def test_what_was_said_is_written_down(tmp_path):
         again.generate()
     with pytest.raises(InputError, match="steps"):
         recorrente.kinds.of_name("speech").task({"steps": "every"})
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_few_sounds_with_transcripts_are_scored_whole(tmp_path, count):
+    """Nothing is held out of what is only tested on; what the folder itself divides, keeps its parts."""
+    plan, shape = Plan(epochs=1, batch=4), Shape("gru", hidden=4, layers=1)
+    trained = recorrente.train(folder_of(tmp_path / "ditos", 8), plan=plan, shape=shape, out=tmp_path / "run")
+    scores = trained.evaluate(folder_of(tmp_path / "outros", count, seed=1))
+    assert (scores["test_size"], scores["split"].startswith("all of it")) == (count, True)
+    folder_of(tmp_path / "partes" / "train", 1)
+    folder_of(tmp_path / "partes" / "test", count)
+    scores = trained.evaluate(tmp_path / "partes")
+    assert (scores["test_size"], scores["split"]) == (count, "the folder test/")
+    (tmp_path / "outros" / "gravação 0.txt").write_text("grave médio " * 40)
+    with pytest.raises(InputError, match=r"outros: got 1 transcripts too long for their sounds \(gravação 0\.wav\)"):
+        trained.evaluate(tmp_path / "outros")
+    moved = (tmp_path / "ditos").rename(tmp_path / "movidos")
+    assert trained.evaluate(moved)["split"] == "at random, a fifth"
 
 
 def test_a_path_follows_its_clip():

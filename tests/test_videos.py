@@ -2,6 +2,7 @@
 
 import builtins
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -359,6 +360,9 @@ def test_clips_of_another_size_are_scored_as_predict_reads_them(tmp_path):
         for k in (1, 2):
             (other / name / f"a{k}.mp4").unlink()
     assert trained.evaluate(other)["test_size"] == 2
+    shutil.rmtree(other / "à esquerda")
+    data = trained.kind.again(trained.recipe, str(other), silent)
+    assert (data.classes, data.test.labels) == (("à esquerda", "para a direita"), (1,))
     for name in ("para a direita", "à esquerda"):
         (tmp_path / "grey" / name).mkdir(parents=True)
         for k in range(2):

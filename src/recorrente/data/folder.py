@@ -16,13 +16,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from recorrente.data.imageset import AT_RANDOM, ImageData, ImageSet, Pictures, hold_out
+from recorrente.data.groups import numbered
+from recorrente.data.imageset import AT_RANDOM, WHOLE, ImageData, ImageSet, Pictures, hold_out
 from recorrente.data.picture import SUFFIXES, extent, prepare_resize
 from recorrente.data.progress import Progress
 from recorrente.data.source import around, enters, inside
@@ -89,6 +91,12 @@ class Listing:
     tested: frozenset[int] | None = None
     split: str = AT_RANDOM
 
+    def given(self, there: Sequence[int]) -> tuple[set[int], str] | None:
+        """Which of the items that are there lie in `test/`, and that in words; None where the folder does not say."""
+        if self.tested is None:
+            return None
+        return {at for at, k in enumerate(there) if k in self.tested}, self.split
+
 
 def load_folder(
     folder: Path, *, size: tuple[int, int] | None, seed: int, progress: Progress, skip_bad: bool = False
@@ -132,6 +140,7 @@ def divided(
     *,
     seed: int,
     of: str,
+    learnt: Sequence[str] | None = None,
 ) -> tuple[list[int], list[int]]:
     """The places to learn from and those to test on, of what can be read.
 
@@ -143,16 +152,19 @@ def divided(
         skipped: what was left out, and why, a line each.
         seed: what is drawn, where the folder does not say.
         of: the items, in the plural.
+        learnt: as `list_classes` has it; nothing is drawn then, and all is for both where the folder does not say.
 
     Raises:
         InputError: a class of which nothing is left to learn from, or a single item; what was left out is named.
     """
-    if listing.tested is not None:
-        parts = [k for k in there if k not in listing.tested], [k for k in there if k in listing.tested]
-        refuse_lost(folder, classes, listing.labels, (listing.labels[k] for k in parts[0]), of, skipped)
-        if not parts[1]:
+    if learnt is not None or listing.tested is not None:
+        tested = frozenset(there) if listing.tested is None else listing.tested
+        outside, inside = ([k for k in there if (k in tested) is fit] for fit in (False, True))
+        if learnt is None:
+            refuse_lost(folder, classes, listing.labels, (listing.labels[k] for k in outside), of, skipped)
+        if not inside:
             raise InputError(str(folder), came=f"no {of} to test on", wanted="one or more", cure=_left_out(skipped))
-        return parts
+        return outside or inside, inside
     labels = [listing.labels[k] for k in there]
     refuse_lost(folder, classes, listing.labels, labels, of, skipped)
     with naming(skipped):
@@ -186,20 +198,30 @@ def _left_out(skipped: Sequence[str]) -> str:
     return f"Mend or remove what was left out: {'; '.join(skipped[:NAMED])}{more}" if skipped else ""
 
 
-def list_classes(folder: Path, wanted: Wanted) -> tuple[tuple[str, ...], Listing]:
+def list_classes(folder: Path, wanted: Wanted, learnt: Sequence[str] | None = None) -> tuple[tuple[str, ...], Listing]:
     """The classes of a folder of class folders, and the files of each.
 
+    Args:
+        folder: see the top of this file.
+        wanted: which files.
+        learnt: the classes of a trained network that is to be tested on them: those are the classes then, of which a
+            folder need not have all, and what nobody divided is all tested on.
+
     Raises:
-        InputError: no such files, an empty class folder, a single class, a `train/` without `test/`, a folder that
-            cannot be read, or whose name cannot.
+        InputError: no such files, an empty class folder, a single class or one that was not learnt, a `train/` without
+            `test/`, a folder that cannot be read, or whose name cannot.
     """
     parts = _parts(folder)
     places = (folder,) if parts is None else parts
     met = set().union(*(around(inner) for place in (folder, *places) for inner in (place, *_folders(place))))
+    names = [_class_names(place, wanted) for place in places]
+    if learnt is None:
+        _refuse_own(places, names)
+    classes, _ = numbered(list(dict.fromkeys(chain(*names))), learnt)
+    listed = [_list_classes(place, wanted, met, classes) for place in places]
     if parts is None:
-        return _list_classes(folder, wanted, met)
-    classes, train = _list_classes(parts[0], wanted, met)
-    test = _list_classes(parts[1], wanted, met, classes)[1]
+        return classes, replace(listed[0], split=AT_RANDOM if learnt is None else WHOLE)
+    train, test = listed
     aside = [f"{path.name}/" for path in _folders(folder) if path not in parts and list_items(path, wanted)]
     first = len(train.paths)
     tested = frozenset(range(first, first + len(test.paths)))
@@ -295,29 +317,28 @@ def _named(path: Path) -> str:
     return unicodedata.normalize("NFC", path.name)
 
 
-def _list_classes(
-    folder: Path, wanted: Wanted, met: set[Path], classes: tuple[str, ...] | None = None
-) -> tuple[tuple[str, ...], Listing]:
-    """The class folders and their items; with `classes`, no others are allowed."""
+def _class_names(folder: Path, wanted: Wanted) -> list[str]:
     folders = _folders(folder)
     if not folders:
         raise _no_classes(folder, wanted)
-    names = [_named(path) for path in folders]
-    if classes is None and len(folders) < 2:
-        raise InputError(
-            str(folder), came=f"a single class folder, {names[0]}", wanted="two classes or more, a folder for each"
-        )
-    strange = [name for name in names if classes is not None and name not in classes]
-    if strange:
-        raise InputError(
-            str(folder),
-            came=f"classes {', '.join(strange)}",
-            wanted="only those to learn from",
-            cure=f"Those are {', '.join(classes or ())}",
-        )
+    return [_named(path) for path in folders]
+
+
+def _refuse_own(places: Sequence[Path], names: Sequence[Sequence[str]]) -> None:
+    """Refuses a single class to learn from, and others than those to test on."""
+    classes = list(dict.fromkeys(names[0]))
+    if len(classes) < 2:
+        came = f"a single class folder, {classes[0]}"
+        raise InputError(str(places[0]), came=came, wanted="two classes or more, a folder for each")
+    if strange := [name for name in names[-1] if name not in classes]:
+        came, cure = f"classes {', '.join(strange)}", f"Those are {', '.join(classes)}"
+        raise InputError(str(places[-1]), came=came, wanted="only those to learn from", cure=cure)
+
+
+def _list_classes(folder: Path, wanted: Wanted, met: set[Path], classes: Sequence[str]) -> Listing:
+    """The items of the class folders, numbered by the classes."""
     listing = Listing([], [])
-    order = classes or tuple(names)
-    for name, path in zip(names, folders, strict=True):
+    for path in _folders(folder):
         items = list_items(path, wanted, met)
         if not items:
             raise InputError(
@@ -327,13 +348,14 @@ def _list_classes(
                 cure=f"Put {wanted.noun} in, or remove the folder",
             )
         listing.paths.extend(items)
-        listing.labels.extend([order.index(name)] * len(items))
-    return order, listing
+        listing.labels.extend([classes.index(_named(path))] * len(items))
+    return listing
 
 
 def _no_classes(folder: Path, wanted: Wanted) -> InputError:
     loose = [path for path in inside(folder)[0] if path.suffix.lower() in wanted.suffixes]
-    noun, one = wanted.noun, wanted.noun.removesuffix("s")
+    noun = wanted.noun
+    one = noun if noun == "series" else noun.removesuffix("s")
     return InputError(
         str(folder),
         came=f"{len(loose)} {noun} but no class folders" if loose else f"a folder without {noun}",

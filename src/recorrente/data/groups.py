@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from recorrente.data.folder import Listing
 from recorrente.data.imageset import AT_RANDOM, hold_out
 from recorrente.errors import InputError
 
-__all__ = ["FEWEST_GROUPS", "HELD_OUT", "given", "held_groups", "numbered", "of_path", "tested"]
+__all__ = ["FEWEST_GROUPS", "HELD_OUT", "held_groups", "numbered", "of_path", "tested"]
 
 HELD_OUT = 0.2
 FEWEST_GROUPS = 5
@@ -80,13 +79,6 @@ def _of_one_class(groups: Sequence[str], labels: Sequence[int]) -> list[list[str
     return sets if len(sets) > 1 and len(pairs) == len(set(groups)) else []
 
 
-def given(listing: Listing, there: Sequence[int]) -> tuple[set[int], str] | None:
-    """Which of the items that are there lie in the folder `test/`; None where the folder is not divided so."""
-    if listing.tested is None:
-        return None
-    return {at for at, k in enumerate(there) if k in listing.tested}, listing.split
-
-
 def numbered(classes: Sequence[str], learnt: Sequence[str] | None) -> tuple[tuple[str, ...], list[int]]:
     """The classes that the items of a set are told by, and the number of each of its own among them.
 
@@ -103,8 +95,9 @@ def numbered(classes: Sequence[str], learnt: Sequence[str] | None) -> tuple[tupl
     """
     if learnt is None:
         return tuple(classes), list(range(len(classes)))
-    if not set(classes) <= set(learnt):
-        raise InputError("data", came=f"the classes {', '.join(classes)}", wanted=", ".join(learnt))
+    if strange := [name for name in classes if name not in learnt]:
+        cure = f"Rename or leave out what was not learnt: {', '.join(strange)}"
+        raise InputError("data", came=f"the classes {', '.join(classes)}", wanted=", ".join(learnt), cure=cure)
     return tuple(learnt), [learnt.index(name) for name in classes]
 
 

@@ -24,24 +24,27 @@ from recorrente.errors import InputError
 
 __all__ = ["Posture", "load", "varied"]
 
+COORDINATES = 2
+"""x and y: those of a third dimension, or how sure a tracker was, are no part of it."""
 TURN, SCALE, STRETCH, NOISE = 0.15, 0.15, 0.2, 0.02
 """Of augmentation: radians (a deviation), shares of size and length, and share of the body's own spread."""
 
 
-def load(source: str | Path, *, seed: int, progress: Progress) -> SeriesData:
+def load(source: str | Path, *, seed: int, learnt: Sequence[str] | None = None, progress: Progress) -> SeriesData:
     """Sequences of joints, each `(T, 2J)`, from a known name or a folder.
 
     Args:
         source: see the top of this file.
         seed: what is held out.
+        learnt: as `series.load` has it.
         progress: told of files read.
 
     Raises:
-        InputError: as `series.load`, and an odd number of coordinates.
+        InputError: as `series.load`, an odd number of coordinates, or an array of other than two of each joint.
     """
     if of_known(source):
         return _jhmdb(files(KNOWN[str(source)], progress)[0])
-    data = series.load(source, seed=seed, progress=progress)
+    data = series.load(source, seed=seed, learnt=learnt, coordinates=COORDINATES, progress=progress)
     if data.channels % 2 or data.channels < 4:
         came = f"{data.channels} coordinates a step"
         raise InputError(data.name, came=came, wanted="x and y of two joints or more", cure="Try --kind series")

@@ -237,8 +237,7 @@ def _lines(content: str) -> list[str]:
 def _class_folders(
     folder: Path, encoding: str | None, skip_bad: bool, seed: int, learnt: Sequence[str] | None, progress: Progress
 ) -> LabelledTexts:
-    own, listing = list_classes(folder, TEXT_FILES)
-    classes, numbers = numbered(own, learnt)
+    classes, listing = list_classes(folder, TEXT_FILES, learnt)
 
     def read(path: Path) -> str:
         return " ".join(read_text(path, encoding).split())
@@ -247,17 +246,17 @@ def _class_folders(
     there = [k for k, text in enumerate(read_all) if text is not None]
 
     def texts(chosen: Sequence[int]) -> Texts:
-        return Texts(tuple(read_all[k] or "" for k in chosen), tuple(numbers[listing.labels[k]] for k in chosen))
+        return Texts(tuple(read_all[k] or "" for k in chosen), tuple(listing.labels[k] for k in chosen))
 
     name, every = folder.resolve().name, texts(there)
     if listing.tested is None and learnt is not None:
         return _to_test_on(name, classes, every, skipped, whole_files=True)
     if listing.tested is None:
-        folders.refuse_lost(folder, own, listing.labels, every.labels, TEXT_FILES.noun, skipped)
+        folders.refuse_lost(folder, classes, listing.labels, every.labels, TEXT_FILES.noun, skipped)
         with folders.naming(skipped):
             train, test = divided(every, HELD_OUT, seed, classes)
         return LabelledTexts(name, classes, train, test, tuple(skipped), whole_files=True)
-    parts = folders.divided(folder, own, listing, there, skipped, seed=seed, of=TEXT_FILES.noun)
+    parts = folders.divided(folder, classes, listing, there, skipped, seed=seed, of=TEXT_FILES.noun, learnt=learnt)
     train, test = map(texts, parts)
     return LabelledTexts(name, classes, train, test, tuple(skipped), whole_files=True, split=listing.split)
 

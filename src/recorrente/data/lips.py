@@ -29,6 +29,7 @@ def load(
     encoding: str | None = None,
     skip_bad: bool = False,
     seed: int = 0,
+    whole: bool = False,
     progress: Progress,
 ) -> TranscribedData:
     """Clips and their transcripts from a known name, a folder or a table; see `data.transcripts`.
@@ -42,6 +43,7 @@ def load(
         encoding: of the transcripts; None finds it out.
         skip_bad: leave out what cannot be read or has no transcript, instead of refusing it all; it is named.
         seed: what is held out.
+        whole: a folder or table is all tested on, where it does not say which part to.
         progress: told of files read.
 
     Raises:
@@ -61,7 +63,9 @@ def load(
         skip_bad=skip_bad,
         progress=progress,
     )
-    return divided(place, listed, clips, sampling, group=group, leave_out=leave_out, skipped=skipped, seed=seed)
+    return divided(
+        place, listed, clips, sampling, group=group, leave_out=leave_out, skipped=skipped, seed=seed, whole=whole
+    )
 
 
 def _known(name: str, progress: Progress) -> TranscribedData:

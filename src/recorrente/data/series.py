@@ -2,7 +2,8 @@
 
     NAME_TRAIN.ts, NAME_TEST.ts     as the UEA archive writes: a case a line, ":" between channels, "," between values,
                                     the class last
-    NAME_TRAIN.txt, NAME_TEST.txt   as the UCR archive does, or .tsv: a case a line, the class first
+    NAME_TRAIN.txt, NAME_TEST.txt   as the UCR archive does, or .tsv: a case a line, the class first; what it
+                                    fills up with NaN at the end is not read
     FOLDER/CLASS/*.csv, *.npy       a series a file: a step a row, a channel a column
     FOLDER/train/CLASS/* and FOLDER/test/CLASS/*
 
@@ -14,8 +15,10 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +26,8 @@ from numpy.typing import NDArray
 
 from recorrente.data.cells import MISSING, NUMBER, declared, delimiter_of, numeral
 from recorrente.data.folder import Wanted, divided, each, list_classes
-from recorrente.data.imageset import AT_RANDOM, OWN, hold_out
+from recorrente.data.groups import numbered
+from recorrente.data.imageset import AT_RANDOM, OWN, WHOLE, hold_out
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
 from recorrente.data.reading import read_array, read_text
@@ -35,10 +39,19 @@ __all__ = ["Series", "SeriesData", "at_steps", "load", "read_numbers"]
 ARCHIVED = (".ts", ".txt", ".tsv")
 NUMBERS = Wanted("series", (".csv", ".npy"), ", or NAME_TRAIN.ts and NAME_TEST.ts")
 HELD_OUT = 0.2
+FILL = "Fill gaps before training"
+FILLED = ("", "nan")
+"""What the UCR archive fills short series up with, to the length of the longest."""
+OTHERWISE = (
+    ("@timestamps", "true", "@timeStamps false: values alone, of steps that lie equally far apart"),
+    ("@classlabel", "false", "@classLabel true, and the class at the end of each line, after a ':'"),
+    ("@targetlabel", "true", "@classLabel true: classes, where these are numbers to be foretold"),
+)
+"""What the head of a .ts file may say of values that are not read here, and what is."""
 POINT, COMMA = (re.compile(numeral(mark)) for mark in ".,")
 """What a number looks like that has a point, or a comma, before its decimals; 1.234 may be either."""
 BOTH = ((POINT, COMMA), (COMMA, POINT))
-WHOLE, FIGURES = re.compile(r"[-+]?(0|[1-9][0-9]*)"), re.compile(r"[0-9]+")
+BEFORE, AFTER = re.compile(r"[-+]?(0|[1-9][0-9]*)"), re.compile(r"[0-9]+")
 """What stands before a comma that is before decimals, and after it."""
 
 
@@ -61,7 +74,10 @@ class Series:
 
 @dataclass(frozen=True)
 class SeriesData:
-    """A data set of series, all of C channels; `split` says in words how the test part was chosen."""
+    """A data set of series, all of C channels; `split` says in words how the test part was chosen.
+
+    What is read whole is all in both parts.
+    """
 
     name: str
     classes: tuple[str, ...]
@@ -87,16 +103,27 @@ def at_steps(values: NDArray[np.floating], count: int) -> NDArray[np.float64]:
     return np.stack([np.interp(at, np.arange(T), channel) for channel in values.T], axis=1)
 
 
-def load(source: str | Path, *, seed: int, progress: Progress) -> SeriesData:
+def load(
+    source: str | Path,
+    *,
+    seed: int,
+    learnt: Sequence[str] | None = None,
+    coordinates: int | None = None,
+    progress: Progress,
+) -> SeriesData:
     """Series from a known name, a file or a folder.
 
     Args:
         source: see the top of this file.
         seed: what is held out.
+        learnt: the classes of a trained network that is to be tested on the set; then what nobody divided is read
+            whole, and need not have all of them.
+        coordinates: see `read_numbers`.
         progress: told of files read.
 
     Raises:
-        InputError: what cannot be read, a value that is no number, unequal channels, a single class.
+        InputError: what cannot be read, a value that is no number, unequal channels, a single class or one that was
+            not learnt.
     """
     if of_known(source):
         paths, name = files(KNOWN[str(source)], progress), str(source)
@@ -104,16 +131,21 @@ def load(source: str | Path, *, seed: int, progress: Progress) -> SeriesData:
         path = locate(source)
         name = path.resolve().name
         if path.is_dir() and not (pair := _pair_in(path)):
-            return _of_folders(path, seed, progress)
+            return _of_folders(path, seed, learnt, partial(read_numbers, coordinates=coordinates), progress)
         paths = pair if path.is_dir() else _pair_of(path)
     parts = [_cases(path) for path in paths]
-    classes = tuple(dict.fromkeys(sorted(label for _, label in parts[0])))
-    _refuse(name, [case for part in parts for case in part], classes)
+    _refuse_unequal(name, [values for part in parts for values, _ in part])
+    named = [sorted({label for _, label in part}) for part in parts]
+    if learnt is None:
+        _refuse_own(name, named)
+    classes, _ = numbered(list(dict.fromkeys(chain(*named))), learnt)
     made = [
         Series(tuple(values for values, _ in part), tuple(classes.index(label) for _, label in part)) for part in parts
     ]
     if len(made) == 2:
         return SeriesData(name, classes, made[0], made[1])
+    if learnt is not None:
+        return SeriesData(name, classes, made[0], made[0], WHOLE)
     kept, out = hold_out(np.array(made[0].labels), HELD_OUT, seed, classes, of="series")
     return SeriesData(name, classes, made[0].subset(kept), made[0].subset(out), AT_RANDOM)
 
@@ -121,20 +153,23 @@ def load(source: str | Path, *, seed: int, progress: Progress) -> SeriesData:
 Case = tuple[NDArray[np.float32], str]
 
 
-def _refuse(name: str, cases: Sequence[Case], classes: tuple[str, ...]) -> None:
-    if len(classes) < 2:
-        raise InputError(name, came=f"a single class, {', '.join(classes) or 'none'}", wanted="two classes or more")
-    channels = {values.shape[1] for values, _ in cases}
+def _refuse_own(name: str, classes: Sequence[Sequence[str]]) -> None:
+    """Refuses a single class to learn from, and others than those to test on."""
+    if len(classes[0]) < 2:
+        raise InputError(name, came=f"a single class, {classes[0][0]}", wanted="two classes or more")
+    if strange := sorted(set(classes[-1]) - set(classes[0])):
+        raise InputError(name, came=f"classes {', '.join(strange)} to test on", wanted="only those to learn from")
+
+
+def _refuse_unequal(name: str, values: Sequence[NDArray[np.float32]]) -> None:
+    channels = {one.shape[1] for one in values}
     if len(channels) > 1:
         raise InputError(name, came=f"series of {', '.join(map(str, sorted(channels)))} channels", wanted="one number")
-    strange = sorted({label for _, label in cases} - set(classes))
-    if strange:
-        raise InputError(name, came=f"classes {', '.join(strange)} to test on", wanted="only those to learn from")
 
 
 def _pair_in(folder: Path) -> tuple[Path, ...]:
     """The TRAIN and TEST files of a folder; nothing where it has no such files."""
-    found = [path for path in inside(folder)[0] if path.suffix in ARCHIVED and path.stem.endswith("_TRAIN")]
+    found = [path for path in inside(folder)[0] if path.suffix.lower() in ARCHIVED and path.stem.endswith("_TRAIN")]
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
         raise InputError(str(folder), came=f"several sets ({names})", wanted="one of the files itself")
@@ -148,54 +183,96 @@ def _pair_of(path: Path) -> tuple[Path, ...]:
 
 def _cases(path: Path) -> list[Case]:
     """The series of one file of an archive, and the class of each."""
+    if path.suffix.lower() == ".npy":
+        cure = f"Give the folder of class folders that it lies in, or ask about it: recorrente predict RUN {path.name}"
+        raise InputError(str(path), came="a single series", wanted="a folder, or a file of series", cure=cure)
     lines = read_text(path).split("\n")
-    if path.suffix == ".ts":
-        begin = next((k for k, line in enumerate(lines, 1) if line.strip().lower() == "@data"), None)
-        if begin is None:
-            raise InputError(str(path), came="no line @data", wanted="the archive's text, as .ts files are written")
-        numbered = enumerate(lines[begin:], begin + 1)
-        return [_case(path, at, line) for at, line in numbered if line.strip()]
-    return [_row(path, at, line) for at, line in enumerate(lines, 1) if line.strip()]
+    if cases := _of_sections(path, lines) if path.suffix.lower() == ".ts" else _of_rows(path, lines):
+        return cases
+    raise InputError(str(path), came="no series", wanted="one or more, a line each")
+
+
+def _of_sections(path: Path, lines: Sequence[str]) -> list[Case]:
+    """What follows the line `@data`, if what stands before it does not tell of something else."""
+    heads = [line.strip().lower() for line in lines]
+    begin = next((k for k, head in enumerate(heads, 1) if head == "@data"), None)
+    if begin is None:
+        raise InputError(str(path), came="no line @data", wanted="the archive's text, as .ts files are written")
+    told = [head.split()[:2] for head in heads[: begin - 1]]
+    for name, value, wanted in OTHERWISE:
+        if [name, value] in told:
+            raise InputError(str(path), came=f"{name} {value}", wanted=wanted)
+    return [_case(path, at, line) for at, line in enumerate(lines[begin:], begin + 1) if line.strip()]
 
 
 def _case(path: Path, at: int, line: str) -> Case:
     *channels, label = line.strip().split(":")
+    if not channels:
+        raise InputError(f"{path}, line {at}", came="no class", wanted="one at the end of the line, after a ':'")
     read = [_numbers(path, at, channel.split(",")) for channel in channels]
     if len({len(channel) for channel in read}) != 1:
         raise InputError(f"{path}, line {at}", came="channels of unequal length", wanted="a value of each at each step")
     return np.stack(read, axis=1), label.strip()
 
 
-def _row(path: Path, at: int, line: str) -> Case:
-    label, *values = line.replace(",", " ").split()
-    if _is_number(label):
-        label = f"{float(label):g}"  # 1 and 1.0000000e+00 are one class
-    return _numbers(path, at, values)[:, None], label
+def _of_rows(path: Path, lines: Sequence[str]) -> list[Case]:
+    """Lines of a class and numbers."""
+    cells = [(at, _cells(line)) for at, line in enumerate(lines, 1) if line.strip()]
+    rows = _with_points(path, [(at, words) for at, (_, *words) in cells])
+    return [
+        (_numbers(path, at, row)[:, None], _class(words[0])) for (at, row), (_, words) in zip(rows, cells, strict=True)
+    ]
+
+
+def _cells(line: str) -> list[str]:
+    """Those of a row parted by tabs, `;`, commas or blanks, without what fills it up at its end."""
+    mark = next((mark for mark in "\t;," if mark in line), None)
+    cells = [cell.strip() for cell in line.strip().split(mark)]
+    if mark == "\t" and any(" " in cell for cell in cells[1:]):
+        cells = line.split()
+    while cells[1:] and cells[-1].lower() in FILLED:
+        cells.pop()
+    return cells
+
+
+def _class(word: str) -> str:
+    """1 and 1.0000000e+00 are one class."""
+    return f"{float(word):g}" if _is_number(word) else word
 
 
 def _numbers(path: Path, at: int, words: Sequence[str]) -> NDArray[np.float32]:
+    where = f"{path}, line {at}"
     try:
-        values = np.array(words, np.float32)
+        with np.errstate(over="ignore"):
+            values = np.array(words, np.float32)
     except ValueError as error:
-        raise InputError(f"{path}, line {at}", came=str(error), wanted="numbers") from error
+        odd = next((word.strip() for word in words if not _is_number(word)), str(error))
+        cure = FILL if odd.lower() in MISSING else "Leave out a line of names" if at == 1 else ""
+        raise InputError(where, came=repr(odd), wanted="numbers", cure=cure) from error
     if not len(values):
-        raise InputError(f"{path}, line {at}", came="a series without a value", wanted="numbers")
-    return _finite(f"{path}, line {at}", values)
+        raise InputError(where, came="a series without a value", wanted="numbers")
+    return _finite(where, values)
 
 
 def _finite(where: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
     if not np.isfinite(values).all():
-        came = "a value that is missing or infinite"
-        raise InputError(where, came=came, wanted="numbers", cure="Fill gaps before training")
+        came = "a value that is missing or infinite, or beyond 3e38"
+        raise InputError(where, came=came, wanted="numbers", cure=FILL)
     return values
 
 
-def _of_folders(folder: Path, seed: int, progress: Progress) -> SeriesData:
-    classes, listing = list_classes(folder, NUMBERS)
-    values = each(read_numbers, listing.paths, "read series", progress)
-    _refuse(folder.name, [(one, classes[k]) for one, k in zip(values, listing.labels, strict=True)], classes)
+def _of_folders(
+    folder: Path,
+    seed: int,
+    learnt: Sequence[str] | None,
+    read: Callable[[Path], NDArray[np.float32]],
+    progress: Progress,
+) -> SeriesData:
+    classes, listing = list_classes(folder, NUMBERS, learnt)
+    values = each(read, listing.paths, "read series", progress)
+    _refuse_unequal(folder.name, values)
     every = Series(tuple(values), tuple(listing.labels))
-    kept, out = divided(folder, classes, listing, range(len(every)), (), seed=seed, of=NUMBERS.noun)
+    kept, out = divided(folder, classes, listing, range(len(every)), (), seed=seed, of=NUMBERS.noun, learnt=learnt)
     split = listing.split + _channels(values, listing.paths)
     return SeriesData(folder.resolve().name, classes, every.subset(kept), every.subset(out), split)
 
@@ -208,21 +285,31 @@ def _channels(values: Sequence[NDArray[np.float32]], paths: Sequence[Path]) -> s
     return f"; {C} channels of whole numbers" if doubtful else ""
 
 
-def read_numbers(path: Path) -> NDArray[np.float32]:
+def read_numbers(path: Path, coordinates: int | None = None) -> NDArray[np.float32]:
     """One series, `(T, C)`: a `.csv`, with or without a line of names, or a `.npy`, whose later dimensions are joined.
 
     Commas, `;`, tabs or `|` part the channels. Where they are no commas, those may stand before decimals.
 
+    Args:
+        path: the file.
+        coordinates: of each point of an array `(T, J, coordinates)`; None takes any number of them.
+
     Raises:
-        InputError: no numbers, or none at all.
+        InputError: no numbers, or none at all; points of other coordinates.
     """
     if path.suffix.lower() == ".npy":
         array = read_array(path, "numbers")
         real = np.issubdtype(array.dtype, np.integer) or np.issubdtype(array.dtype, np.floating)
         if array.ndim < 1 or not array.size or not real:
             raise InputError(str(path), came=f"{array.dtype} {array.shape}", wanted="real numbers (T, C)")
-        return _finite(str(path), array.reshape(len(array), -1).astype(np.float32))
+        if coordinates is not None and array.ndim == 3 and array.shape[2] != coordinates:
+            came, wanted = f"{array.shape[2]} coordinates of each point", f"{coordinates}: (T, J, {coordinates})"
+            raise InputError(str(path), came=came, wanted=wanted, cure="Leave out the others, or try --kind series")
+        with np.errstate(over="ignore"):
+            return _finite(str(path), array.reshape(len(array), -1).astype(np.float32))
     rows, delimiter = _rows(path)
+    if all(row[1:] and not row[-1].strip() for _, row in rows):
+        rows = [(at, row[:-1]) for at, row in rows]  # a delimiter at the end of each line
     if rows and _are_names(rows[0][1]):
         rows = rows[1:]
     if not rows:
@@ -266,7 +353,7 @@ def _refuse_split(path: Path, rows: Rows) -> None:
     Without such a number it cannot be told: `1,244` are two channels then.
     """
     pairs = [(row[k].strip(), row[k + 1].strip()) for _, row in rows for k in range(0, len(row) - 1, 2)]
-    if len(rows[0][1]) % 2 or not all(WHOLE.fullmatch(whole) and FIGURES.fullmatch(after) for whole, after in pairs):
+    if len(rows[0][1]) % 2 or not all(BEFORE.fullmatch(whole) and AFTER.fullmatch(after) for whole, after in pairs):
         return
     told = next((pair for pair in pairs if pair[0] in ("-0", "+0") or (len(pair[1]) > 1 and pair[1][0] == "0")), None)
     if told:

@@ -130,10 +130,9 @@ def load(
     folder = folder_of(KNOWN[str(source)]) if known else locate(source)
     if not folder.is_dir():
         raise InputError(str(source), came="a file", wanted="a folder of sounds, a folder for each class")
-    flat = _flat(folder, fewest=2 if learnt is None else 1)
+    flat = _flat(folder, learnt)
     name = str(source) if known and flat is not None else folder.resolve().name
-    own, listing = flat if flat is not None else list_classes(folder, SOUNDS)
-    classes, numbers = groups.numbered(own, learnt)
+    classes, listing = flat if flat is not None else list_classes(folder, SOUNDS, learnt)
     rate = rate_of(listing.paths, rate)
     waves, skipped = decode_all(
         listing.paths, lambda path: decode(path, rate), f"sounds {rate}", "sounds", skip_bad=skip_bad, progress=progress
@@ -141,15 +140,15 @@ def load(
     there = [k for k, wave in enumerate(waves) if wave is not None]
     sounds = Sounds(
         tuple(waves[k] for k in there),  # type: ignore[misc]
-        tuple(numbers[listing.labels[k]] for k in there),
+        tuple(listing.labels[k] for k in there),
         tuple(_speaker(listing.paths[k], flat is not None) for k in there),
         tuple(listing.paths[k].name for k in there),
     )
-    chosen = groups.given(listing, there)
+    chosen = listing.given(there)
     if learnt is not None and chosen is None:
         with naming(skipped):
             return _to_test_on(SoundData(name, classes, sounds, sounds, rate, WHOLE, tuple(skipped)))
-    refuse_lost(folder, own, listing.labels, [listing.labels[k] for k in there], SOUNDS.noun, skipped)
+    refuse_lost(folder, classes, listing.labels, [listing.labels[k] for k in there], SOUNDS.noun, skipped)
     if known and name == "fsdd":
         chosen = _official(sounds)
     with naming(skipped):
@@ -184,16 +183,17 @@ def _to_test_on(data: SoundData) -> SoundData:
     return data
 
 
-def _flat(folder: Path, fewest: int) -> tuple[tuple[str, ...], Listing] | None:
-    """Classes, so many at least, and files of a folder whose names tell them; None where there are class folders."""
+def _flat(folder: Path, learnt: Sequence[str] | None) -> tuple[tuple[str, ...], Listing] | None:
+    """Classes, and files of a folder whose names tell them; None where there are class folders."""
     paths = list_flat(folder, SOUNDS)
     found = [FLAT.fullmatch(path.stem) for path in paths]
     if not paths or not all(found):
         return None
     labels = [match["label"] for match in found if match]
-    classes = tuple(sorted(set(labels), key=lambda name: (len(name), name) if name.isdecimal() else (0, name)))
-    if len(classes) < fewest:
-        raise InputError(str(folder), came=f"a single class, {classes[0]}", wanted="two classes or more")
+    own = sorted(set(labels), key=lambda name: (len(name), name) if name.isdecimal() else (0, name))
+    if learnt is None and len(own) < 2:
+        raise InputError(str(folder), came=f"a single class, {own[0]}", wanted="two classes or more")
+    classes, _ = groups.numbered(own, learnt)
     return classes, Listing(paths, [classes.index(label) for label in labels])
 
 

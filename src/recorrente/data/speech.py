@@ -40,6 +40,7 @@ def load(
     validation: float = 0.05,
     skip_bad: bool = False,
     seed: int = 0,
+    whole: bool = False,
     progress: Progress,
 ) -> TranscribedData:
     """Sounds and their transcripts from a known name, a folder or a table; see `data.transcripts`.
@@ -53,6 +54,7 @@ def load(
         validation: the share of the recordings that strings to validate on are made of.
         skip_bad: leave out what cannot be read or has no transcript, instead of refusing it all; it is named.
         seed: what is held out, and what is made.
+        whole: a folder or table is all tested on, where it does not say which part to.
         progress: told of files read.
 
     Raises:
@@ -70,7 +72,9 @@ def load(
     waves, skipped = decode_all(
         listed.paths, lambda path: decode(path, rate), f"sounds {rate}", "sounds", skip_bad=skip_bad, progress=progress
     )
-    return divided(place, listed, waves, rate, group=group, leave_out=leave_out, skipped=skipped, seed=seed)
+    return divided(
+        place, listed, waves, rate, group=group, leave_out=leave_out, skipped=skipped, seed=seed, whole=whole
+    )
 
 
 def _strings_of(

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from recorrente.data import groups
 from recorrente.data.batch import NO_TARGET
 from recorrente.data.folder import Wanted, list_items, of_part, part_named
+from recorrente.data.imageset import WHOLE
 from recorrente.data.labelled import rows_of
 from recorrente.data.reading import read_text
 from recorrente.data.source import TABLES, inside
@@ -77,7 +78,7 @@ class TranscribedData:
 
     Attributes:
         name: for the report.
-        train, test: what is learnt from and what is tested on.
+        train, test: what is learnt from and what is tested on; each is all of what is read whole.
         how: the sequences were read: samples a second, or a `clip.Sampling`.
         split: in words, how the test part was chosen.
         validation: what is validated on, where the set itself says.
@@ -93,9 +94,8 @@ class TranscribedData:
     skipped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for part, fewest, verb in ((self.train, 2, "learn from"), (self.test, 1, "test on")):
-            if len(part) < fewest:
-                raise InputError(self.name, came=f"{len(part)} transcripts to {verb}", wanted=f"{fewest} or more")
+        if not len(self.test):
+            raise InputError(self.name, came="no transcript to test on", wanted="one or more")
 
 
 def plain(text: str) -> str:
@@ -204,6 +204,9 @@ def list_transcribed(source: Path, wanted: Wanted, *, encoding: str | None, skip
     Raises:
         InputError: no such files; some without a transcript, or with an empty one (they are named).
     """
+    if source.is_file() and source.suffix.lower() in wanted.suffixes:
+        came, cure = f"one of the {wanted.noun}", f"Give the folder that holds it: {source.resolve().parent}"
+        raise InputError(str(source), came=came, wanted="a folder, or a table of paths and transcripts", cure=cure)
     table = source if source.is_file() else _table_in(source, wanted)
     found = _of_table(table, wanted, encoding) if table else _beside(source, wanted, encoding)
     found, split = _in_parts(source, found)
@@ -298,6 +301,7 @@ def divided(
     leave_out: str | None,
     skipped: Sequence[str],
     seed: int,
+    whole: bool,
 ) -> TranscribedData:
     """What was listed and decoded, as a set of two parts; None stands for what could not be decoded.
 
@@ -309,6 +313,7 @@ def divided(
         leave_out: a group that is tested on, and nothing else.
         skipped: what could not be decoded.
         seed: what is held out.
+        whole: it is all tested on, where the folder does not say which part to.
     """
     folder = source if source.is_dir() else source.parent
     there = [k for k, sequence in enumerate(sequences) if sequence is not None]
@@ -325,7 +330,10 @@ def divided(
     given = None
     if listed.tested is not None:
         given = {at for at, k in enumerate(there) if k in listed.tested}, listed.split
-    if len(every) < 2:
+    told = (*listed.skipped, *skipped)
+    if whole and given is None:
+        return TranscribedData(source.resolve().name, every, every, how, WHOLE, skipped=told)
+    if len(every) < 2 and not whole:
         raise InputError(str(source), came=f"{len(every)} transcripts", wanted="two or more")
     tested, split = groups.tested(
         every.groups,
@@ -339,7 +347,6 @@ def divided(
     )
     split = split.replace(" of each class", "")
     train = every.subset(k for k in range(len(every)) if k not in tested)
-    told = (*listed.skipped, *skipped)
     return TranscribedData(source.resolve().name, train, every.subset(sorted(tested)), how, split, skipped=told)
 
 

@@ -118,8 +118,8 @@ def load(
     folder = locate(source)
     if not folder.is_dir():
         raise InputError(str(source), came="a file", wanted="a folder of clips, a folder for each class")
-    own, listing = list_classes(folder, CLIPS)
-    (classes, numbers), paths = groups.numbered(own, learnt), listing.paths
+    classes, listing = list_classes(folder, CLIPS, learnt)
+    paths = listing.paths
     sampling, decoded, skipped = clips_of(
         paths,
         size=size,
@@ -131,18 +131,18 @@ def load(
     there = [k for k, frames in enumerate(decoded) if frames is not None]
     clips = Clips(
         _alike(folder, [decoded[k] for k in there]),  # type: ignore[misc]
-        tuple(numbers[listing.labels[k]] for k in there),
+        tuple(listing.labels[k] for k in there),
         tuple(_group(paths[k].relative_to(folder), listing.tested is not None, group) for k in there),
         tuple(paths[k].name for k in there),
     )
     if group is not None and not all(clips.groups):
         lost = clips.names[clips.groups.index("")]
         raise InputError("group", came=f"{group!r}, which is not in {lost}", wanted="a pattern that each clip fits")
-    name, given = folder.resolve().name, groups.given(listing, there)
+    name, given = folder.resolve().name, listing.given(there)
     if learnt is not None and given is None:
         with naming(skipped):
             return VideoData(name, classes, clips, clips, sampling, WHOLE, tuple(skipped))
-    refuse_lost(folder, own, listing.labels, [listing.labels[k] for k in there], CLIPS.noun, skipped)
+    refuse_lost(folder, classes, listing.labels, [listing.labels[k] for k in there], CLIPS.noun, skipped)
     with naming(skipped):
         data = _divided(name, classes, clips, sampling, given, leave_out, seed, tuple(skipped))
         return _to_learn_from(data) if learnt is None else data

@@ -19,8 +19,8 @@ from recorrente.data.progress import Progress
 from recorrente.data.sound import SoundData, Sounds
 from recorrente.evaluation import Predictions, gradient_norms, step_by_step
 from recorrente.kinds.base import Prediction, Reading, Recipe
-from recorrente.kinds.classified import Whole
-from recorrente.layers import Network
+from recorrente.kinds.classified import Ragged
+from recorrente.network import Network
 from recorrente.training import Plan
 
 __all__ = ["Audio"]
@@ -28,7 +28,7 @@ __all__ = ["Audio"]
 SHOWN, GRADIENT_BATCH = 3, 32
 
 
-class Audio(Whole):
+class Audio(Ragged):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
     name = "audio"
@@ -37,12 +37,7 @@ class Audio(Whole):
     own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 25, "batch": 32, "learning_rate": 3e-3}
 
     def load(
-        self,
-        source: str | Path,
-        reading: Reading,
-        plan: Plan,
-        progress: Progress,
-        learnt: Sequence[str] | None = None,
+        self, source: str | Path, reading: Reading, plan: Plan, progress: Progress, learnt: Sequence[str] | None = None
     ) -> SoundData:
         reading.only(self.name, "rate", "leave_out", "skip_bad")
         return sound.load(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
@@ -18,23 +18,21 @@ from numpy.typing import NDArray
 from recorrente import evaluation
 from recorrente.data import ragged
 from recorrente.data.batch import Batch
-from recorrente.data.imageset import WHOLE, hold_out
+from recorrente.data.imageset import hold_out
 from recorrente.data.progress import Progress
 from recorrente.data.source import of_known
 from recorrente.errors import InputError
 from recorrente.evaluation import Predictions
 from recorrente.kinds.base import Prediction, Reading, Recipe, Results
 from recorrente.kinds.marks import moved
-from recorrente.layers import Network
+from recorrente.network import Network
 from recorrente.shape import Shape
 from recorrente.tasks.classify import Classify
 from recorrente.training import Feed, Plan
 
-__all__ = ["WHOLE", "Classified", "Ragged", "Whole"]
+__all__ = ["Classified", "Ragged"]
 
 LEFT_OUT_TOLD = 3
-DRAWN = ("at random", "by ")
-"""How the words of a split begin where nobody but we said what to test on; for kinds that are not read whole."""
 
 
 class Classified(ABC):
@@ -109,30 +107,6 @@ class Classified(ABC):
     def task_config(self, task: Any) -> dict[str, Any]:
         return {"name": "classify", **asdict(task)}
 
-    def again(self, recipe: Recipe, source: str | Path, progress: Progress) -> Any:
-        if str(source) == recipe.source:
-            return self.load(source, recipe.reading, recipe.plan, progress)
-        own = self.as_learnt(recipe.reading, recipe.reader, source)
-        reading = replace(own, leave_out=None, group=None)  # others are seen and heard there
-        if of_known(source):
-            return self.load(source, reading, recipe.plan, progress)
-        own_data = moved(recipe.marks, lambda: self.load(source, own, recipe.plan, progress))
-        return own_data or self.other(recipe, source, reading, progress)
-
-    def other(self, recipe: Recipe, source: str | Path, reading: Reading, progress: Progress) -> Any:
-        """Another set, of the classes that were learnt, to test on: the part that it names, or else all of it.
-
-        A kind whose data cannot be read whole has it divided and joined again, and it must be enough to be divided.
-        """
-        data = self.load(source, reading, recipe.plan, progress)
-        if not data.split.startswith(DRAWN):
-            return data
-        return replace(data, test=_joined(data.train, data.test), split=WHOLE)
-
-    def as_learnt(self, reading: Reading, reader: Any, source: str | Path) -> Reading:
-        """How another set is read for a trained network, by its reader: as `predict` reads a file."""
-        return reading
-
     def classes(self, data: Any) -> tuple[str, ...]:
         return data.classes
 
@@ -189,19 +163,36 @@ class Classified(ABC):
         return "\n".join(lines)
 
 
-def _joined(one: Any, other: Any) -> Any:
-    """Two parts of a set as one: a dataclass of tuples, an item in each."""
-    return type(one)(*(getattr(one, field.name) + getattr(other, field.name) for field in fields(one)))
-
-
 class Ragged(Classified):
     """The same where sequences have lengths of their own.
+
+    Another set is read whole, to test on: it is not divided, and may have few of the classes.
 
     Attributes:
         least_steps: batches in an epoch; a smaller set is read several times in one, each time anew.
     """
 
     least_steps: ClassVar[int] = 1
+
+    @abstractmethod
+    def load(
+        self, source: str | Path, reading: Reading, plan: Plan, progress: Progress, learnt: Sequence[str] | None = None
+    ) -> Any:
+        """The data; where classes were `learnt`, by them, and whole unless something there says what to test on."""
+
+    def again(self, recipe: Recipe, source: str | Path, progress: Progress) -> Any:
+        if str(source) == recipe.source:
+            return self.load(source, recipe.reading, recipe.plan, progress)
+        own = self.as_learnt(recipe.reading, recipe.reader, source)
+        reading = replace(own, leave_out=None, group=None)  # others are seen and heard there
+        if of_known(source):
+            return self.load(source, reading, recipe.plan, progress)
+        own_data = moved(recipe.marks, lambda: self.load(source, own, recipe.plan, progress))
+        return own_data or self.load(source, reading, recipe.plan, progress, recipe.classes)
+
+    def as_learnt(self, reading: Reading, reader: Any, source: str | Path) -> Reading:
+        """How another set is read for a trained network, by its reader: as `predict` reads a file."""
+        return reading
 
     @abstractmethod
     def encode(self, recipe: Recipe, part: Any) -> tuple[ragged.Sequences, ragged.Targets]:
@@ -261,21 +252,3 @@ class Ragged(Classified):
     def in_order(self, recipe: Recipe, part: Any) -> Iterator[Batch]:
         """A part as batches that are only read."""
         return ragged.batches(*self.encode(recipe, part), self.together, read=self.read(recipe))
-
-
-class Whole(Ragged):
-    """The same where another set is read whole, to test on: it is not divided, and may have few of the classes."""
-
-    @abstractmethod
-    def load(
-        self,
-        source: str | Path,
-        reading: Reading,
-        plan: Plan,
-        progress: Progress,
-        learnt: Sequence[str] | None = None,
-    ) -> Any:
-        """The data; where classes were `learnt`, by them, and whole unless something there says what to test on."""
-
-    def other(self, recipe: Recipe, source: str | Path, reading: Reading, progress: Progress) -> Any:
-        return self.load(source, reading, recipe.plan, progress, recipe.classes)

@@ -23,9 +23,9 @@ from recorrente.data.source import as_made, locate, of_known
 from recorrente.errors import InputError
 from recorrente.evaluation import Predictions
 from recorrente.kinds.base import Prediction, Reading, Recipe
-from recorrente.kinds.classified import WHOLE, Classified
+from recorrente.kinds.classified import Classified
 from recorrente.kinds.marks import moved
-from recorrente.layers import Network
+from recorrente.network import Network
 from recorrente.observation import observe
 from recorrente.shape import Shape
 from recorrente.training import Feed, Plan
@@ -75,7 +75,7 @@ class Image(Classified):
             return image.load(source, size=size, skip_bad=skip_bad, seed=recipe.plan.seed, progress=progress)
 
         if other and not of_known(source) and (path := locate(source)).is_dir() and idx.find(path) is None:
-            return moved(recipe.marks, load) or _one_by_one(path, reader, skip_bad, progress)
+            return moved(recipe.marks, load) or _one_by_one(path, recipe.classes, reader, skip_bad, progress)
         return _brought_to(reader, load()) if other else load()
 
     def reader(self, data: ImageData, reading: Reading, plan: Plan) -> Reader:
@@ -135,9 +135,9 @@ def _is_idx(source: str | Path) -> bool:
     return folder.is_dir() and idx.find(folder) is not None
 
 
-def _one_by_one(folder: Path, reader: Reader, skip_bad: bool, progress: Progress) -> ImageData:
+def _one_by_one(folder: Path, learnt: Sequence[str], reader: Reader, skip_bad: bool, progress: Progress) -> ImageData:
     """The pictures of class folders, each made as one that a person gives; nothing is learnt from any of them."""
-    classes, listing = list_classes(folder, PICTURES)
+    classes, listing = list_classes(folder, PICTURES, learnt)
     pictures, skipped = each_good(
         lambda path: image.picture(path, reader)[0], listing.paths, "read pictures", progress, skip_bad=skip_bad
     )
@@ -147,10 +147,9 @@ def _one_by_one(folder: Path, reader: Reader, skip_bad: bool, progress: Progress
     labels = np.array(listing.labels, np.int64)[there]
     every = ImageSet(np.stack([pictures[k] for k in there]), labels)  # type: ignore[misc]
     tested = np.array([listing.tested is None or k in listing.tested for k in there])
-    split = WHOLE if listing.tested is None else listing.split
     name, preparation = folder.resolve().name, reader.preparation
     return ImageData(
-        name, classes, every, every.subset(tested), reader.maximum, preparation, tuple(skipped), split=split
+        name, classes, every, every.subset(tested), reader.maximum, preparation, tuple(skipped), split=listing.split
     )
 
 

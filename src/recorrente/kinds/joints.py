@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,10 +29,13 @@ class Joints(Series):
     own_shape: ClassVar[Mapping[str, Any]] = {"hidden": 64, "layers": 2, "bidirectional": True, "dropout": 0.5}
     own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 100, "batch": 16, "learning_rate": 3e-3}
     own_task: ClassVar[Mapping[str, Any]] = {}
+    coordinates = joints.COORDINATES
 
-    def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> SeriesData:
+    def load(
+        self, source: str | Path, reading: Reading, plan: Plan, progress: Progress, learnt: Sequence[str] | None = None
+    ) -> SeriesData:
         reading.only(self.name, "mirror")
-        return joints.load(source, seed=plan.seed, progress=progress)
+        return joints.load(source, seed=plan.seed, learnt=learnt, progress=progress)
 
     def reader(self, data: SeriesData, reading: Reading, plan: Plan) -> Posture:
         return Posture.of(data.train.values)

@@ -21,7 +21,7 @@ from recorrente.errors import InputError
 from recorrente.evaluation import Predictions, gradient_norms, step_by_step
 from recorrente.kinds.base import Prediction, Reading, Recipe
 from recorrente.kinds.classified import Ragged
-from recorrente.layers import Network
+from recorrente.network import Network
 from recorrente.shape import Shape
 from recorrente.training import Plan
 
@@ -54,11 +54,11 @@ class Scaled:
     def of(cls, values: Sequence[NDArray[np.float32]]) -> Scaled:
         """Made for the training series, in float64: in float32 the mean of a million steps at 1013 hPa is off by 7."""
         every = np.concatenate(values)
-        deviation = np.maximum(every.std(axis=0, dtype=np.float64), 1e-6)
-        change = np.concatenate([np.diff(one, axis=0, prepend=one[:1]) for one in values]) / deviation
-        numbers = every.mean(axis=0, dtype=np.float64), deviation, np.maximum(change.std(axis=0), 1e-6)
-        mean, deviation, change = (tuple(part.astype(float).tolist()) for part in numbers)
-        return cls(mean, deviation, change, max(map(len, values)))
+        mean, spread = (of(axis=0, dtype=np.float64) for of in (every.mean, every.std))
+        spread = _or_one(spread, spread > np.finfo(np.float32).eps * np.abs(mean))
+        steps = np.concatenate([np.diff(one, axis=0, prepend=one[:1]) for one in values]) / spread
+        moving = _or_one(steps.std(axis=0), steps.std(axis=0) > 1e-6)
+        return cls(_plain(mean), _plain(spread), _plain(moving), max(map(len, values)))
 
     @property
     def channels(self) -> int:
@@ -87,6 +87,15 @@ class Scaled:
         return cls(mean, deviation, change, config.get("steps", 0))
 
 
+def _plain(numbers: NDArray[np.floating]) -> tuple[float, ...]:
+    return tuple(numbers.astype(float).tolist())
+
+
+def _or_one(scale: NDArray[np.floating], there: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The scale of what varies; 1 for what stands still, that nothing is made large of it, however small its unit."""
+    return np.where(there, scale, 1.0)
+
+
 class Series(Ragged):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
@@ -101,6 +110,7 @@ class Series(Ragged):
     }
     own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 60, "batch": 16, "learning_rate": 5e-3}
     own_task: ClassVar[Mapping[str, Any]] = {"label_smoothing": 0.1}
+    coordinates: ClassVar[int | None] = None  # of each point in arrays (T, J, coordinates)
     least_steps: ClassVar[int] = 10
 
     def shape(self, cell: str, reading: Reading, given: Mapping[str, Any]) -> Shape:
@@ -108,14 +118,15 @@ class Series(Ragged):
         plain = {"initial": "orthogonal"} if cell == "elman" else {}
         return super().shape(cell, reading, {**plain, **given})
 
-    def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> SeriesData:
+    def load(
+        self, source: str | Path, reading: Reading, plan: Plan, progress: Progress, learnt: Sequence[str] | None = None
+    ) -> SeriesData:
         reading.only(self.name)
-        return series.load(source, seed=plan.seed, progress=progress)
+        return series.load(source, seed=plan.seed, learnt=learnt, progress=progress)
 
     def again(self, recipe: Recipe, source: str | Path, progress: Progress) -> SeriesData:
         data: SeriesData = super().again(recipe, source, progress)
-        if data.channels != (learnt := recipe.reader.channels):
-            raise InputError("data", came=f"{data.channels} channels", wanted=f"{learnt}, as was learnt")
+        _check_channels("data", data.test.values[0], recipe.reader.channels)
         return data
 
     def reader(self, data: SeriesData, reading: Reading, plan: Plan) -> Any:
@@ -166,7 +177,7 @@ class Series(Ragged):
     def predict(self, recipe: Recipe, network: Network, given: Sequence[str | Path]) -> list[Prediction]:
         """The class of each file, `.csv` or `.npy`."""
         paths = [Path(one) for one in given]
-        values = tuple(_read(path, recipe.reader.channels) for path in paths)
+        values = tuple(_read(path, recipe.reader.channels, self.coordinates) for path in paths)
         nobody = Part(values, (0,) * len(paths))
         return self.told_of(recipe, network, nobody, paths, [f"{len(one)} steps" for one in values])
 
@@ -177,13 +188,22 @@ class Series(Ragged):
         return ragged.one([recipe.reader(train.values[k]) for k in chosen], [train.labels[k] for k in chosen])
 
 
-def _read(path: Path, channels: int) -> NDArray[np.float32]:
+def _read(path: Path, channels: int, coordinates: int | None) -> NDArray[np.float32]:
     if not path.is_file():
         raise InputError(str(path), came="no such file", wanted="a series: .csv or .npy")
-    values = series.read_numbers(path)
-    if values.shape[1] != channels:
-        raise InputError(str(path), came=f"{values.shape[1]} channels", wanted=f"{channels}, as was learnt")
+    if path.suffix.lower() == ".ts" or path.stem.endswith(("_TRAIN", "_TEST")):
+        cure = "Write one series a file, a step a row; or have them all scored: recorrente evaluate RUN FILE"
+        raise InputError(str(path), came="a file of many series", wanted="one, .csv or .npy", cure=cure)
+    values = series.read_numbers(path, coordinates)
+    _check_channels(str(path), values, channels)
     return values
+
+
+def _check_channels(argument: str, values: NDArray[np.float32], channels: int) -> None:
+    """Refuses other channels than were learnt; a series that lies on its side is told so."""
+    if values.shape[1] != channels:
+        cure = "Turn it round: a step is a row, a channel a column" if len(values) == channels else ""
+        raise InputError(argument, came=f"{values.shape[1]} channels", wanted=f"{channels}, as was learnt", cure=cure)
 
 
 def resampled(values: NDArray[np.float32], steps: int = 64) -> NDArray[np.float32]:

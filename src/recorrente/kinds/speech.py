@@ -17,7 +17,7 @@ from recorrente.data.source import of_known
 from recorrente.data.transcripts import Transcribed, TranscribedData
 from recorrente.kinds.base import Reading, Recipe
 from recorrente.kinds.transcribed import TranscribedKind, Transcriber
-from recorrente.layers import Network
+from recorrente.network import Network
 from recorrente.training import Plan
 
 __all__ = ["Speech"]
@@ -38,7 +38,9 @@ class Speech(TranscribedKind):
     own_shape: ClassVar[Mapping[str, Any]] = {"hidden": 96, "layers": 2, "bidirectional": True, "dropout": 0.3}
     own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 15, "batch": 16, "learning_rate": 3e-3}
 
-    def loaded(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> TranscribedData:
+    def loaded(
+        self, source: str | Path, reading: Reading, plan: Plan, progress: Progress, *, whole: bool
+    ) -> TranscribedData:
         reading.only(self.name, "rate", "units", "group", "leave_out", "encoding", "skip_bad")
         return speech.load(
             source,
@@ -49,6 +51,7 @@ class Speech(TranscribedKind):
             validation=plan.validation,
             skip_bad=bool(reading.skip_bad),
             seed=plan.seed,
+            whole=whole,
             progress=progress,
         )
 

@@ -25,8 +25,8 @@ from recorrente.data.words import WordFeatures
 from recorrente.errors import InputError
 from recorrente.evaluation import Predictions
 from recorrente.kinds.base import Prediction, Reading, Recipe
-from recorrente.kinds.classified import Whole
-from recorrente.layers import Network
+from recorrente.kinds.classified import Ragged
+from recorrente.network import Network
 from recorrente.tasks.tag import Tag
 from recorrente.training import Plan
 
@@ -41,7 +41,7 @@ class Tagged(Prediction):
     read: ClassVar[str] = "word"
 
 
-class Tags(Whole):
+class Tags(Ragged):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
     name = "tags"
@@ -67,12 +67,7 @@ class Tags(Whole):
         return {"name": "tag"}
 
     def load(
-        self,
-        source: str | Path,
-        reading: Reading,
-        plan: Plan,
-        progress: Progress,
-        learnt: Sequence[str] | None = None,
+        self, source: str | Path, reading: Reading, plan: Plan, progress: Progress, learnt: Sequence[str] | None = None
     ) -> TaggedText:
         reading.only(self.name, "encoding", "skip_bad")
         return tagged.load(

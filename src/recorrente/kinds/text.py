@@ -25,8 +25,8 @@ from recorrente.data.words import WordFeatures, split_words
 from recorrente.errors import InputError
 from recorrente.evaluation import Predictions, gradient_norms, step_by_step
 from recorrente.kinds.base import Prediction, Reading, Recipe
-from recorrente.kinds.classified import Whole
-from recorrente.layers import Network
+from recorrente.kinds.classified import Ragged
+from recorrente.network import Network
 from recorrente.training import Feed, Plan
 
 __all__ = ["LabelledReader", "Text"]
@@ -93,7 +93,7 @@ class LabelledReader:
         return cls(cut, config["whole_files"], config.get("column"), config.get("label"))
 
 
-class Text(Whole):
+class Text(Ragged):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
     name = "text"
@@ -109,12 +109,7 @@ class Text(Whole):
     own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 10, "batch": 32, "learning_rate": 2e-3}
 
     def load(
-        self,
-        source: str | Path,
-        reading: Reading,
-        plan: Plan,
-        progress: Progress,
-        learnt: Sequence[str] | None = None,
+        self, source: str | Path, reading: Reading, plan: Plan, progress: Progress, learnt: Sequence[str] | None = None
     ) -> LabelledTexts:
         reading.only(self.name, "units", "encoding", "text", "label", "skip_bad")
         return labelled.load(

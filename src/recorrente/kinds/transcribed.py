@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from recorrente import baselines
 from recorrente.data import groups, ragged
 from recorrente.data.batch import Batch
+from recorrente.data.folder import naming
 from recorrente.data.imageset import hold_out
 from recorrente.data.progress import Progress
 from recorrente.data.transcripts import Transcribed, TranscribedData, Units, aligned, slots_of, stretched
@@ -22,7 +23,7 @@ from recorrente.errors import InputError
 from recorrente.evaluation import gradient_norms
 from recorrente.kinds.base import Prediction, Reading, Recipe, Results
 from recorrente.kinds.classified import LEFT_OUT_TOLD, Ragged
-from recorrente.layers import Network
+from recorrente.network import Network
 from recorrente.tasks.transcribe import Transcribe, collapse, error_rate, in_slots
 from recorrente.training import Plan
 
@@ -90,8 +91,10 @@ class TranscribedKind(Ragged):
         """Seconds from step to step."""
 
     @abstractmethod
-    def loaded(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> TranscribedData:
-        """The data as it is."""
+    def loaded(
+        self, source: str | Path, reading: Reading, plan: Plan, progress: Progress, *, whole: bool
+    ) -> TranscribedData:
+        """The data as it is; `whole`: all of it to test on, unless something there says what to test on."""
 
     @abstractmethod
     def steps_of(self, data: TranscribedData) -> Any:
@@ -101,12 +104,15 @@ class TranscribedKind(Ragged):
     def opened(self, recipe: Recipe, path: Path) -> tuple[NDArray[Any], str]:
         """A file that a person gives, and in words what was done to it."""
 
-    def load(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> TranscribedData:
+    def load(
+        self, source: str | Path, reading: Reading, plan: Plan, progress: Progress, learnt: Sequence[str] | None = None
+    ) -> TranscribedData:
         """The data, without sequences too short for their transcript, which are refused or left out."""
-        data = self.loaded(source, reading, plan, progress)
-        units = Units.of(data.train.texts, reading.units)
+        data = self.loaded(source, reading, plan, progress, whole=learnt is not None)
+        used = ("train", "validation", "test") if learnt is None else ("test",)
+        units = Units.of(getattr(data, used[0]).texts, reading.units)
         parts, short = {}, []
-        for name in ("train", "validation", "test"):
+        for name in used:
             if (part := getattr(data, name)) is not None:
                 good = [k for k in range(len(part)) if self._has_room(part, k, units, data.how)]
                 short += [part.names[k] for k in sorted({*range(len(part))} - {*good})]
@@ -117,7 +123,12 @@ class TranscribedKind(Ragged):
             cure = f"Is it the right transcript? Leave them out with --skip-bad{fewer}"
             raise InputError(data.name, came=came, wanted=f"more {self.measure} than {units.name}", cure=cure)
         told = tuple(f"{name}: too short for its transcript" for name in short)
-        return replace(data, **parts, skipped=(*data.skipped, *told))
+        with naming(told):
+            data = replace(data, **parts, skipped=(*data.skipped, *told))
+        if learnt is None and len(data.train) < 2:
+            came = f"{len(data.train)} transcripts to learn from"
+            raise InputError(data.name, came=came, wanted="two or more, one to learn from and one to validate on")
+        return data
 
     def _has_room(self, part: Transcribed, k: int, units: Units, how: Any) -> bool:
         numbers = units.encode(part.texts[k])

@@ -21,8 +21,8 @@ from recorrente.data.video import Clips, VideoData
 from recorrente.errors import InputError
 from recorrente.evaluation import Predictions, gradient_norms, step_by_step
 from recorrente.kinds.base import Prediction, Reading, Recipe
-from recorrente.kinds.classified import Whole
-from recorrente.layers import Network
+from recorrente.kinds.classified import Ragged
+from recorrente.network import Network
 from recorrente.training import Plan
 
 __all__ = ["Video", "check_clip", "sampled_as"]
@@ -30,7 +30,7 @@ __all__ = ["Video", "check_clip", "sampled_as"]
 SHOWN, GRADIENT_BATCH, LINEAR_SIDE = 3, 16, 32
 
 
-class Video(Whole):
+class Video(Ragged):
     """See `kinds.base.Kind`; `docs/decisions` says where the numbers are from."""
 
     name = "video"
@@ -47,12 +47,7 @@ class Video(Whole):
     own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 30, "batch": 32, "learning_rate": 3e-3, "shift": 1}
 
     def load(
-        self,
-        source: str | Path,
-        reading: Reading,
-        plan: Plan,
-        progress: Progress,
-        learnt: Sequence[str] | None = None,
+        self, source: str | Path, reading: Reading, plan: Plan, progress: Progress, learnt: Sequence[str] | None = None
     ) -> VideoData:
         reading.only(self.name, "size", "frame_rate", "frames", "mirror", "group", "leave_out", "skip_bad")
         return video.load(

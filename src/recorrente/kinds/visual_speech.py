@@ -17,7 +17,7 @@ from recorrente.data.transcripts import Transcribed, TranscribedData
 from recorrente.kinds.base import Reading, Recipe
 from recorrente.kinds.transcribed import TranscribedKind, Transcriber
 from recorrente.kinds.video import check_clip, sampled_as
-from recorrente.layers import Network
+from recorrente.network import Network
 from recorrente.training import Plan
 
 __all__ = ["VisualSpeech"]
@@ -40,7 +40,9 @@ class VisualSpeech(TranscribedKind):
     }
     own_plan: ClassVar[Mapping[str, Any]] = {"epochs": 30, "batch": 8, "learning_rate": 3e-3, "shift": 2}
 
-    def loaded(self, source: str | Path, reading: Reading, plan: Plan, progress: Progress) -> TranscribedData:
+    def loaded(
+        self, source: str | Path, reading: Reading, plan: Plan, progress: Progress, *, whole: bool
+    ) -> TranscribedData:
         told = ("size", "frame_rate", "frames", "mirror", "units", "group", "leave_out", "encoding", "skip_bad")
         reading.only(self.name, *told)
         return lips.load(
@@ -53,6 +55,7 @@ class VisualSpeech(TranscribedKind):
             encoding=reading.encoding,
             skip_bad=bool(reading.skip_bad),
             seed=plan.seed,
+            whole=whole,
             progress=progress,
         )
 
