@@ -7,7 +7,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 BUILT_FROM := pyproject.toml constraints.txt $(shell find CMakeLists.txt core src -name CMakeLists.txt -o -name '*.cpp' -o -name '*.h' 2>/dev/null)
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
+# To bytecode on every core, where pip would go one by one. Some packages hold templates, which are no Python: they may fail.
+COMPILE := $(BIN)/python -W ignore -m compileall -qq -j 0 .venv/lib || true
 ARGS ?=
 BACKENDS := jax tensorflow # of Keras; torch is among the tests of the package
 
@@ -51,8 +53,10 @@ clean: ## remove what make made
 
 .venv/installed: .venv/python $(BUILT_FROM)
 	$(INSTALL) --editable .
+	$(COMPILE)
 	touch $@
 
 .venv/dev: .venv/python $(BUILT_FROM)
 	$(INSTALL) --editable '.[test,lint]' --config-settings=build-dir=build/dev --config-settings=cmake.define.RECORRENTE_TESTS=ON
+	$(COMPILE)
 	touch .venv/installed $@

@@ -1,6 +1,7 @@
 """The command as a user meets it: its own process, an empty folder, wrong arguments too.
 
-Where many words are only refused, they are said in this process: torch is imported once, not for each.
+Each command has a process of its own at least once. What more is said of the same run, and words that are only refused,
+are said in this process: torch is imported once, not for each.
 """
 
 import csv
@@ -134,7 +135,7 @@ def test_a_network_that_no_memory_holds_is_refused_before_a_folder_is_made(comma
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_training_leaves_a_whole_run_folder(command, tmp_path):
+def test_a_training_leaves_a_whole_run_folder(command, command_here, tmp_path):
     outcome = command("train", "digits", "--epochs", "2", "--hidden", "16", "--out", "a run")
     assert outcome.returncode == 0, outcome.stderr
     run = tmp_path / "a run"
@@ -143,9 +144,9 @@ def test_a_training_leaves_a_whole_run_folder(command, tmp_path):
     wanted = {"config.json", "model.safetensors", "history.csv", "metrics.json", "predictions.csv"}
     assert wanted | {"report.html", "figures", "checkpoint.pt"} <= {path.name for path in run.iterdir()}
     assert not list(run.rglob("*.part"))
-    refused(command("train", "digits", "--out", "a run"), 1, "a run", "not empty", "--overwrite", "--resume")
+    refused(command_here("train", "digits", "--out", "a run"), 1, "a run", "not empty", "--overwrite", "--resume")
     before = (run / "model.safetensors").read_bytes()
-    assert command("train", "digits", "--epochs", "1", "--out", "a run", "--overwrite").returncode == 0
+    assert command_here("train", "digits", "--epochs", "1", "--out", "a run", "--overwrite").returncode == 0
     assert (run / "model.safetensors").read_bytes() != before
 
 
@@ -175,19 +176,19 @@ def test_predictions_metrics_and_labels_agree(run_folder):
     assert all(0.1 <= float(row["confidence"]) <= 1 for row in predictions)
 
 
-def test_evaluate_tells_what_the_run_holds(command, run_folder):
+def test_evaluate_tells_what_the_run_holds(command, command_here, run_folder):
     metrics = json.loads((run_folder / "metrics.json").read_text())
     told = json.loads(command("evaluate", run_folder, "--json").stdout)
     assert told["accuracy"] == metrics["accuracy"]
     assert told["confusion"] == metrics["confusion"]
-    table = command("evaluate", run_folder).stdout.splitlines()
+    table = command_here("evaluate", run_folder).stdout.splitlines()
     assert table[0].startswith(f"accuracy {metrics['accuracy']:.4f}")
     assert len(table) == 2 + 10
 
 
-def test_a_run_keeps_its_credit_rule_and_inspect_tells_the_gradient(command, tmp_path):
+def test_a_run_keeps_its_credit_rule_and_inspect_tells_the_gradient(command, command_here, tmp_path):
     words = ("--cell", "lstm", "--hidden", "8", "--epochs", "1", "--bidirectional", "--credit", "truncated:3,2")
-    outcome = command("train", "digits", *words, "--out", "run")
+    outcome = command_here("train", "digits", *words, "--out", "run")
     assert outcome.returncode == 0, outcome.stderr
     assert json.loads((tmp_path / "run" / "config.json").read_text())["training"]["credit"] == "truncated:3,2"
     told = json.loads(command("inspect", "run", "--json").stdout)
@@ -198,7 +199,7 @@ def test_a_run_keeps_its_credit_rule_and_inspect_tells_the_gradient(command, tmp
     assert [gate["name"] for gate in first["gates"]] == ["i", "f", "g", "o"]
     assert [row["lag"] for row in first["jacobian"]] == [1, 2, 4, 8]
     assert len(first["lyapunov"]) == 3
-    outcome = command("inspect", "run")
+    outcome = command_here("inspect", "run")
     assert outcome.returncode == 0, outcome.stderr
     assert first["verdict"]["sentence"] in outcome.stdout
 
@@ -224,7 +225,7 @@ def test_a_credit_rule_that_is_none_is_refused(command_here):
     assert "--credit: got 'truncated', wanted one of full, truncated:WINDOW" in outcome.stderr
 
 
-def test_predict_says_what_it_did(command, run_folder, tmp_path):
+def test_predict_says_what_it_did(command, command_here, run_folder, tmp_path):
     """A digit of the test set, once as it is and once large, dark on light and in colour: the same class."""
     test = recorrente.recipe.image.load("digits").test
     predictions = rows(run_folder / "predictions.csv")
@@ -239,7 +240,7 @@ def test_predict_says_what_it_did(command, run_folder, tmp_path):
     assert [line["file"] for line in lines] == ["as it is.png", "grande.jpg"]
     assert [line["prediction"] for line in lines] == [predictions[sure]["prediction"]] * 2
     assert "invert" in lines[1]["preparation"]
-    told = json.loads(command("predict", run_folder, "as it is.png", "--json").stdout)
+    told = json.loads(command_here("predict", run_folder, "as it is.png", "--json").stdout)
     assert sum(told[0]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
 
 
@@ -273,7 +274,7 @@ def test_broken_runs_are_refused(command_here, run_folder, tmp_path):
 
 
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
-def test_a_killed_training_resumes_to_the_same_weights(command, whole_training, tmp_path, kill):
+def test_a_killed_training_resumes_to_the_same_weights(command, command_here, whole_training, tmp_path, kill):
     words, whole_run = whole_training
     process = subprocess.Popen(
         [sys.executable, "-m", "recorrente", *words, "--out", "cut"],
@@ -295,7 +296,7 @@ def test_a_killed_training_resumes_to_the_same_weights(command, whole_training, 
         assert "recorrente train --resume cut" in told
     done = len(rows(cut / "history.csv"))
     assert done < 12
-    refused(command("evaluate", "cut"), 1, "--resume")
+    refused(command_here("evaluate", "cut"), 1, "--resume")
     outcome = command("train", "--resume", "cut")
     assert outcome.returncode == 0, outcome.stderr
     assert outcome.stderr.count("epoch") == 12 - done
@@ -398,7 +399,7 @@ def _strict(outcome):
     return json.loads(outcome.stdout, parse_constant=pytest.fail)
 
 
-def test_a_folder_of_ones_own_pictures(command, tmp_path):
+def test_a_folder_of_ones_own_pictures(command, command_here, tmp_path):
     digits = load_digits()
     for number in range(60):
         folder = tmp_path / "minhas fotos" / ("zero", "um só")[number % 2]
@@ -410,7 +411,7 @@ def test_a_folder_of_ones_own_pictures(command, tmp_path):
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert {row["class"] for row in metrics["per_class"]} == {"zero", "um só"}
     assert metrics["accuracy"] > 0.8
-    evaluated = json.loads(command("evaluate", "run", "--json").stdout)
+    evaluated = json.loads(command_here("evaluate", "run", "--json").stdout)
     assert evaluated["accuracy"] == metrics["accuracy"]
 
 
@@ -460,15 +461,15 @@ def pictures(folder: Path, part: image.ImageSet, brightest: int = 255) -> Path:
     return folder
 
 
-def test_other_pictures_are_scored_as_predict_reads_them(command, run_folder, tmp_path):
+def test_other_pictures_are_scored_as_predict_reads_them(command_here, run_folder, tmp_path):
     """The test part once more, as files of 0 to 255, where 0 to 16 was learnt; what nobody divided is tested whole."""
     data, wanted = image.load("digits"), json.loads((run_folder / "metrics.json").read_text())
     pictures(tmp_path / "mine", data.test)
-    outcome = command("evaluate", run_folder, "mine", "--json")
+    outcome = command_here("evaluate", run_folder, "mine", "--json")
     scores = json.loads(outcome.stdout)
     assert (scores["accuracy"], scores["test_size"]) == (pytest.approx(wanted["accuracy"], abs=0.02), 360)
     assert scores["split"] == "all of it, for nothing there says which part to test on"
-    assert "test part: all of it" in command("evaluate", run_folder, "mine").stderr
+    assert "test part: all of it" in command_here("evaluate", run_folder, "mine").stderr
     pictures(tmp_path / "parts" / "test", data.test.subset(slice(0, 50)))
     pictures(tmp_path / "parts" / "train", data.train.subset(slice(0, 100)))
     scores = recorrente.load(run_folder).evaluate(tmp_path / "parts")

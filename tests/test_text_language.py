@@ -231,8 +231,8 @@ def test_a_text_is_learnt_and_written(song, tmp_path, cut):
             again.generate("cor", length=1, temperature=0)
 
 
-def test_generate_streams_to_the_shell(command, song, tmp_path):
-    outcome = command("train", song, "--units", "bytes", "--hidden", "16", "--epochs", "1", "--out", "run")
+def test_generate_streams_to_the_shell(command, command_here, song, tmp_path):
+    outcome = command_here("train", song, "--units", "bytes", "--hidden", "16", "--epochs", "1", "--out", "run")
     assert outcome.returncode == 0, outcome.stderr
     assert "language (a file of running text)" in outcome.stderr
     outcome = command("generate", "run", "--prompt", "ação", "--length", "30", "--top-k", "5", PYTHONIOENCODING="ascii")
