@@ -1,6 +1,6 @@
 """The sweep in eager mode: one node in autograd's graph.
 
-It costs a third of what an operator of `torch.library` costs a call (docs/decisions/0003-eager-and-compiled.md).
+It costs a third of what an operator registered with torch costs a call (docs/decisions/0003-eager-and-compiled.md).
 """
 
 from __future__ import annotations

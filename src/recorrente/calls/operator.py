@@ -1,4 +1,4 @@
-"""The sweep as an operator of `torch.library`, for the compilers, which want one node with known shapes.
+"""The sweep as an operator registered with torch, for the compilers, which want one node with known shapes.
 
 `recorrente::sweep` is for `torch.compile`, `torch.export` and subclasses of Tensor; importing this file registers it.
 It shares all but the wrapping with `eager` (docs/decisions/0003-eager-and-compiled.md).

@@ -204,13 +204,13 @@ def _read(inputs: Inputs, way: Way) -> tuple[Inputs, Way, list[int]]:
 
 
 def _problem(inputs: Inputs, way: Way) -> _core.Problem:
-    T, B, C = inputs.x.shape
-    H = inputs.weight_hh.shape[1]
-    sizes = way.cell, DTYPES[inputs.x.dtype], T, B, C, H, way.reverse, torch.get_num_threads()
+    T, B, H = sizes(inputs)
+    C = inputs.x.shape[2]
+    plain = way.cell, DTYPES[inputs.x.dtype], T, B, C, H, way.reverse, torch.get_num_threads()
     if way.reset is None:
-        return _core.Problem(*sizes, lengths=_pointer(way.lengths))
+        return _core.Problem(*plain, lengths=_pointer(way.lengths))
     pointer, step, row = way.reset.data_ptr(), way.reset.stride(0), way.reset.stride(1)
-    return _core.Problem(*sizes, lengths=_pointer(way.lengths), reset=pointer, reset_step=step, reset_row=row)
+    return _core.Problem(*plain, lengths=_pointer(way.lengths), reset=pointer, reset_step=step, reset_row=row)
 
 
 def _further(

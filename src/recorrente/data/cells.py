@@ -155,15 +155,15 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
-def first_few(names: Sequence[str], between: str = ", ", more: str = "more") -> str:
-    """The first five, and how many more there are.
+def first_few(names: Sequence[str], between: str = ", ", more: str = "more", *, count: int = NAMED) -> str:
+    """The first `count`, and how many more there are.
 
     Example:
         >>> first_few(["row 3", "row 9"], "; "), first_few("abcdefg")
         ('row 3; row 9', 'a, b, c, d, e and 2 more')
     """
-    left = len(names) - NAMED
-    return between.join(names[:NAMED]) + (f" and {left} {more}" if left > 0 else "")
+    left = len(names) - count
+    return between.join(names[:count]) + (f" and {left} {more}" if left > 0 else "")
 
 
 def numeral(mark: str) -> str:

@@ -13,7 +13,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -36,6 +36,7 @@ __all__ = [
     "divided",
     "each",
     "each_good",
+    "given_parts",
     "list_classes",
     "list_flat",
     "list_items",
@@ -91,12 +92,6 @@ class Listing:
     tested: frozenset[int] | None = None
     split: str = AT_RANDOM
 
-    def given(self, there: Sequence[int]) -> tuple[set[int], str] | None:
-        """Which of the items that are there lie in `test/`, and that in words; None where the folder does not say."""
-        if self.tested is None:
-            return None
-        return {at for at, k in enumerate(there) if k in self.tested}, self.split
-
 
 def load_folder(
     folder: Path, *, size: tuple[int, int] | None, seed: int, progress: Progress, skip_bad: bool = False
@@ -129,6 +124,11 @@ def load_folder(
 
     name, (train, test) = folder.resolve().name, map(part, parts)
     return ImageData(name, classes, train, test, skipped=tuple(skipped), split=listing.split)
+
+
+def given_parts(tested: Collection[int] | None, split: str, there: Sequence[int]) -> tuple[set[int], str] | None:
+    """Which of the items that are there lie in `test/`, and that in words; None where the folder does not say."""
+    return None if tested is None else ({at for at, k in enumerate(there) if k in tested}, split)
 
 
 def divided(

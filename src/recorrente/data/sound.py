@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from recorrente.data import groups
 from recorrente.data.decoded import decode_all
-from recorrente.data.folder import Listing, Wanted, list_classes, list_flat, naming, refuse_lost
+from recorrente.data.folder import Listing, Wanted, given_parts, list_classes, list_flat, naming, refuse_lost
 from recorrente.data.imageset import WHOLE
 from recorrente.data.known import KNOWN, folder_of
 from recorrente.data.progress import Progress
@@ -144,7 +144,7 @@ def load(
         tuple(_speaker(listing.paths[k], flat is not None) for k in there),
         tuple(listing.paths[k].name for k in there),
     )
-    chosen = listing.given(there)
+    chosen = given_parts(listing.tested, listing.split, there)
     if learnt is not None and chosen is None:
         with naming(skipped):
             return _to_test_on(SoundData(name, classes, sounds, sounds, rate, WHOLE, tuple(skipped)))

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from recorrente.data import groups
 from recorrente.data.batch import NO_TARGET
-from recorrente.data.folder import Wanted, list_items, of_part, part_named
+from recorrente.data.folder import Wanted, given_parts, list_items, of_part, part_named
 from recorrente.data.imageset import WHOLE
 from recorrente.data.labelled import rows_of
 from recorrente.data.reading import read_text
@@ -327,9 +327,7 @@ def divided(
     if group is not None and not all(every.groups):
         lost = every.names[every.groups.index("")]
         raise InputError("group", came=f"{group!r}, which is not in {lost}", wanted="a pattern that each file fits")
-    given = None
-    if listed.tested is not None:
-        given = {at for at, k in enumerate(there) if k in listed.tested}, listed.split
+    given = given_parts(listed.tested, listed.split, there)
     told = (*listed.skipped, *skipped)
     if whole and given is None:
         return TranscribedData(source.resolve().name, every, every, how, WHOLE, skipped=told)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from recorrente.data import clipsets, groups
 from recorrente.data.clip import Sampling
 from recorrente.data.clips import CLIPS, clips_of
-from recorrente.data.folder import list_classes, naming, refuse_lost
+from recorrente.data.folder import given_parts, list_classes, naming, refuse_lost
 from recorrente.data.imageset import WHOLE
 from recorrente.data.known import KNOWN, files
 from recorrente.data.progress import Progress
@@ -138,7 +138,7 @@ def load(
     if group is not None and not all(clips.groups):
         lost = clips.names[clips.groups.index("")]
         raise InputError("group", came=f"{group!r}, which is not in {lost}", wanted="a pattern that each clip fits")
-    name, given = folder.resolve().name, listing.given(there)
+    name, given = folder.resolve().name, given_parts(listing.tested, listing.split, there)
     if learnt is not None and given is None:
         with naming(skipped):
             return VideoData(name, classes, clips, clips, sampling, WHOLE, tuple(skipped))

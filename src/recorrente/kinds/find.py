@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from recorrente.data.cells import DATE, DELIMITERS, NUMBER, are_names, declared, delimiter_of, most
+from recorrente.data.cells import DATE, DELIMITERS, NUMBER, are_names, declared, delimiter_of, first_few, most
 from recorrente.data.known import KNOWN
 from recorrente.data.source import TABLES, below, locate, of_known
 from recorrente.data.times import part_of
@@ -283,11 +283,11 @@ def _of_table(path: Path) -> Found:
         prose = [name for name in prose if not _come_again(columns[name])]
     if prose or not values:
         named = prose if _words(prose) < PROSE else []  # without a row of names, the first text stands there
-        return Found("text", f"a table with text in {_named(named)}" if named else "a table with text")
+        return Found("text", f"a table with text in {first_few(named, count=NAMED)}" if named else "a table with text")
     if times:
-        return Found("forecast", f"a table with times in {times[0]} and numbers in {_named(values)}")
+        return Found("forecast", f"a table with times in {times[0]} and numbers in {first_few(values, count=NAMED)}")
     if len(values) == len(columns):
-        return Found("forecast", f"a table of numbers alone, in {_named(values)}")
+        return Found("forecast", f"a table of numbers alone, in {first_few(values, count=NAMED)}")
     return Found("text", "a table with words and no times; --kind forecast if its rows follow each other in time")
 
 
@@ -343,10 +343,6 @@ def _words(cells: list[str]) -> float:
 def _come_again(cells: list[str]) -> bool:
     """Whether the cells are a few names: those of shops, say, where every text has other words."""
     return len(set(cells)) <= max(len(cells) / 3, min(NAMES, len(cells) / 2))
-
-
-def _named(names: list[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _row_of_numbers(line: str) -> bool:
